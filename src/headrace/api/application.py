@@ -1,0 +1,72 @@
+"""The application of all routes."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from headrace import __version__
+from headrace.api import authoring, flows, operations, problems
+from headrace.api.doors import Doors
+from headrace.errors import HeadraceError
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
+    """Make the ASGI application; ``lifespan`` starts and ends what runs beside it."""
+    app = FastAPI(
+        title="Headrace",
+        version=__version__,
+        summary="The open, self-hosted Destination SDK.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.doors = doors
+    for router in (authoring.router, flows.router, operations.router):
+        app.include_router(router)
+    app.add_exception_handler(problems.GatewayError, problems.gateway)
+    app.add_exception_handler(HeadraceError, problems.ours)
+    app.add_exception_handler(RequestValidationError, problems.wrong_request)
+    app.add_exception_handler(HTTPException, problems.plain)
+    app.add_exception_handler(Exception, problems.Unexpected(doors.board))
+    app.add_middleware(LimitedBody, most=doors.settings.max_request_bytes)
+    return app
+
+
+class LimitedBody:
+    """Ends requests whose body is larger than what is read, as soon as that is known."""
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self._app = app
+        self._most = most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if length.isdigit() and int(length) > self._most:
+            await self._refuse(scope, receive, send)
+            return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._most:
+                raise HTTPException(413, f"the body is larger than {self._most} bytes")
+            return message
+
+        await self._app(scope, counted, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        detail = f"the body is larger than {self._most} bytes; send it in parts"
+        answer: Any = problems.problem(413, "RequestError", detail, "too-large")
+        await answer(scope, receive, send)

@@ -1,0 +1,216 @@
+"""The flow service's API: accounts, connections and dataflows, as the original's clients know it."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from headrace.api.doors import Doors, JsonBody, allowed, doors
+from headrace.errors import NotFound, RequestError
+from headrace.model.flow import PROFILE_STORE_SPEC
+from headrace.model.problem import ConfigurationError, Problem
+from headrace.services import accounts, activation, declared
+from headrace.services.accounts import ACCOUNT, SOURCE, TARGET
+from headrace.services.authoring import DESTINATION
+from headrace.services.caller import Caller
+from headrace.store.dataflows import StoredDataflow
+from headrace.store.documents import Declared
+
+router = APIRouter(prefix="/data/foundation/flowservice", tags=["activation"])
+
+Handed = Annotated[Doors, Depends(doors)]
+Reader = Annotated[Caller, Depends(allowed("activation:read", sandbox="prod"))]
+Operator = Annotated[Caller, Depends(allowed("activation:write", sandbox="prod"))]
+Object = dict[str, Any]
+
+
+@router.get("/connectionSpecs", summary="List the destinations that can be connected")
+async def list_specs(caller: Reader, handed: Handed) -> Object:
+    items = await declared.listing(handed.store, caller, DESTINATION)
+    return {"items": [_profile_store(), *(_spec(item) for item in items)]}
+
+
+@router.get("/connectionSpecs/{id}", summary="Read what connecting to a destination needs")
+async def read_spec(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002 - the original's name
+    if id == PROFILE_STORE_SPEC:
+        return {"items": [_profile_store()]}
+    return {"items": [_spec(await declared.read(handed.store, caller, DESTINATION, id))]}
+
+
+@router.post("/connections", summary="Create an account", status_code=201)
+async def create_account(body: JsonBody, caller: Operator, handed: Handed) -> Object:
+    return _created(await accounts.create_account(handed.store, handed.clock, handed.keyring, caller, body))
+
+
+@router.get("/connections", summary="List the accounts")
+async def list_accounts(caller: Reader, handed: Handed) -> Object:
+    items = await declared.listing(handed.store, caller, ACCOUNT)
+    return {"items": [_object(item, accounts.shown(handed.keyring, caller, item)) for item in items]}
+
+
+@router.get("/connections/{id}", summary="Read an account; its credentials are masked")
+async def read_account(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002
+    item = await declared.read(handed.store, caller, ACCOUNT, id)
+    return {"items": [_object(item, accounts.shown(handed.keyring, caller, item))]}
+
+
+@router.post("/sourceConnections", summary="Create a source connection", status_code=201)
+async def create_source(body: JsonBody, caller: Operator, handed: Handed) -> Object:
+    return _created(await accounts.create_source(handed.store, handed.clock, caller, body))
+
+
+@router.get("/sourceConnections", summary="List the source connections")
+async def list_sources(caller: Reader, handed: Handed) -> Object:
+    return {"items": [_object(item, item.document) for item in await declared.listing(handed.store, caller, SOURCE)]}
+
+
+@router.get("/sourceConnections/{id}", summary="Read a source connection")
+async def read_source(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002
+    item = await declared.read(handed.store, caller, SOURCE, id)
+    return {"items": [_object(item, item.document)]}
+
+
+@router.post("/targetConnections", summary="Create a target connection", status_code=201)
+async def create_target(body: JsonBody, caller: Operator, handed: Handed) -> Object:
+    return _created(await accounts.create_target(handed.store, handed.clock, caller, body))
+
+
+@router.get("/targetConnections", summary="List the target connections")
+async def list_targets(caller: Reader, handed: Handed) -> Object:
+    return {"items": [_object(item, item.document) for item in await declared.listing(handed.store, caller, TARGET)]}
+
+
+@router.get("/targetConnections/{id}", summary="Read a target connection")
+async def read_target(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002
+    item = await declared.read(handed.store, caller, TARGET, id)
+    return {"items": [_object(item, item.document)]}
+
+
+@router.post("/flows", summary="Create a dataflow", status_code=201)
+async def create_flow(body: JsonBody, caller: Operator, handed: Handed) -> Object:
+    stored = await activation.create(handed.store, handed.clock, caller, body)
+    await handed.wake(caller.number)
+    return {"id": stored.id, "etag": activation.etag(stored)}
+
+
+@router.get("/flows", summary="List the dataflows, newest first")
+async def list_flows(
+    caller: Reader, handed: Handed, limit: Annotated[int, Query(ge=1, le=100, description="The most to list.")] = 100
+) -> Object:
+    items = await activation.listing(handed.store, caller)
+    return {"items": [_flow(item, caller) for item in items[:limit]]}
+
+
+@router.get("/flows/{id}", summary="Read a dataflow")
+async def read_flow(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002
+    return {"items": [_flow(await activation.get(handed.store, caller, id), caller)]}
+
+
+@router.patch("/flows/{id}", summary="Change a dataflow by JSON Patch")
+async def patch_flow(
+    id: str,  # noqa: A002
+    body: JsonBody,
+    caller: Operator,
+    handed: Handed,
+    if_match: Annotated[str | None, Header(description="The dataflow's `etag`, in its quotes.")] = None,
+) -> Object:
+    if not isinstance(body, list) or not all(isinstance(operation, dict) for operation in body):
+        raise ConfigurationError([Problem("patch", "", "a JSON Patch is an array of operations")])
+    if if_match is None:
+        raise RequestError("`If-Match` with the dataflow's etag is needed to change it")
+    stored = await activation.patch(handed.store, handed.clock, caller, id, if_match, body)
+    await handed.wake(caller.number)
+    return {"id": stored.id, "etag": activation.etag(stored)}
+
+
+@router.post("/flows/{id}/action", summary="Enable or disable a dataflow")
+async def act_on_flow(
+    id: str,  # noqa: A002
+    caller: Operator,
+    handed: Handed,
+    op: Annotated[str, Query(pattern="^(enable|disable)$", description="`enable` or `disable`.")],
+) -> Object:
+    stored = await activation.switch(handed.store, handed.clock, caller, id, on=op == "enable")
+    await handed.wake(caller.number)
+    return {"id": stored.id, "etag": activation.etag(stored)}
+
+
+@router.delete("/flows/{id}", summary="Delete a dataflow; what waited is withheld", status_code=202)
+async def delete_flow(id: str, caller: Operator, handed: Handed) -> Response:  # noqa: A002
+    await activation.delete(handed.store, handed.clock, caller, id)
+    return Response(status_code=202)
+
+
+async def not_found(request: Request, error: Exception) -> JSONResponse:
+    """Answer an unknown id in the flow service's own shape."""
+    assert isinstance(error, NotFound)
+    del request
+    return JSONResponse({"errorMessage": "Not found.", "errorDetails": error.message}, 404)
+
+
+def _created(item: Declared) -> Object:
+    return {"id": item.id, "etag": _etag(item)}
+
+
+def _etag(item: Declared) -> str:
+    return f'"{item.id[:8]}-{item.version}"'
+
+
+def _object(item: Declared, document: Object) -> Object:
+    return {
+        "id": item.id,
+        "createdAt": item.created_at,
+        "updatedAt": item.modified_at,
+        **document,
+        "version": "1.0",
+        "etag": _etag(item),
+    }
+
+
+def _flow(stored: StoredDataflow, caller: Caller) -> Object:
+    extra = {"x-headrace": {"reason": stored.reason}} if stored.reason else {}
+    return {
+        "id": stored.id,
+        "createdAt": stored.created_at,
+        "updatedAt": stored.modified_at,
+        "sandboxId": caller.tenant.sandbox_id,
+        "sandboxName": caller.tenant.sandbox,
+        "imsOrgId": caller.tenant.organization,
+        **stored.document,
+        "version": "1.0",
+        "state": "enabled" if stored.state == "enabled" else "disabled",
+        "etag": activation.etag(stored),
+        **extra,
+    }
+
+
+def _profile_store() -> Object:
+    return {"id": PROFILE_STORE_SPEC, "name": "profileStore", "version": "1.0", "providerId": "headrace"}
+
+
+def _spec(item: Declared) -> Object:
+    """Return a destination as a connection spec: how to sign in, and the customer data as a JSON Schema."""
+    document = item.document
+    fields = document.get("customerDataFields", [])
+    return {
+        "id": item.id,
+        "name": document["name"],
+        "version": "1.0",
+        "providerId": "headrace",
+        "authSpec": [
+            {"name": entry["authType"], "type": entry["authType"]}
+            for entry in document.get("customerAuthenticationConfigurations", [])
+        ],
+        "targetSpec": {
+            "spec": {
+                "type": "object",
+                "properties": {field["name"]: _property(field) for field in fields},
+                "required": [field["name"] for field in fields if field.get("isRequired")],
+            }
+        },
+    }
+
+
+def _property(field: Object) -> Object:
+    copied = ("type", "title", "description", "enum", "pattern", "default")
+    return {name: field[name] for name in copied if field.get(name) is not None}

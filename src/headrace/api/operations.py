@@ -1,0 +1,127 @@
+"""Tokens, profiles in, the ledger, and how the process is."""
+
+import hmac
+import ipaddress
+from dataclasses import asdict
+from typing import Annotated, Any
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from headrace.api.doors import Doors, allowed, doors, problem
+from headrace.clock import iso
+from headrace.errors import Unauthorized
+from headrace.services import access, monitoring
+from headrace.services.caller import Caller
+from headrace.store.audiences import StoredAudience
+
+router = APIRouter()
+
+Handed = Annotated[Doors, Depends(doors)]
+Watcher = Annotated[Caller, Depends(allowed("monitoring:read"))]
+Sender = Annotated[Caller, Depends(allowed("profiles:write"))]
+OURS = {"x-headrace": True}
+_LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+
+
+@router.post("/ims/token/v3", tags=["access"], summary="Exchange a client's credentials for an access token")
+async def token(request: Request, handed: Handed) -> Response:
+    form = {name: values[0] for name, values in parse_qs((await request.body()).decode("utf-8", "replace")).items()}
+    if form.get("grant_type") != "client_credentials":
+        return _refused("unsupported_grant_type", "grant_type must be client_credentials", 400)
+    client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
+    try:
+        issued = await access.issue_token(handed.store, handed.clock, client_id, secret)
+    except Unauthorized as error:
+        return _refused("invalid_client", error.message, 401)
+    body = {"access_token": issued, "token_type": "bearer", "expires_in": access.TOKEN_LIFE - 1}
+    return JSONResponse(body, headers={"Cache-Control": "no-store"})
+
+
+@router.post("/ingest/profiles", tags=["profiles"], summary="Take profiles in", openapi_extra=OURS)
+async def ingest(
+    request: Request,
+    caller: Sender,
+    handed: Handed,
+    mode: Annotated[
+        str, Query(pattern="^(merge|replace)$", description="`replace`: audiences that are not mentioned were left.")
+    ] = "merge",
+) -> Response:
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind != "application/json" and kind not in _LINES:
+        return problem(400, "RequestError", "send application/json or application/x-ndjson", "content-type")
+    body = await request.body()
+    receipt = await handed.ingestion.take(caller, body, lines=kind in _LINES, replace=mode == "replace")
+    rejected = [asdict(item) for item in receipt.rejected]
+    return JSONResponse({"accepted": receipt.accepted, "rejected": rejected})
+
+
+@router.get("/dataflows/{id}/ledger", tags=["monitoring"], summary="What became of every change", openapi_extra=OURS)
+async def ledger(
+    id: str,  # noqa: A002
+    caller: Watcher,
+    handed: Handed,
+    by: Annotated[str | None, Query(pattern="^audience$", description="`audience` adds the sums by audience.")] = None,
+) -> dict[str, Any]:
+    total, rows = await monitoring.balance(handed.store, caller, id)
+    if by is None:
+        return total
+    return {**total, "audiences": [{"audience": _audience(audience), **row} for audience, row in rows]}
+
+
+@router.get("/dataflows/{id}/parked", tags=["monitoring"], summary="Changes laid aside", openapi_extra=OURS)
+async def parked(
+    id: str,  # noqa: A002
+    caller: Watcher,
+    handed: Handed,
+    limit: Annotated[int, Query(ge=1, le=1000, description="The most to list.")] = 100,
+    before: Annotated[int | None, Query(description="List those below this number: the `next` of the last page.")] = None,
+) -> dict[str, Any]:
+    changes = await monitoring.parked_changes(handed.store, caller, id, limit, before)
+    items = [
+        {
+            "number": change.number,
+            "profile": change.profile,
+            "audience": _audience(audience),
+            "sequence": change.seq,
+            "parkedAt": iso(change.parked_at),
+            "attempts": change.attempts,
+            "code": change.code,
+            "reason": change.reason,
+        }
+        for audience, change in changes
+    ]
+    return {"items": items, "next": items[-1]["number"] if len(items) == limit else None}
+
+
+@router.get("/healthz", tags=["operations"], summary="Whether the process works", openapi_extra=OURS)
+async def health(handed: Handed) -> dict[str, str]:
+    await handed.store.read(lambda tx: tx.run("SELECT 1").fetchone())
+    return {"status": "ok"}
+
+
+@router.get("/metrics", tags=["operations"], summary="Metrics in Prometheus' text format", openapi_extra=OURS)
+async def metrics(request: Request, handed: Handed) -> Response:
+    wanted = handed.settings.metrics_token
+    given = request.headers.get("authorization", "").removeprefix("Bearer ")
+    if wanted and not hmac.compare_digest(given.encode(), wanted.encode()):
+        return problem(401, "Unauthorized", "metrics need their token", "unauthorized")
+    if not wanted and not _is_loopback(handed.settings.host):
+        return problem(403, "Forbidden", "set HEADRACE_METRICS_TOKEN to serve metrics on this address", "forbidden")
+    return Response(handed.board.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _refused(error: str, description: str, status: int) -> JSONResponse:
+    return JSONResponse({"error": error, "error_description": description}, status)
+
+
+def _audience(audience: StoredAudience | None) -> dict[str, Any] | None:
+    return None if audience is None else {"namespace": audience.namespace, "id": audience.id, "name": audience.name}
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

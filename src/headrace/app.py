@@ -1,0 +1,133 @@
+"""
+The composition root: the one place that chooses store, clock, transport and keys, and hands them out.
+
+Everyone else is given what they need, by name, and only that.
+"""
+
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import uvicorn
+from fastapi import FastAPI
+
+from headrace.api.application import application
+from headrace.api.doors import Doors
+from headrace.clock import SystemClock
+from headrace.connect.egress import AllowList, Egress
+from headrace.connect.http import HttpTransport
+from headrace.connect.keyfile import LocalKeyFile
+from headrace.connect.keyring import Keyring
+from headrace.connect.retry import RetryPolicy
+from headrace.events import Board, Started
+from headrace.services import access
+from headrace.services.access import FirstClient
+from headrace.services.ingestion import Ingestion
+from headrace.services.live import LiveDataflows
+from headrace.settings import Settings
+from headrace.store import dataflows
+from headrace.store.database import Store
+from headrace.store.keys import StoredKeys
+from headrace.store.migrate import migrate
+from headrace.worker import Worker
+
+
+class Headrace:
+    """Everything in one process: the store, the doors and the worker, made from settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        """
+        Open the store and build what stands on it.
+
+        Raises:
+            OperationError: a setting, the data directory or the key file is not right.
+        """
+        self.settings = settings
+        self.clock = SystemClock()
+        self.board = Board(settings.log_format)
+        allow = AllowList.parse(settings.egress_allow)
+        key_file = LocalKeyFile(settings.key_file)
+        self.store = Store.open(settings.data_dir)
+        migrate(self.store.engine, self.store.path)
+        self.transport = HttpTransport(Egress(allow))
+        keyring = Keyring(key_file, StoredKeys(self.store))
+        self.live = LiveDataflows(keyring, self.transport, self.clock, settings.request_deadline)
+        self.worker = Worker(
+            self.store,
+            self.clock,
+            self.live,
+            self.board,
+            policy=RetryPolicy(tuple(timedelta(seconds=step) for step in settings.retry_steps)),
+            deadline=settings.request_deadline,
+            requests_per_account=settings.requests_per_account,
+        )
+        ingestion = Ingestion(self.store, self.clock, self.live, self.board, self.worker.wake)
+        doors = Doors(self.store, self.clock, keyring, ingestion, self.board, settings, self.wake_all)
+        self.app = application(doors, self._lifespan)
+
+    async def wake_all(self, tenant: int) -> None:
+        """Look again at every dataflow of a sandbox whose configuration has changed."""
+        known = await self.store.read(lambda tx: dataflows.all_of(tx, tenant))
+        self.worker.wake(tenant, [flow.dataflow for flow in known])
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+        write_credentials(self.settings, await self.store.write(access.begin))
+        await self.worker.start()
+        self.board(Started(url=url_of(self.settings), data_dir=str(self.settings.data_dir)))
+        yield
+        await self.worker.stop()
+        await self.transport.close()
+        self.store.close()
+
+
+def serve(settings: Settings) -> None:
+    """
+    Run everything in this process until it is told to stop (SIGINT, SIGTERM).
+
+    Raises:
+        OperationError: a setting, the data directory, the key file or the address is not right.
+    """
+    listener = uvicorn.Config(_nothing, host=settings.host, port=settings.port, log_level="error").bind_socket()
+    settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+    config = uvicorn.Config(
+        Headrace(settings).app,
+        loop="uvloop",
+        http="httptools",
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=10,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+async def _nothing(*_: object) -> None:
+    """Stand in for the application while the address is taken, before the store is opened."""
+
+
+def url_of(settings: Settings) -> str:
+    """Return the address under which the REST API of these settings is reached."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
+
+
+def write_credentials(settings: Settings, first: FirstClient | None) -> None:
+    """Write how to sign in to ``credentials.json`` in the data directory, for its owner's eyes only."""
+    path = settings.data_dir / "credentials.json"
+    if first is not None:
+        content = {
+            "url": url_of(settings),
+            "org": first.organization,
+            "sandbox": first.sandbox,
+            "client_id": first.client_id,
+            "client_secret": first.client_secret,
+        }
+    elif path.exists():
+        content = json.loads(path.read_text()) | {"url": url_of(settings)}
+    else:
+        return
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(json.dumps(content, indent=2) + "\n")

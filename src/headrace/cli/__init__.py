@@ -1,0 +1,1 @@
+"""The command line. Commands speak REST; ``demo`` and ``partner`` start what they need."""

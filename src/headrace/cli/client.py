@@ -1,0 +1,76 @@
+"""A client of our own REST API, for commands: signs in once and keeps its connection."""
+
+import http.client
+import json
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from headrace.errors import RequestError
+
+AUTHORING = "/data/core/activation/authoring"
+FLOWS = "/data/foundation/flowservice"
+
+
+class Client:
+    """Speaks to a Headrace with the credentials of ``credentials.json``."""
+
+    def __init__(self, credentials: dict[str, str]) -> None:
+        self.url = credentials["url"]
+        parts = urlsplit(self.url)
+        self._connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port or 80, timeout=60)
+        self._headers = {
+            "x-api-key": credentials["client_id"],
+            "x-gw-ims-org-id": credentials["org"],
+            "x-sandbox-name": credentials["sandbox"],
+        }
+        form = {"grant_type": "client_credentials", "client_id": credentials["client_id"]}
+        body = urlencode({**form, "client_secret": credentials["client_secret"]}).encode()
+        token = self.send("POST", "/ims/token/v3", body, "application/x-www-form-urlencoded")
+        self._headers["Authorization"] = f"Bearer {token['access_token']}"
+
+    @classmethod
+    def from_file(cls, path: Path) -> "Client":
+        """Sign in with a file that ``headrace serve`` wrote."""
+        return cls(json.loads(path.read_text()))
+
+    def get(self, path: str) -> Any:
+        """Return the answer to a GET, read as JSON."""
+        return self.send("GET", path)
+
+    def post(self, path: str, document: Any) -> Any:
+        """Return the answer to a POST of JSON."""
+        return self.send("POST", path, json.dumps(document).encode())
+
+    def send(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json") -> Any:
+        """
+        Return the answer to a request, read as JSON.
+
+        Raises:
+            RequestError: the answer is not a success; the message holds what it says.
+        """
+        headers = self._headers if body is None else {**self._headers, "Content-Type": kind}
+        self._connection.request(method, path, body, headers)
+        response = self._connection.getresponse()
+        text = response.read()
+        if response.status >= 300:
+            raise RequestError(f"{method} {path} was answered {response.status}: {text.decode(errors='replace')}")
+        return json.loads(text) if text else None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+def wait_for_server(path: Path, url_path: str = "/healthz", seconds: float = 30.0) -> Client:
+    """Wait until a Headrace that is starting has written its credentials and answers; then sign in."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            client = Client.from_file(path)
+            client.get(url_path)
+            return client
+        except (OSError, json.JSONDecodeError):
+            time.sleep(0.05)
+    raise RequestError(f"Headrace did not start within {seconds:.0f} seconds")

@@ -1,0 +1,289 @@
+"""``headrace demo``: the main job, end to end, on this machine: author, connect, ingest, deliver, account for all of it."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from headrace.cli import examples
+from headrace.cli.client import AUTHORING, FLOWS, Client, wait_for_server
+from headrace.cli.partner import describe
+from headrace.model.flow import PROFILE_STORE_SPEC
+from headrace.testkit.oracle import Truth, compare
+from headrace.testkit.partner import Partner
+from headrace.testkit.profiles import AUDIENCES, generate, leave, ndjson
+
+app = typer.Typer()
+
+#: Which answers of each partner are not 200, so that a retry and a parked change can be seen.
+SCRIPTS = {"moviestar": [200, 200, 200, 400], "lighthouse": [200, 503]}
+TOKEN = "demo-token-of-the-partner"  # noqa: S105 - known to the demo's own partner only
+SEED = 1
+BATCH = 500
+SHARE_LEAVING = 20
+LONGEST_WAIT = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """An example destination that is connected to a demo partner."""
+
+    name: str
+    dataflow: str
+    partner: Partner
+
+
+@app.command()
+def demo(
+    exit_: Annotated[
+        bool, typer.Option("--exit", help="End when everything is delivered; not 0 if anything is lost.")
+    ] = False,
+    profiles: Annotated[int, typer.Option(min=1, help="How many people to ingest.")] = 10_000,
+) -> None:
+    """
+    Show the main job end to end, on this machine.
+
+    Starts Headrace in a temporary directory and two partners on loopback, authors the example destinations, connects
+    them, ingests people, moves some of them out of their audiences, and accounts for every change.
+    """
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="headrace-demo-") as directory, _partners() as partners:
+        folder = Path(directory)
+        with _server(folder, partners) as server:
+            client = wait_for_server(folder / "data" / "credentials.json")
+            console.print(f"Headrace listens on [bold]{client.url}[/]; two partners listen beside it.\n")
+            connected = [connect(client, name, partner) for name, partner in partners.items()]
+            truth, seconds = deliver(console, client, connected, profiles)
+            lost = report(console, client, connected, truth, profiles, seconds)
+            if not exit_:
+                _stay(console, client, connected, folder, server)
+    sys.exit(1 if lost else 0)
+
+
+def connect(client: Client, name: str, partner: Partner) -> Connected:
+    """Author an example destination, sign in at its partner and set a dataflow of all audiences going."""
+    example = examples.destination(name)
+    server = client.post(f"{AUTHORING}/destination-servers", _towards(example["destinationServer"], partner.origin))
+    delivery = {"authenticationRule": "CUSTOMER_AUTHENTICATION", "destinationServerId": server["instanceId"]}
+    destination = client.post(
+        f"{AUTHORING}/destinations", {**example["destination"], "destinationDelivery": [delivery]}
+    )
+    spec = {"id": destination["instanceId"], "version": "1.0"}
+    auth = {"specName": "BEARER", "params": {"token": TOKEN}}
+    account = client.post(f"{FLOWS}/connections", {"name": f"{name} account", "connectionSpec": spec, "auth": auth})
+    source = client.post(
+        f"{FLOWS}/sourceConnections", {"name": "profiles", "connectionSpec": {"id": PROFILE_STORE_SPEC}}
+    )
+    activation = example["activation"]
+    target = {"name": name, "baseConnectionId": account["id"], "connectionSpec": spec, "params": activation["customerData"]}
+    flow = client.post(
+        f"{FLOWS}/flows",
+        {
+            "name": f"All audiences to {destination['name']}",
+            "sourceConnectionIds": [source["id"]],
+            "targetConnectionIds": [client.post(f"{FLOWS}/targetConnections", target)["id"]],
+            "transformations": [{"name": "GeneralTransform", "params": _chosen(activation["mapping"])}],
+        },
+    )
+    return Connected(name, flow["id"], partner)
+
+
+def deliver(console: Console, client: Client, connected: list[Connected], count: int) -> tuple[Truth, float]:
+    """Ingest people, move some of them out, wait until nothing is pending; return what is true now and the seconds."""
+    truth = Truth()
+    columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    started = time.monotonic()
+    with Progress(*columns, console=console) as progress:
+        ingesting = progress.add_task("people ingested", total=count)
+        moving = progress.add_task("people moved out", total=count // SHARE_LEAVING)
+        bars = {item.dataflow: progress.add_task(f"{item.name}: settled", total=None) for item in connected}
+        for batch in _batches(_people(count)):
+            _ingest(client, batch, truth)
+            progress.advance(ingesting, len(batch))
+            _show_settled(client, progress, bars)
+        for batch in _batches(_leaving(count)):
+            _ingest(client, batch, truth)
+            progress.advance(moving, len(batch))
+            _show_settled(client, progress, bars)
+        deadline = time.monotonic() + LONGEST_WAIT
+        while _show_settled(client, progress, bars) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    return truth, time.monotonic() - started
+
+
+def report(
+    console: Console, client: Client, connected: list[Connected], truth: Truth, count: int, seconds: float
+) -> bool:
+    """Print what became of everything and one request as it arrived; say whether anything is lost."""
+    lost = False
+    table = Table(title="\nWhat became of every change")
+    for column in ("destination", "accepted", "delivered", "superseded", "parked", "messages", "partner agrees"):
+        table.add_column(column, justify="left" if column == "destination" else "right")
+    for item in connected:
+        ledger = client.get(f"/dataflows/{item.dataflow}/ledger")
+        parked = client.get(f"/dataflows/{item.dataflow}/parked?limit=1000")["items"]
+        differences = compare(item.name, truth, item.partner.received, {change["profile"] for change in parked})
+        settled = sum(ledger[outcome] for outcome in ("delivered", "superseded", "withheld", "parked"))
+        lost = lost or bool(differences) or ledger["pending"] > 0 or ledger["accepted"] != settled
+        numbers = [f"{ledger[name]:,}" for name in ("accepted", "delivered", "superseded", "parked", "messages")]
+        table.add_row(item.name, *numbers, "yes" if not differences else f"no: {differences[0]}")
+    console.print(table)
+    console.print(f"{count:,} people in {seconds:.1f} s: [bold]{count / seconds:,.0f} profiles a second[/], all on disk.\n")
+    for item in connected:
+        _explain(console, client, item)
+    last = connected[0].partner.received[-1]
+    console.print("[bold]One request as the partner received it:[/]")
+    console.print(describe(last), soft_wrap=True)
+    return lost
+
+
+def _explain(console: Console, client: Client, item: Connected) -> None:
+    """Tell of the answers that were not a success, and what followed."""
+    refused = {status: number for status, number in item.partner.statuses.items() if status != 200}
+    for status, number in refused.items():
+        console.print(f"{item.name} answered {number} x {status}", end="; ")
+    parked = client.get(f"/dataflows/{item.dataflow}/parked?limit=1")["items"]
+    if parked:
+        change = parked[0]
+        console.print(f"parked: [bold]{change['profile']}[/], because {change['reason']}.")
+    else:
+        console.print("the message was sent again and taken.")
+
+
+def _stay(console: Console, client: Client, connected: list[Connected], folder: Path, server: Any) -> None:
+    """Keep everything running, so that one can look around."""
+    credentials = folder / "data" / "credentials.json"
+    console.print("[bold]Where to look next[/] (ctrl-C ends the demo)")
+    console.print(f"  sign in with        {credentials}")
+    console.print(f"  the REST API        {client.url}/openapi.json")
+    console.print(f"  metrics             {client.url}/metrics")
+    console.print(f"  a ledger            {client.url}/dataflows/{connected[0].dataflow}/ledger")
+    console.print(f"  the destinations    {examples.folder() / 'destinations'}")
+    try:
+        server.wait()
+    except KeyboardInterrupt:
+        console.print("\nEnding the demo; its directory goes with it.")
+
+
+def _people(count: int) -> Iterator[bytes]:
+    """Yield people as NDJSON lines: those of ``examples/profiles.ndjson`` first, then the generator goes on."""
+    with (examples.folder() / "profiles.ndjson").open("rb") as file:
+        written = 0
+        for line in islice(file, count):
+            written += 1
+            yield line.rstrip(b"\n")
+    yield from (ndjson(person).rstrip(b"\n") for person in generate(count - written, seed=SEED, start=written))
+
+
+def _leaving(count: int) -> Iterator[bytes]:
+    """Yield every twentieth person once more, out of the first audience they were in."""
+    now = datetime.now(UTC)
+    for line in islice(_people(count), 0, None, SHARE_LEAVING):
+        person = orjson.loads(line)
+        for memberships in person["segmentMembership"].values():
+            inside = [id_ for id_, membership in memberships.items() if membership["status"] == "realized"]
+            if inside:
+                yield orjson.dumps(leave(person, inside[0], now))
+                break
+
+
+def _batches(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
+    while batch := list(islice(lines, BATCH)):
+        yield batch
+
+
+def _ingest(client: Client, batch: list[bytes], truth: Truth) -> None:
+    receipt = client.send("POST", "/ingest/profiles", b"\n".join(batch), "application/x-ndjson")
+    rejected = {item["line"] for item in receipt["rejected"]}
+    truth.take(line for number, line in enumerate(batch, 1) if number not in rejected)
+
+
+def _show_settled(client: Client, progress: Progress, bars: dict[str, Any]) -> bool:
+    """Move the bars; say whether anything is still pending."""
+    pending = 0
+    for dataflow, bar in bars.items():
+        ledger = client.get(f"/dataflows/{dataflow}/ledger")
+        progress.update(bar, total=ledger["accepted"], completed=ledger["accepted"] - ledger["pending"])
+        pending += ledger["pending"]
+    return pending > 0
+
+
+def _towards(server: dict[str, Any], origin: str) -> dict[str, Any]:
+    """Return the example's server with the demo partner's origin in the place of the one in the file."""
+    url = server["urlBasedDestination"]["url"]
+    parts = urlsplit(url["value"])
+    moved = {**url, "value": url["value"].replace(f"{parts.scheme}://{parts.netloc}", origin, 1)}
+    return {**server, "urlBasedDestination": {"url": moved}}
+
+
+def _chosen(mapping: list[dict[str, str]]) -> dict[str, Any]:
+    """Return the audiences and the mapping of a dataflow as the flow service writes them."""
+    audiences = [
+        {
+            "type": "PLATFORM_SEGMENT",
+            "value": {
+                "id": audience.id,
+                "namespace": audience.namespace,
+                "name": audience.name,
+                "mappingId": audience.name.lower().replace(" ", "-"),
+            },
+        }
+        for audience in AUDIENCES
+    ]
+    fields = [
+        {
+            "type": "JSON_PATH",
+            "value": {
+                "path": row["source"],
+                "operator": "EXISTS",
+                "mapping": {"sourceType": "text/x.schema-path", **row},
+            },
+        }
+        for row in mapping
+    ]
+    return {"segmentSelectors": {"selectors": audiences}, "profileSelectors": {"selectors": fields}}
+
+
+@contextmanager
+def _partners() -> Iterator[dict[str, Partner]]:
+    """Run a partner for each example."""
+    with (
+        Partner.in_thread(SCRIPTS["moviestar"], token=TOKEN) as first,
+        Partner.in_thread(SCRIPTS["lighthouse"], token=TOKEN) as second,
+    ):
+        yield {"moviestar": first, "lighthouse": second}
+
+
+@contextmanager
+def _server(folder: Path, partners: dict[str, Partner]) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run Headrace on embedded defaults in a folder; only the first retries come sooner than they otherwise would."""
+    settings = {
+        "HEADRACE_KEY_FILE": str(folder / "master.key"),
+        "HEADRACE_EGRESS_ALLOW": ",".join(partner.origin for partner in partners.values()),
+        "HEADRACE_RETRY_STEPS": "1,5,15,60",
+    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HEADRACE_")}
+    command = [sys.executable, "-m", "headrace", "serve", "--port", "0", "--data-dir", str(folder / "data")]
+    log = (folder / "headrace.log").open("wb")
+    server = subprocess.Popen(command, env=kept | settings, stderr=log)  # noqa: S603 - our own program
+    try:
+        yield server
+    finally:
+        server.terminate()
+        server.wait(timeout=60)
+        log.close()

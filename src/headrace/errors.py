@@ -1,0 +1,155 @@
+"""
+Every error a person may meet, by who can put it right.
+
+HeadraceError
+├── AuthoringError            the author, in the destination's configuration
+│   ├── ConfigurationError      in a block of it: carries every problem found
+│   ├── TemplateSyntaxError     in the text of a template
+│   └── TemplateError           in what a template does with the data
+├── AccountError              the operator, in the account or the dataflow
+│   └── EgressError             … or in what the operator allows to be reached
+├── DataError                 the data engineer, in a profile that was sent
+├── RequestError              the caller of the REST API
+│   ├── Unauthorized
+│   ├── Forbidden
+│   ├── NotFound
+│   └── Conflict
+├── PartnerError              the partner, at the other end of the wire
+└── OperationError            whoever runs the process: settings, disk, data directory
+
+A class's docstring is its default message and its ``code`` is stable: others script against it. A message names the
+thing and the way out, and holds neither a secret nor a profile's attribute.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, Self
+
+
+class HeadraceError(Exception):
+    """Headrace could not do this."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str | None = None) -> None:
+        self.message = message if message is not None else (type(self).__doc__ or "").strip().split("\n")[0]
+        super().__init__(self.message)
+
+
+class AuthoringError(HeadraceError):
+    """The destination's configuration is not right."""
+
+    code = "authoring"
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateProblem:
+    """One thing that is wrong in a template, and where: lines and columns count from 1."""
+
+    message: str
+    name: str
+    line: int
+    column: int
+    source_line: str
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.line}:{self.column}: {self.message}"
+
+    @property
+    def excerpt(self) -> str:
+        """The source line with a caret under the place; of a long line only what is near."""
+        start = max(0, self.column - 1 - 60)
+        shown = self.source_line[start : start + 120].replace("\t", " ")
+        return f"{shown}\n{' ' * (self.column - 1 - start)}^"
+
+
+class TemplateSyntaxError(AuthoringError):
+    """The template is not written in the template language."""
+
+    code = "template-syntax"
+
+    def __init__(self, problems: Sequence[TemplateProblem]) -> None:
+        self.problems = tuple(problems)
+        first, others = self.problems[0], len(self.problems) - 1
+        self.name, self.line, self.column = first.name, first.line, first.column
+        more = f" (and {others} more {'problem' if others == 1 else 'problems'})" if others else ""
+        super().__init__(f"{first}{more}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[tuple[TemplateProblem, ...]]]:
+        return type(self), (self.problems,)
+
+
+class TemplateError(AuthoringError):
+    """The template cannot be rendered."""
+
+    code = "template"
+
+    def __init__(self, problem: TemplateProblem, *, limit: str | None = None) -> None:
+        self.problems = (problem,)
+        self.name, self.line, self.column = problem.name, problem.line, problem.column
+        self.limit = limit
+        super().__init__(str(problem))
+
+    def __reduce__(self) -> tuple[Callable[..., Self], tuple[TemplateProblem]]:
+        return partial(type(self), limit=self.limit), self.problems
+
+
+class AccountError(HeadraceError):
+    """The account cannot be used."""
+
+    code = "account"
+
+
+class EgressError(AccountError):
+    """This address may not be reached from here."""
+
+    code = "egress"
+
+
+class DataError(HeadraceError):
+    """The profile cannot be taken."""
+
+    code = "data"
+
+
+class RequestError(HeadraceError):
+    """The request cannot be served."""
+
+    code = "request"
+
+
+class Unauthorized(RequestError):
+    """The access token is missing or not valid."""
+
+    code = "unauthorized"
+
+
+class Forbidden(RequestError):
+    """The caller may not do this."""
+
+    code = "forbidden"
+
+
+class NotFound(RequestError):
+    """There is no such object here."""
+
+    code = "not-found"
+
+
+class Conflict(RequestError):
+    """The object was changed by somebody else, or is in use."""
+
+    code = "conflict"
+
+
+class PartnerError(HeadraceError):
+    """The partner did not answer as agreed."""
+
+    code = "partner"
+
+
+class OperationError(HeadraceError):
+    """Headrace cannot run like this."""
+
+    code = "operation"

@@ -1,0 +1,173 @@
+"""
+What operators see is named once: an event is the log line and the metrics.
+
+A class is one kind of event. Its docstring is the help text of its metrics, its numeric fields listed in ``counts``
+become the counters ``headrace_<event>_<field>_total``, labelled with the fields listed in ``labels``.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something happened."""
+
+    level: ClassVar[str] = "info"
+    counts: ClassVar[tuple[str, ...]] = ()
+    labels: ClassVar[tuple[str, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started(Event):
+    """Headrace started."""
+
+    url: str
+    data_dir: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfilesIngested(Event):
+    """Profiles were taken in."""
+
+    level: ClassVar[str] = "debug"
+    counts: ClassVar[tuple[str, ...]] = ("accepted", "rejected", "changes")
+
+    accepted: int
+    rejected: int
+    changes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageDelivered(Event):
+    """The partner took a message."""
+
+    level: ClassVar[str] = "debug"
+    counts: ClassVar[tuple[str, ...]] = ("entries",)
+    labels: ClassVar[tuple[str, ...]] = ("dataflow",)
+
+    dataflow: str
+    entries: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRetried(Event):
+    """A message was not taken and will be tried again."""
+
+    level: ClassVar[str] = "warning"
+    counts: ClassVar[tuple[str, ...]] = ("entries",)
+    labels: ClassVar[tuple[str, ...]] = ("dataflow",)
+
+    dataflow: str
+    entries: int
+    message: str
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangesParked(Event):
+    """Changes were laid aside with the reason, to be mended and replayed."""
+
+    level: ClassVar[str] = "warning"
+    counts: ClassVar[tuple[str, ...]] = ("entries",)
+    labels: ClassVar[tuple[str, ...]] = ("dataflow",)
+
+    dataflow: str
+    entries: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataflowHeld(Event):
+    """A dataflow was stopped because everything it sent was refused; its changes wait."""
+
+    level: ClassVar[str] = "error"
+    counts: ClassVar[tuple[str, ...]] = ()
+    labels: ClassVar[tuple[str, ...]] = ("dataflow",)
+
+    dataflow: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestFailed(Event):
+    """A request to the REST API failed by our fault."""
+
+    level: ClassVar[str] = "error"
+
+    method: str
+    path: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerFailed(Event):
+    """A step of the worker failed by our fault and is tried again."""
+
+    level: ClassVar[str] = "error"
+
+    step: str
+    error: str
+
+
+#: How a part of the product says that something happened.
+Announce = Callable[[Event], None]
+
+
+def name_of(event: type[Event]) -> str:
+    """Return the stable name of a kind of event: ``MessageDelivered`` is ``message_delivered``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", event.__name__).lower()
+
+
+class Board:
+    """Announces events: writes the log line and raises the counters. One for a process."""
+
+    def __init__(self, log_format: str = "text") -> None:
+        self.metrics = CollectorRegistry()
+        self._log = _logger(log_format)
+        self._counters: dict[type[Event], dict[str, Counter]] = {}
+
+    def __call__(self, event: Event) -> None:
+        kind = type(event)
+        counters = self._counters.get(kind) or self._count(kind)
+        labels = {label: getattr(event, label) for label in event.labels}
+        for field, counter in counters.items():
+            (counter.labels(**labels) if labels else counter).inc(getattr(event, field) if field else 1)
+        getattr(self._log, event.level)(name_of(kind), **{f.name: getattr(event, f.name) for f in fields(event)})
+
+    def exposition(self) -> bytes:
+        """Return the metrics in Prometheus' text format."""
+        return generate_latest(self.metrics)
+
+    def _count(self, kind: type[Event]) -> dict[str, Counter]:
+        name, text = f"headrace_{name_of(kind)}", (kind.__doc__ or "").strip()
+        counters = {"": Counter(name, text, kind.labels, registry=self.metrics)}
+        for field in kind.counts:
+            counters[field] = Counter(f"{name}_{field}", text, kind.labels, registry=self.metrics)
+        return self._counters.setdefault(kind, counters)
+
+
+def _logger(log_format: str) -> structlog.typing.FilteringBoundLogger:
+    last: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(20),
+    )
+    return logger

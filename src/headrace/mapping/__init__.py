@@ -1,0 +1,5 @@
+"""Source profile to target profile: the operator's mapping, compiled once for a dataflow."""
+
+from headrace.mapping.mapping import AttributeRow, IdentityRow, Mapping
+
+__all__ = ["AttributeRow", "IdentityRow", "Mapping"]

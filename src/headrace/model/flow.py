@@ -1,0 +1,239 @@
+"""
+The flow service's objects: accounts (base connections), source and target connections, dataflows.
+
+The shapes are those that clients of the original send. A dataflow's one transformation holds what the operator chose: the
+audiences, and the mapping of attributes and identities.
+"""
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from headrace.model.block import SERVER_SET, Block
+from headrace.model.destination import Transformation
+
+_FLOW_SERVICE_SET = SERVER_SET | {
+    "id",
+    "etag",
+    "state",
+    "createdAt",
+    "createdBy",
+    "createdClient",
+    "updatedAt",
+    "updatedBy",
+    "updatedClient",
+    "sandboxId",
+    "sandboxName",
+    "imsOrgId",
+    "inheritedAttributes",
+}
+
+PROFILE_STORE_SPEC = "8a9c3494-9708-43d7-ae3f-cda01e5030e1"
+IDENTITY_PATH = "identityMap."
+
+
+class SpecReference(Block):
+    """The connector an object belongs to: for a destination of ours, its ``instanceId``."""
+
+    id: str = Field(min_length=1, description="The connection spec's id.")
+    version: str | None = Field(None, description="Its version; `1.0`.")
+
+
+class Auth(Block):
+    """How the operator signs in at the partner."""
+
+    spec_name: str = Field(description="The way of signing in: the `authType` the operator chose.")
+    params: dict[str, Any] = Field(default_factory=dict, description="The credentials. Written, never read back.")
+
+
+class BaseConnection(Block):
+    """An account: an operator's authenticated access at the partner."""
+
+    ignored: ClassVar[frozenset[str]] = _FLOW_SERVICE_SET
+
+    name: str = Field(min_length=1, description="The account's name.")
+    description: str | None = Field(None, description="What it is for.")
+    connection_spec: SpecReference = Field(description="The destination.")
+    auth: Auth | None = Field(None, description="The credentials.")
+
+
+class SourceData(Block):
+    """The form in which profiles are read."""
+
+    format: str | None = Field(None, description="`json` for streaming, `CSV` for files.")
+    schema_: Any = Field(None, alias="schema", description="Not used.")
+
+
+class SourceConnection(Block):
+    """Where a dataflow's profiles come from: the profile store."""
+
+    ignored: ClassVar[frozenset[str]] = _FLOW_SERVICE_SET
+
+    name: str = Field(min_length=1, description="Its name.")
+    description: str | None = Field(None, description="What it is for.")
+    connection_spec: SpecReference = Field(description="The profile store's connection spec.")
+    base_connection_id: str | None = Field(None, description="Not needed for the profile store.")
+    data: SourceData | None = Field(None, description="The form of the data.")
+    params: dict[str, Any] = Field(default_factory=dict, description="Not used.")
+
+
+class TargetConnection(Block):
+    """A destination set up under an account: the values of its customer data fields."""
+
+    ignored: ClassVar[frozenset[str]] = _FLOW_SERVICE_SET
+
+    name: str = Field(min_length=1, description="Its name.")
+    description: str | None = Field(None, description="What it is for.")
+    connection_spec: SpecReference = Field(description="The destination.")
+    base_connection_id: str | None = Field(None, description="The account.")
+    data: dict[str, Any] | None = Field(None, description="Not used.")
+    params: dict[str, Any] = Field(default_factory=dict, description="The customer data, by field name.")
+
+
+class SegmentSelectorValue(Block):
+    """One audience that the dataflow sends."""
+
+    ignored: ClassVar[frozenset[str]] = frozenset({"createTime", "updateTime"})
+
+    id: str = Field(min_length=1, description="The audience's id.")
+    name: str | None = Field(None, description="The audience's name.")
+    description: str | None = Field(None, description="What it is.")
+    namespace: str = Field("ups", description="The audience's origin.")
+    system_segment_id: str | None = Field(None, description="The platform's own id of an external audience.")
+    mapping_id: str | None = Field(None, description="The audience's identifier at the partner, typed by the operator.")
+    schedule: dict[str, Any] | None = Field(None, description="Start and end date.")
+    filename_template: str | None = Field(None, description="For files only.")
+    export_mode: str | None = Field(None, description="For files only.")
+    enrichment_info: dict[str, Any] | None = Field(None, description="For files only.")
+
+
+class SegmentSelector(Block):
+    """The choice of one audience."""
+
+    type: Literal["PLATFORM_SEGMENT"] = Field("PLATFORM_SEGMENT", description="What is chosen.")
+    value: SegmentSelectorValue = Field(description="The audience.")
+
+
+class FieldMappingExtension(Block):
+    """What Headrace adds to a row of the mapping."""
+
+    transformation: Transformation | None = Field(None, description="The operator's tick at “apply transformation”.")
+
+
+class FieldMapping(Block):
+    """One row of the mapping: from where to where."""
+
+    source_type: Literal["text/x.schema-path"] = Field("text/x.schema-path", description="How to read `source`.")
+    source: str = Field(min_length=1, description="An attribute's path, or `identityMap.<namespace>`.")
+    destination: str = Field(min_length=1, description="A target attribute, or `identityMap.<target namespace>`.")
+    identity: bool | None = Field(None, description="Written by clients; the paths say it already.")
+    primary_identity: bool | None = Field(None, description="Written by clients; not used.")
+    function_version: int | None = Field(None, description="Written by clients; not used.")
+    copy_mode_mapping: bool | None = Field(None, description="Written by clients; not used.")
+    source_attribute: str | None = Field(None, description="Written by clients; not used.")
+    destination_xdm_path: str | None = Field(None, description="Written by clients; not used.")
+    extension: FieldMappingExtension = Field(
+        default_factory=FieldMappingExtension, alias="x-headrace", description="Additions of Headrace."
+    )
+
+
+class SelectedIdentity(Block):
+    """The target namespace of an identity."""
+
+    namespace: str = Field(min_length=1, description="The target namespace.")
+
+
+class ProfileSelectorValue(Block):
+    """One field that the dataflow sends."""
+
+    path: str = Field(min_length=1, description="The source: an attribute's path, or `identityMap.<namespace>`.")
+    operator: Literal["EXISTS"] | None = Field(None, description="Of no effect on streaming.")
+    mapping: FieldMapping | None = Field(None, description="Where it goes; without it, to the same name.")
+    identity: SelectedIdentity | None = Field(None, description="The target namespace, in short.")
+
+    def row(self) -> FieldMapping:
+        """Return the row of the mapping that this selector stands for."""
+        if self.mapping is not None:
+            return self.mapping
+        if self.identity is not None:
+            return FieldMapping(source=self.path, destination=f"{IDENTITY_PATH}{self.identity.namespace}")
+        same = self.path if self.path.startswith(IDENTITY_PATH) else self.path.replace(".", "_")
+        return FieldMapping(source=self.path, destination=same)
+
+
+class ProfileSelector(Block):
+    """The choice of one field."""
+
+    type: Literal["JSON_PATH"] = Field("JSON_PATH", description="How the field is named.")
+    value: ProfileSelectorValue = Field(description="The field.")
+
+
+class SegmentSelectors(Block):
+    """The audiences."""
+
+    selectors: tuple[SegmentSelector, ...] = Field((), description="The audiences a dataflow sends.")
+
+
+class ProfileSelectors(Block):
+    """The mapping."""
+
+    selectors: tuple[ProfileSelector, ...] = Field((), description="The fields a dataflow sends.")
+    mandatory_fields: Any = Field(None, description="For files only.")
+    primary_fields: Any = Field(None, description="For files only.")
+
+
+class TransformParams(Block):
+    """What the operator chose."""
+
+    segment_selectors: SegmentSelectors = Field(default_factory=SegmentSelectors, description="The audiences.")
+    profile_selectors: ProfileSelectors = Field(default_factory=ProfileSelectors, description="The mapping.")
+    mandatory_fields: Any = Field(None, description="For files only.")
+    primary_fields: Any = Field(None, description="For files only.")
+    profile_mapping: dict[str, Any] | None = Field(None, description="For files only.")
+
+    @model_validator(mode="after")
+    def _names_an_audience_once(self) -> "TransformParams":
+        seen: set[tuple[str, str]] = set()
+        for selector in self.segment_selectors.selectors:
+            audience = (selector.value.namespace, selector.value.id)
+            if audience in seen:
+                raise ValueError(f"the audience {audience[1]!r} is chosen twice")
+            seen.add(audience)
+        return self
+
+
+class Transform(Block):
+    """The one transformation of a dataflow."""
+
+    name: Literal["GeneralTransform", "General Transform"] = Field("GeneralTransform", description="Its name.")
+    params: TransformParams = Field(default_factory=TransformParams, description="What the operator chose.")
+
+
+class Flow(Block):
+    """A dataflow: account, audiences and mapping, from the profile store to a destination."""
+
+    ignored: ClassVar[frozenset[str]] = _FLOW_SERVICE_SET | {"version"}
+
+    name: str = Field(min_length=1, description="The dataflow's name.")
+    description: str | None = Field(None, description="What it is for.")
+    flow_spec: SpecReference | None = Field(None, description="The kind of dataflow; derived from the destination.")
+    source_connection_ids: tuple[str, ...] = Field(min_length=1, max_length=1, description="The profile store.")
+    target_connection_ids: tuple[str, ...] = Field(min_length=1, max_length=1, description="The target connection.")
+    transformations: tuple[Transform, ...] = Field((), max_length=1, description="Audiences and mapping.")
+    schedule_params: dict[str, Any] | None = Field(None, description="For files only.")
+    policy: dict[str, Any] | None = Field(None, description="Marketing actions.")
+
+    @property
+    def params(self) -> TransformParams:
+        """What the operator chose; empty at first."""
+        return self.transformations[0].params if self.transformations else TransformParams()
+
+    @property
+    def audiences(self) -> tuple[SegmentSelectorValue, ...]:
+        """The audiences, in the order in which they were mapped."""
+        return tuple(selector.value for selector in self.params.segment_selectors.selectors)
+
+    @property
+    def mapping(self) -> tuple[FieldMapping, ...]:
+        """The rows of the mapping, in order."""
+        return tuple(selector.value.row() for selector in self.params.profile_selectors.selectors)

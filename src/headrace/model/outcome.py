@@ -1,0 +1,31 @@
+"""What became of an entry of a message. Never a bare boolean, and silence never means success."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The partner said that it took it."""
+
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """It is tried again: after so many seconds, or when the policy says. ``unknown``: the partner may have it."""
+
+    code: str
+    reason: str
+    after: float | None = None
+    unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """It is laid aside with the reason, for the same bytes would only get the same answer."""
+
+    code: str
+    reason: str
+
+
+Outcome = Delivered | Retry | Parked

@@ -1,0 +1,204 @@
+"""
+The source profile: one person, as sent to us. Plain JSON data, checked once at the door.
+
+Attributes stand at their own paths; ``identityMap`` and ``segmentMembership`` are the two maps with a shape of their own.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from headrace.errors import DataError
+
+Profile = dict[str, Any]
+Membership = dict[str, Any]
+#: An audience as profiles name it: namespace and id.
+Audience = tuple[str, str]
+
+#: Which identity keys a profile that names none as primary; namespaces not listed follow by name.
+NAMESPACE_ORDER = ("crmId", "CORE", "ECID", "Email", "Email_LC_SHA256", "Phone", "Phone_E.164", "GAID", "IDFA")
+
+#: An id longer than this is no id: it would fill the index instead of finding a row.
+LONGEST_KEY = 512
+#: The form of the stored document that follows this byte: JSON as it was sent, memberships merged.
+_FORM = b"\x01"
+_STATUSES = {"realized": "realized", "exited": "exited", "existing": "realized"}
+_FAR_PAST = datetime.min.replace(tzinfo=UTC)
+
+
+class ProfileError(DataError):
+    """The profile cannot be taken."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = code
+
+
+def parse(record: bytes) -> Profile:
+    """
+    Read one source profile and check the shape of its identities and memberships.
+
+    A membership ``existing``, which older senders know, becomes ``realized``.
+
+    Raises:
+        ProfileError: with a stable reason: ``json``, ``not-an-object``, ``identity-map``, ``segment-membership``.
+    """
+    try:
+        profile = orjson.loads(record)
+    except orjson.JSONDecodeError as error:
+        raise ProfileError("json", f"not JSON: {error.msg} at character {error.pos + 1}") from None
+    if type(profile) is not dict:
+        raise ProfileError("not-an-object", "a profile is a JSON object")
+    _check_identities(profile)
+    _check_memberships(profile)
+    return profile
+
+
+def encode(profile: Profile) -> bytes:
+    """Write a profile as it is stored."""
+    return _FORM + orjson.dumps(profile)
+
+
+def decode(document: bytes) -> Profile:
+    """
+    Read a stored profile.
+
+    Raises:
+        ValueError: it is in a form that this Headrace does not know.
+    """
+    if document[:1] != _FORM:
+        raise ValueError(f"a stored profile is in the unknown form {document[:1]!r}")
+    profile: Profile = orjson.loads(memoryview(document)[1:])
+    return profile
+
+
+def key_of(profile: Profile, order: Sequence[str] = NAMESPACE_ORDER) -> str:
+    """
+    Return the key under which a person is kept: ``profileId``, else the primary identity, else the first by ``order``.
+
+    >>> key_of({"identityMap": {"Email": [{"id": "ana@example.com"}], "crmId": [{"id": "7"}]}})
+    'crmId:7'
+
+    Raises:
+        ProfileError: ``no-key``: nothing says who this is; ``key-too-long``.
+    """
+    given = profile.get("profileId")
+    if given is not None and (type(given) is not str or not given):
+        raise ProfileError("profile-id", "`profileId` must be a text that is not empty")
+    key = f":{given}" if given else _identity_key(profile.get("identityMap") or {}, order)
+    if len(key) > LONGEST_KEY:
+        raise ProfileError("key-too-long", f"the identity that keys this profile is over {LONGEST_KEY} characters")
+    return key
+
+
+def merge(before: Profile | None, after: Profile, *, replace_at: str | None = None) -> tuple[Profile, list[Audience]]:
+    """
+    Return the profile as it is kept after a whole profile came in, and the audiences whose state came too late.
+
+    Attributes and identities are those of ``after``. Of each membership the newer state is kept, by time of
+    qualification, then ``exited`` before ``realized``, then arrival; an audience that ``after`` does not mention stays as
+    it was, or has exited at ``replace_at`` if that is given.
+    """
+    old = (before or {}).get("segmentMembership") or {}
+    new = after.get("segmentMembership") or {}
+    merged: dict[str, dict[str, Membership]] = {}
+    late: list[Audience] = []
+    for namespace in {**new, **old}:
+        merged[namespace], too_late = _merge_namespace(old.get(namespace, {}), new.get(namespace, {}), replace_at)
+        late.extend((namespace, audience) for audience in too_late)
+    return {**after, "segmentMembership": merged}, late
+
+
+def instant(text: object) -> datetime:
+    """Read a timestamp of a membership; one without a zone is UTC, none at all is before all others."""
+    if type(text) is not str:
+        return _FAR_PAST
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _merge_namespace(
+    old: dict[str, Membership], new: dict[str, Membership], replace_at: str | None
+) -> tuple[dict[str, Membership], list[str]]:
+    kept, late = dict(old), []
+    for audience, membership in new.items():
+        known = old.get(audience)
+        if known is None or known == membership or not _is_older(membership, known):
+            kept[audience] = membership
+        elif membership["status"] != known["status"]:
+            late.append(audience)
+    if replace_at is not None:
+        for audience, membership in old.items():
+            if audience not in new and membership["status"] == "realized":
+                kept[audience] = {"status": "exited", "lastQualificationTime": replace_at}
+    return kept, late
+
+
+def _is_older(membership: Membership, known: Membership) -> bool:
+    return _rank(membership) < _rank(known)
+
+
+def _rank(membership: Membership) -> tuple[datetime, bool, int]:
+    sequence = membership.get("sequence")
+    return (
+        instant(membership.get("lastQualificationTime")),
+        membership["status"] == "exited",
+        sequence if type(sequence) is int else 0,
+    )
+
+
+def _identity_key(identities: dict[str, list[dict[str, Any]]], order: Sequence[str]) -> str:
+    first: dict[str, str] = {}
+    for namespace, values in identities.items():
+        for identity in values:
+            if identity.get("primary") is True:
+                return f"{namespace}:{identity['id']}"
+        if values:
+            first[namespace] = values[0]["id"]
+    for namespace in (*order, *sorted(first)):
+        if namespace in first:
+            return f"{namespace}:{first[namespace]}"
+    raise ProfileError("no-key", "nothing says who this is: give `profileId` or an identity in `identityMap`")
+
+
+def _check_identities(profile: Profile) -> None:
+    identities = profile.get("identityMap")
+    if identities is None:
+        return
+    if type(identities) is not dict:
+        raise ProfileError("identity-map", "`identityMap` is an object: namespace to list of identities")
+    for namespace, values in identities.items():
+        if not namespace or type(values) is not list:
+            raise ProfileError("identity-map", f"`identityMap.{namespace}` is a list of identities")
+        for identity in values:
+            if type(identity) is not dict or type(identity.get("id")) is not str or not identity["id"]:
+                raise ProfileError("identity-map", f"an identity in `identityMap.{namespace}` needs a text `id`")
+
+
+def _check_memberships(profile: Profile) -> None:
+    memberships = profile.get("segmentMembership")
+    if memberships is None:
+        return
+    if type(memberships) is not dict:
+        raise ProfileError("segment-membership", "`segmentMembership` is an object: namespace to audiences")
+    for namespace, audiences in memberships.items():
+        if type(audiences) is not dict:
+            raise ProfileError("segment-membership", f"`segmentMembership.{namespace}` is an object: id to membership")
+        for audience, membership in audiences.items():
+            _check_membership(f"segmentMembership.{namespace}.{audience}", membership)
+
+
+def _check_membership(where: str, membership: object) -> None:
+    status = membership.get("status") if type(membership) is dict else None
+    if type(membership) is not dict or type(status) is not str or status not in _STATUSES:
+        raise ProfileError("segment-membership", f"`{where}` needs a `status`: realized or exited")
+    membership["status"] = _STATUSES[status]
+    time = membership.get("lastQualificationTime")
+    if time is None:
+        return
+    try:
+        instant(time if type(time) is str else "")
+    except ValueError:
+        raise ProfileError("segment-membership", f"`{where}.lastQualificationTime` is not an ISO 8601 time") from None

@@ -1,0 +1,1 @@
+"""From stored people to messages: a destination compiled once, and rendered for each group."""

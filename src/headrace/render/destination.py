@@ -1,0 +1,241 @@
+"""A destination as one dataflow uses it, compiled: composes the messages of a group."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from headrace.errors import TemplateError
+from headrace.mapping import Mapping
+from headrace.model.aggregation import BestEffortAggregation
+from headrace.model.destination_server import DestinationServer, HttpTemplate
+from headrace.model.http import Headers, Request
+from headrace.model.message import Bucket, Entry, Group, Message, message_id
+from headrace.model.profile import decode
+from headrace.model.text import TemplatedText
+from headrace.render.parts import Part, Parting
+from headrace.render.target import Audiences, TargetProfile, narrow, shown_after, target_profile
+from headrace.template import Template
+from headrace.template import compile as compile_template
+
+_LINE_BREAK = re.compile(r"[\r\n]")
+_WITHOUT_BODY = ("GET", "HEAD")
+
+
+class Text:
+    """A templated value, compiled; one that is no template renders to itself."""
+
+    def __init__(self, text: TemplatedText, name: str) -> None:
+        self.literal = text.value
+        self.template: Template | None = None
+        if text.is_template:
+            self.template = compile_template(text.value, escaping=text.extension.escaping, name=name)
+
+    def render(self, context: dict[str, Any]) -> str:
+        return self.literal if self.template is None else self.template.render(context)
+
+    def mentions(self, *path: str) -> bool:
+        """Say whether the template reads something at or below a path of names."""
+        reads = self.template.reads if self.template is not None else frozenset()
+        return any(read[: len(path)] == path for read in reads)
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """The messages of a group, and the entries that could not be rendered, each with the reason."""
+
+    messages: tuple[Message, ...]
+    refused: tuple[tuple[Entry, TemplateError], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An entry with the (narrowed) target profile that templates see."""
+
+    entry: Entry
+    target: TargetProfile
+
+
+class CompiledDestination:
+    """
+    Everything about a dataflow that does not change from group to group.
+
+    ``version`` names the configuration and mapping in force: it is part of every message's id.
+    """
+
+    def __init__(
+        self,
+        *,
+        dataflow: str,
+        version: str,
+        server: DestinationServer,
+        policy: BestEffortAggregation,
+        namespaces: tuple[str, ...],
+        mapping: Mapping,
+        audiences: Audiences,
+        facts: dict[str, Any],
+        customer_data: dict[str, Any],
+        auth_data: dict[str, Any],
+    ) -> None:
+        assert server.url_based_destination is not None
+        http = server.http_template or HttpTemplate(httpMethod="POST")
+        self.dataflow = dataflow
+        self.version = version
+        self.policy = policy
+        self.mapping = mapping
+        self.audiences = audiences
+        self.parting = Parting.of(policy, namespaces)
+        self._url = Text(server.url_based_destination.url, "url")
+        self._query = Text(http.query_parameters, "queryParameters") if http.query_parameters else None
+        self._headers = tuple((item.header, Text(item.value, f"header {item.header}")) for item in http.headers)
+        self._body = Text(http.request_body, "requestBody") if http.request_body else None
+        self._method = http.http_method
+        self._content_type = http.content_type
+        self._id_header = http.extension.message_id_header
+        self._context = {
+            "destination": _destination_facts(audiences, {**facts, "config": customer_data}),
+            "customerData": customer_data,
+            "authData": auth_data,
+        }
+
+    @property
+    def most_entries(self) -> int:
+        """The most entries a message may carry: one where the template speaks of ``input.profile`` alone."""
+        body = self._body
+        if body is not None and body.mentions("input", "profile") and not body.mentions("input", "profiles"):
+            return 1
+        return self.policy.max_users_per_request
+
+    def compose(self, group: Group) -> Composed:
+        """
+        Render a group. Entries that cannot be rendered are found and left out; the others still travel together.
+
+        A group that fails is split until the bad entry is alone, then what is good is rendered once more as one.
+        """
+        prepared = [self._prepare(entry) for entry in group.entries]
+        messages, refused = self._sift(group, prepared)
+        return Composed(tuple(messages), tuple(refused))
+
+    def _sift(
+        self, group: Group, prepared: Sequence[_Prepared]
+    ) -> tuple[list[Message], list[tuple[Entry, TemplateError]]]:
+        try:
+            return [self._message(group, prepared)], []
+        except TemplateError as error:
+            if len(prepared) == 1:
+                return [], [(prepared[0].entry, error)]
+        middle = len(prepared) // 2
+        left, bad_left = self._sift(group, prepared[:middle])
+        right, bad_right = self._sift(group, prepared[middle:])
+        refused = bad_left + bad_right
+        bad = {id(entry) for entry, _ in refused}
+        good = [item for item in prepared if id(item.entry) not in bad]
+        if len(left) + len(right) > 1 and refused:
+            try:
+                return [self._message(group, good)], refused
+            except TemplateError:
+                pass  # The halves are right and the whole is not: it is the size that is too much.
+        return left + right, refused
+
+    def _prepare(self, entry: Entry) -> _Prepared:
+        target = target_profile(entry, decode(entry.document), self.mapping, self.audiences)
+        if entry.audience:
+            audience = self.audiences.by_number[entry.audience]
+            target = narrow(target, audience=(audience.namespace, audience.id))
+        if entry.part:
+            part = Part.read(entry.part)
+            namespaces = self.parting.namespaces(part.identity_group)
+            target = narrow(target, namespaces=namespaces, identity=part.identity)
+        return _Prepared(entry, target)
+
+    def _message(self, group: Group, prepared: Sequence[_Prepared]) -> Message:
+        entries = tuple(item.entry for item in prepared)
+        targets = [item.target for item in prepared]
+        name = message_id(self.dataflow, self.version, entries)
+        context = {
+            **self._context,
+            "input": {
+                "profiles": targets,
+                "profile": targets[0] if len(targets) == 1 else None,
+                "aggregationKey": self._key(group.bucket),
+            },
+            "message": {"id": name, "attempt": group.attempt},
+        }
+        shown = tuple(shown_after(target, self.audiences) for target in targets)
+        return Message(name, self._request(context, name), entries, shown)
+
+    def _key(self, bucket: Bucket) -> dict[str, Any]:
+        """Return what the entries of a bucket share, as templates name it."""
+        key: dict[str, Any] = {"destinationInstanceId": self.dataflow}
+        audience = self.audiences.by_number.get(bucket.audience)
+        if audience is not None:
+            key |= {"segmentId": audience.id, "segmentNamespace": audience.namespace, "segmentAlias": audience.alias}
+        if bucket.status is not None:
+            key["segmentStatus"] = bucket.status
+        if bucket.identity_group:
+            key["identityNamespaces"] = list(self.parting.namespaces(bucket.identity_group) or ())
+        return key
+
+    def _request(self, context: dict[str, Any], name: str) -> Request:
+        url = self._url.render(context).strip()
+        if self._query is not None and (query := self._query.render(context).strip()):
+            url = f"{url}{'&' if '?' in url else '?'}{query}"
+        headers = self._rendered_headers(context)
+        if self._id_header is not None:
+            headers = (*headers, (self._id_header, name))
+        return Request(self._method, url, headers, self._rendered_body(context))
+
+    def _rendered_headers(self, context: dict[str, Any]) -> Headers:
+        headers = [(header, text.render(context).strip()) for header, text in self._headers]
+        for header, value in headers:
+            if _LINE_BREAK.search(value):
+                raise TemplateError(f"the header {header!r} was rendered with a line break in it")
+        if self._content_type and all(header.lower() != "content-type" for header, _ in headers):
+            headers.append(("Content-Type", self._content_type))
+        return tuple(headers)
+
+    def _rendered_body(self, context: dict[str, Any]) -> bytes:
+        text = self._body.render(context) if self._body is not None else ""
+        if self._method in _WITHOUT_BODY and not text.strip():
+            return b""
+        body = text.encode()
+        if self._content_type is not None and self._content_type.split(";")[0].strip() == "application/json":
+            _check_json(body)
+        return body
+
+
+def _check_json(body: bytes) -> None:
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno} of the rendered body"
+        raise TemplateError(f"the rendered body is not JSON, as its content type says: {error.msg}, {where}") from None
+
+
+def _destination_facts(audiences: Audiences, facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the root ``destination``: facts of the dataflow, and of its audiences by namespace and id."""
+    aliases: dict[str, dict[str, str]] = {}
+    names: dict[str, dict[str, str]] = {}
+    times: dict[str, dict[str, dict[str, int]]] = {}
+    for audience in audiences.by_number.values():
+        if audience.alias is not None:
+            aliases.setdefault(audience.namespace, {})[audience.id] = audience.alias
+        if audience.name is not None:
+            names.setdefault(audience.namespace, {}).update({audience.id: audience.name, audience.name: audience.name})
+        times.setdefault(audience.namespace, {})[audience.id] = {
+            "createdAt": audience.created_at,
+            "updatedAt": audience.updated_at,
+            "mappingCreatedAt": audience.mapping_created_at,
+            "mappingUpdatedAt": audience.mapping_updated_at,
+        }
+    return {
+        **facts,
+        "namespaceSegmentAliases": aliases,
+        "namespaceSegmentNames": names,
+        "namespaceSegmentTimestamps": times,
+        "segmentAliases": aliases.get("ups", {}),
+        "segmentNames": names.get("ups", {}),
+        "segmentTimestamps": times.get("ups", {}),
+    }

@@ -1,0 +1,131 @@
+"""The target profile: the only shape of a person that templates see."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from headrace.mapping import Mapping
+from headrace.model.message import Entry
+from headrace.model.profile import Profile, instant
+
+TargetProfile = dict[str, Any]
+#: What the partner was last told through a lane: when each audience was entered, and under which identities.
+Shown = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MappedAudience:
+    """An audience that a dataflow sends. Times are seconds since 1970, as templates are shown them."""
+
+    number: int
+    namespace: str
+    id: str
+    name: str | None
+    alias: str | None
+    created_at: int
+    updated_at: int
+    mapping_created_at: int
+    mapping_updated_at: int
+
+
+class Audiences:
+    """The audiences of a dataflow: ``ups`` before other namespaces, then in the order in which they were mapped."""
+
+    def __init__(self, mapped: Sequence[MappedAudience]) -> None:
+        ordered = sorted(mapped, key=lambda audience: audience.namespace != "ups")
+        self.by_number = {audience.number: audience for audience in ordered}
+        self._places = {audience.number: place for place, audience in enumerate(ordered)}
+        self.numbers: dict[str, dict[str, int]] = {}
+        for audience in ordered:
+            self.numbers.setdefault(audience.namespace, {})[audience.id] = audience.number
+
+    def statuses(self, profile: Profile) -> dict[int, dict[str, Any]]:
+        """Return a person's memberships of these audiences by number, in our order."""
+        found = [
+            (numbers[audience], membership)
+            for namespace, memberships in (profile.get("segmentMembership") or {}).items()
+            if (numbers := self.numbers.get(namespace)) is not None
+            for audience, membership in memberships.items()
+            if audience in numbers
+        ]
+        if len(found) > 1:
+            found.sort(key=lambda item: self._places[item[0]])
+        return dict(found)
+
+
+def target_profile(entry: Entry, profile: Profile, mapping: Mapping, audiences: Audiences) -> TargetProfile:
+    """
+    Map a person for one entry: mapped audiences, identities of mapped namespaces, mapped attributes.
+
+    An audience that the person has left is there if that is news: it just changed, or the partner still has the person
+    as a member. What the source no longer knows of somebody the partner knows is taken from what the partner was shown.
+    """
+    shown: Shown = orjson.loads(entry.shown) if entry.shown else {}
+    known: dict[str, str] = shown.get("audiences", {})
+    statuses = audiences.statuses(profile)
+    memberships: dict[str, dict[str, Any]] = {}
+    for number, membership in statuses.items():
+        if membership["status"] == "realized" or number in entry.changed or str(number) in known:
+            _put(memberships, audiences.by_number[number], membership["status"], membership.get("lastQualificationTime"))
+    for text, entered_at in known.items():
+        audience = audiences.by_number.get(int(text))
+        if audience is not None and audience.number not in statuses:
+            _put(memberships, audience, "exited", entered_at)
+    identities = mapping.identities(profile) or shown.get("identities", {})
+    return {"segmentMembership": memberships, "identityMap": identities, "attributes": mapping.attributes(profile)}
+
+
+def shown_after(target: TargetProfile, audiences: Audiences) -> bytes | None:
+    """Return what the partner knows once a (narrowed) target profile is delivered; nothing if the person is out."""
+    members = {
+        str(audiences.numbers[namespace][audience]): membership.get("lastQualificationTime", "")
+        for namespace, memberships in target["segmentMembership"].items()
+        for audience, membership in memberships.items()
+        if membership["status"] == "realized"
+    }
+    return orjson.dumps({"audiences": members, "identities": target["identityMap"]}) if members else None
+
+
+def narrow(
+    target: TargetProfile,
+    *,
+    audience: tuple[str, str] | None = None,
+    namespaces: Sequence[str] | None = None,
+    identity: tuple[str, str] | None = None,
+) -> TargetProfile:
+    """
+    Return a copy that holds one audience, the identities of some namespaces, or a single identity, as asked.
+
+    The maps are new and what is inside them is shared: templates cannot change it.
+    """
+    narrowed = dict(target)
+    if audience is not None:
+        namespace, id_ = audience
+        membership = target["segmentMembership"].get(namespace, {}).get(id_)
+        narrowed["segmentMembership"] = {namespace: {id_: membership}} if membership is not None else {}
+    if identity is not None:
+        narrowed["identityMap"] = {identity[0]: [{"id": identity[1]}]}
+    elif namespaces is not None:
+        held = target["identityMap"]
+        narrowed["identityMap"] = {namespace: held[namespace] for namespace in held if namespace in namespaces}
+    return narrowed
+
+
+@lru_cache(maxsize=65536)
+def normal_time(text: str) -> str:
+    """
+    Write a timestamp as templates are shown it: UTC, milliseconds (cut, not rounded), zone without colon.
+
+    >>> normal_time("2024-03-01T17:41:55.947859Z")
+    '2024-03-01T17:41:55.947+0000'
+    """
+    return instant(text).astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "+0000"
+
+
+def _put(memberships: dict[str, dict[str, Any]], audience: MappedAudience, status: str, time: str | None) -> None:
+    membership = {"lastQualificationTime": normal_time(time), "status": status} if time else {"status": status}
+    memberships.setdefault(audience.namespace, {})[audience.id] = membership

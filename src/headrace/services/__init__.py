@@ -1,0 +1,1 @@
+"""What people do, one module a use: functions that read like it. Doors call these; these call everything below."""

@@ -1,0 +1,186 @@
+"""Accounts: an operator's credentials at a partner, and the connections that use them. Credentials are sealed at once."""
+
+import re
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from headrace.clock import Clock
+from headrace.connect.auth import Scheme, schemes
+from headrace.connect.keyring import Keyring, Place
+from headrace.connect.secrets import Secret
+from headrace.errors import AccountError
+from headrace.model.block import Block, read
+from headrace.model.destination import CustomerDataField, Destination
+from headrace.model.flow import Auth, BaseConnection, SourceConnection, TargetConnection
+from headrace.model.problem import ConfigurationError, Problem
+from headrace.services import declared
+from headrace.services.authoring import DESTINATION, lenient
+from headrace.services.caller import Caller
+from headrace.store import documents
+from headrace.store.database import Store, Transaction
+from headrace.store.documents import Declared
+
+ACCOUNT = "account"
+SOURCE = "source-connection"
+TARGET = "target-connection"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What an account signs in with, opened: the scheme, the secrets to keep out of texts, and ``authData``."""
+
+    scheme: Scheme
+    secrets: tuple[Secret, ...]
+    auth_data: dict[str, str]
+
+
+async def create_account(store: Store, clock: Clock, keyring: Keyring, caller: Caller, document: object) -> Declared:
+    """
+    Keep an account; its credentials are sealed before they are stored and never read back.
+
+    Raises:
+        ConfigurationError: the document is wrong, or the destination is not there or asks for other credentials.
+    """
+    account, _ = read(BaseConnection, document)
+    destination = await _destination(store, caller, account.connection_spec.id)
+    id_ = str(uuid.uuid4())
+    kept = account.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    if account.auth is not None:
+        auth_type = _auth_type(account.auth, destination)
+        _try(auth_type, account.auth.params)
+        sealed = {
+            name: keyring.seal(str(value), _place(caller, id_, name)) for name, value in account.auth.params.items()
+        }
+        kept["auth"] = {"specName": auth_type, "params": sealed}
+    return await declared.create(store, clock, caller, ACCOUNT, kept, declared.nothing_to_check, id_)
+
+
+async def create_source(store: Store, clock: Clock, caller: Caller, document: object) -> Declared:
+    """Keep a source connection: a name for the profile store."""
+    return await _create_plain(store, clock, caller, SOURCE, SourceConnection, document)
+
+
+async def create_target(store: Store, clock: Clock, caller: Caller, document: object) -> Declared:
+    """
+    Keep a target connection: a destination set up under an account.
+
+    Raises:
+        ConfigurationError: the destination or the account is not there, or a customer data field is not right.
+    """
+    target, _ = read(TargetConnection, document)
+    destination = await _destination(store, caller, target.connection_spec.id)
+    problems = [problem for field in destination.customer_data_fields for problem in _judge(field, target.params)]
+    known = {field.name for field in destination.customer_data_fields}
+    for name in target.params.keys() - known:
+        message = f"`{name}` is not a customer data field of this destination; these are: {', '.join(sorted(known)) or 'none'}"
+        problems.append(Problem("unknown-field", f"/params/{name}", message))
+    if target.base_connection_id is None and destination.delivery.authentication_rule == "CUSTOMER_AUTHENTICATION":
+        problems.append(Problem("missing-field", "/baseConnectionId", "the destination needs an account"))
+    if problems:
+        raise ConfigurationError(problems)
+
+    def check(tx: Transaction) -> list[Problem]:
+        id_ = target.base_connection_id
+        if id_ is None or documents.get(tx, caller.number, ACCOUNT, id_) is not None:
+            return []
+        return [Problem("unknown-account", "/baseConnectionId", f"there is no account {id_!r}")]
+
+    defaults = {field.name: field.default for field in destination.customer_data_fields if field.default is not None}
+    kept = target.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    kept["params"] = {**defaults, **target.params}
+    return await declared.create(store, clock, caller, TARGET, kept, check)
+
+
+def shown(keyring: Keyring, caller: Caller, account: Declared) -> dict[str, Any]:
+    """Return an account's document as the API shows it: credentials masked, each with a fingerprint."""
+    document = dict(account.document)
+    if "auth" in document:
+        opened = _opened(keyring, caller.tenant.organization, caller.tenant.sandbox, account)
+        masked = {name: keyring.mask(secret, caller.tenant.organization) for name, secret in opened.items()}
+        document["auth"] = {
+            "specName": document["auth"]["specName"],
+            "params": {name: value.text for name, value in masked.items()},
+            "x-headrace": {"fingerprints": {name: value.fingerprint for name, value in masked.items()}},
+        }
+    return document
+
+
+def credentials(keyring: Keyring, organization: str, sandbox: str, account: Declared | None) -> Credentials:
+    """
+    Open what an account signs in with; without an account, nothing is signed.
+
+    Raises:
+        AccountError: the credentials are not complete.
+        OperationError: they cannot be opened.
+    """
+    if account is None or "auth" not in account.document:
+        return Credentials(schemes.get("NONE")({}), (), {})
+    opened = _opened(keyring, organization, sandbox, account)
+    scheme = schemes.get(account.document["auth"]["specName"])(opened)
+    auth_data = {name: secret.reveal() for name, secret in opened.items()}
+    if "token" in auth_data:
+        auth_data.setdefault("accessToken", auth_data["token"])
+    return Credentials(scheme, tuple(opened.values()), auth_data)
+
+
+async def _create_plain(
+    store: Store, clock: Clock, caller: Caller, noun: str, block: type[Block], document: object
+) -> Declared:
+    kept = read(block, document)[0].model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return await declared.create(store, clock, caller, noun, kept, declared.nothing_to_check)
+
+
+async def _destination(store: Store, caller: Caller, id_: str) -> Destination:
+    stored = await store.read(lambda tx: documents.get(tx, caller.number, DESTINATION, id_))
+    if stored is None:
+        message = f"there is no destination {id_!r}; a connection spec's id is the destination's `instanceId`"
+        raise ConfigurationError([Problem("unknown-destination", "/connectionSpec/id", message)])
+    return lenient(Destination, stored)
+
+
+def _auth_type(auth: Auth, destination: Destination) -> str:
+    """Return the destination's way of signing in that is meant: its name, however it is written or spaced."""
+    offered = [item.auth_type for item in destination.customer_authentication_configurations]
+    meant = re.sub(r"[^A-Z0-9]", "", auth.spec_name.upper())
+    for auth_type in offered:
+        if meant.startswith(auth_type.replace("_", "")):
+            return auth_type
+    message = f"{auth.spec_name!r} is not a way to sign in at this destination; these are: {', '.join(offered) or 'none'}"
+    raise ConfigurationError([Problem("not-allowed", "/auth/specName", message)])
+
+
+def _try(auth_type: str, params: dict[str, Any]) -> None:
+    """Refuse credentials that could never sign anything."""
+    try:
+        schemes.get(auth_type)(params)
+    except AccountError as error:
+        raise ConfigurationError([Problem("credentials", "/auth/params", error.message)]) from None
+
+
+def _opened(keyring: Keyring, organization: str, sandbox: str, account: Declared) -> dict[str, Secret]:
+    sealed: dict[str, str] = account.document["auth"]["params"]
+    return {
+        name: keyring.open(value, Place(organization, sandbox, account.id, name)) for name, value in sealed.items()
+    }
+
+
+def _place(caller: Caller, id_: str, field: str) -> Place:
+    return Place(caller.tenant.organization, caller.tenant.sandbox, id_, field)
+
+
+def _judge(field: CustomerDataField, params: dict[str, Any]) -> list[Problem]:
+    """Say what is wrong with the value of one customer data field."""
+    where, value = f"/params/{field.name}", params.get(field.name, field.default)
+    if value is None or value == "":
+        message = f"`{field.name}` must be filled in"
+        return [Problem("missing-field", where, message)] if field.is_required else []
+    if field.type == "integer" and not isinstance(value, int):
+        return [Problem("invalid", where, f"`{field.name}` is a whole number")]
+    if field.type == "string" and not isinstance(value, str):
+        return [Problem("invalid", where, f"`{field.name}` is a text")]
+    if field.enum is not None and str(value) not in field.enum:
+        return [Problem("not-allowed", where, f"`{field.name}` is one of: {', '.join(field.enum)}")]
+    if field.pattern is not None and re.search(field.pattern, str(value)) is None:
+        return [Problem("invalid", where, f"`{field.name}` does not match the pattern {field.pattern}")]
+    return []

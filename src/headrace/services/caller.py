@@ -1,0 +1,19 @@
+"""Who asks, and for which sandbox."""
+
+from dataclasses import dataclass
+
+from headrace.store.access import Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An API client that signed in, in one sandbox of its organization."""
+
+    client_id: str
+    tenant: Tenant
+    permissions: frozenset[str]
+
+    @property
+    def number(self) -> int:
+        """The number under which everything of this sandbox is kept."""
+        return self.tenant.tenant

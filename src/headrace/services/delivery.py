@@ -1,0 +1,284 @@
+"""Delivery: the outbox that the streaming pipeline carries from, kept in the store."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterable, Sequence
+from random import Random
+
+from headrace.clock import Clock
+from headrace.connect.retry import RetryPolicy
+from headrace.crashpoints import crashpoint
+from headrace.events import Announce, ChangesParked, DataflowHeld, Event, MessageDelivered, MessageRetried, WorkerFailed
+from headrace.model.change import Changes
+from headrace.model.message import Group, Settled
+from headrace.model.outcome import Delivered, Parked, Retry
+from headrace.services.live import LiveDataflows, PartnerRoute
+from headrace.store import access, dataflows, epochs, ledger, outbox, profiles
+from headrace.store.database import Store, Transaction
+from headrace.store.dataflows import Backfill
+from headrace.streaming.settle import conclude
+from headrace.streaming.slots import Slots
+from headrace.streaming.triggers import lanes
+
+#: One dataflow of one sandbox.
+Address = tuple[int, int]
+
+#: Wholly refused messages in a row after which a dataflow is held instead of parking everything it has.
+REFUSALS_TO_HOLD = 100
+#: Entries claimed in one turn of the writer: small enough that ingestion gets its own.
+MOST_CLAIMED = 2000
+#: People looked at in one turn of a backfill.
+BACKFILL_STEP = 500
+#: The longest the outbox sleeps although nobody woke it, in seconds.
+LONGEST_SLEEP = 5.0
+
+
+class StoredOutbox:
+    """
+    The outbox in the store.
+
+    It remembers which dataflows may have something waiting: all of them at the start, then those that were woken, that
+    have just settled, or whose retry is due. The truth is in the store; this only saves looking everywhere all the time.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        live: LiveDataflows,
+        announce: Announce,
+        policy: RetryPolicy,
+        random: Random,
+        *,
+        epoch: int,
+        lease: float,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._live = live
+        self._announce = announce
+        self._policy = policy
+        self._random = random
+        self._epoch = epoch
+        self._lease = int(lease * 1000)
+        self._numbers = itertools.count(epoch << 32)
+        self._maybe: set[Address] = set()
+        self._due: dict[Address, int] = {}
+        self._last_bucket: dict[Address, int] = {}
+        self._refusals: dict[Address, int] = {}
+        self._woken = asyncio.Event()
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls,
+        store: Store,
+        clock: Clock,
+        live: LiveDataflows,
+        announce: Announce,
+        policy: RetryPolicy,
+        random: Random,
+        *,
+        lease: float,
+    ) -> "StoredOutbox":
+        """Begin an epoch, give back what processes before us had claimed, and look everywhere once."""
+        now = clock.now()
+
+        def work(tx: Transaction) -> tuple[int, list[Address]]:
+            epoch = epochs.begin(tx, now)
+            outbox.expire_leases(tx, epoch, now)
+            return epoch, [(flow.tenant, flow.dataflow) for flow in dataflows.every(tx)]
+
+        epoch, everywhere = await store.write(work)
+        opened = cls(store, clock, live, announce, policy, random, epoch=epoch, lease=lease)
+        opened._maybe.update(everywhere)
+        return opened
+
+    def wake(self, tenant: int, numbers: Iterable[int]) -> None:
+        """Take note that dataflows of a sandbox may have something waiting."""
+        self._maybe.update((tenant, number) for number in numbers)
+        self._woken.set()
+
+    def close(self) -> None:
+        """Claim nothing more; what is under way is settled."""
+        self._closed = True
+        self._woken.set()
+
+    async def claimed(self, slots: Slots) -> AsyncIterator[tuple[Group, PartnerRoute]]:
+        """Yield groups to carry with their ways, each holding a slot of its account, until closed."""
+        while not self._closed:
+            self._woken.clear()
+            slots.freed.clear()
+            groups = await self._claim(slots)
+            for group, route in groups:
+                yield group, route
+            if not groups:
+                await self._sleep(slots)
+
+    async def settle(self, group: Group, settled: Sequence[Settled]) -> None:
+        """Record an outcome for every entry, and decide when what is to be retried goes again."""
+        concluded, wait = conclude(settled, group.attempt, self._policy, self._random)
+        now = self._clock.now()
+        retry_at = now + int(wait * 1000) if wait is not None else None
+        address = (group.tenant, group.dataflow)
+
+        def work(tx: Transaction) -> str | None:
+            outbox.settle(tx, group, concluded, now, retry_at)
+            crashpoint("before_settle_commit")
+            flow = self._live.of(tx, group.tenant).get(group.dataflow)
+            return flow.stored.id if flow is not None else None
+
+        name = await self._store.write(work)
+        crashpoint("after_settle_commit")
+        if retry_at is not None:
+            self._due[address] = min(retry_at, self._due.get(address, retry_at))
+        self.wake(group.tenant, [group.dataflow])
+        for event in _events(name or "deleted", concluded, wait):
+            self._announce(event)
+        await self._hold_if_refused(address, name or "deleted", concluded)
+
+    async def _claim(self, slots: Slots) -> list[tuple[Group, PartnerRoute]]:
+        """Claim for every dataflow that may have something waiting, as much as its account has slots free."""
+        now = self._clock.now()
+        self._maybe.update(address for address, due in self._due.items() if due <= now)
+        asked = set(self._maybe)
+        if not asked:
+            return []
+
+        def work(tx: Transaction) -> list[tuple[Group, PartnerRoute]]:
+            pairs: list[tuple[Group, PartnerRoute]] = []
+            for address in sorted(asked):
+                flow = self._live.of(tx, address[0]).get(address[1])
+                if flow is None or flow.route is None or not flow.is_going:
+                    self._rest(address, None)
+                    continue
+                account = flow.route.account
+                free = slots.free(account) - sum(1 for _, route in pairs if route.account == account)
+                groups = self._claim_for(tx, address, flow.route, free, now) if free > 0 else []
+                pairs += [(group, flow.route) for group in groups]
+            return pairs
+
+        pairs = await self._store.write(work)
+        for _, route in pairs:
+            slots.take(route.account)
+        return pairs
+
+    def _claim_for(self, tx: Transaction, address: Address, route: PartnerRoute, free: int, now: int) -> list[Group]:
+        tenant, number = address
+        most = route.destination.most_entries
+        wanted = min(free, max(1, MOST_CLAIMED // most))
+        claim = outbox.Claim(tenant, number, self._epoch, wanted, most, self._lease, self._numbers)
+        groups = outbox.claim(tx, claim, now, self._last_bucket.get(address, -1))
+        if groups:
+            self._last_bucket[address] = groups[-1].bucket.encode()
+        if len(groups) < wanted:
+            self._rest(address, outbox.next_due(tx, tenant, number))
+        return groups
+
+    def _rest(self, address: Address, due: int | None) -> None:
+        """
+        Forget a dataflow that has nothing waiting, until somebody wakes it or its next retry is due.
+
+        Called inside the claim's transaction: whoever commits something after it also wakes us after it.
+        """
+        self._maybe.discard(address)
+        self._due.pop(address, None)
+        if due is not None:
+            self._due[address] = due
+
+    async def _sleep(self, slots: Slots) -> None:
+        """Wait until somebody wakes us, a slot is freed, or a retry is due."""
+        now = self._clock.now()
+        next_due = min(self._due.values(), default=now + int(LONGEST_SLEEP * 1000))
+        seconds = min(max((next_due - now) / 1000, 0.0), LONGEST_SLEEP)
+        waits = [asyncio.ensure_future(self._woken.wait())]
+        if self._maybe:
+            waits.append(asyncio.ensure_future(slots.freed.wait()))
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+    async def _hold_if_refused(self, address: Address, name: str, settled: Sequence[Settled]) -> None:
+        """Count messages that were refused whole, and stop a dataflow that has too many in a row."""
+        if not all(isinstance(item.outcome, Parked) for item in settled):
+            self._refusals.pop(address, None)
+            return
+        self._refusals[address] = self._refusals.get(address, 0) + 1
+        if self._refusals[address] < REFUSALS_TO_HOLD:
+            return
+        self._refusals.pop(address, None)
+        last = next(item.outcome.reason for item in settled if isinstance(item.outcome, Parked))
+        reason = f"{REFUSALS_TO_HOLD} messages in a row were refused; the last: {last}"
+        now = self._clock.now()
+
+        def work(tx: Transaction) -> None:
+            dataflows.hold(tx, *address, reason, now)
+            access.raise_configuration(tx, address[0])
+
+        await self._store.write(work)
+        self._announce(DataflowHeld(dataflow=name, reason=reason))
+
+
+class Backfiller:
+    """Sends those who are members already when an audience is mapped, a step at a time, from where it was left."""
+
+    def __init__(self, store: Store, clock: Clock, live: LiveDataflows, outbox_: StoredOutbox) -> None:
+        self._store = store
+        self._clock = clock
+        self._live = live
+        self._outbox = outbox_
+
+    async def step(self) -> bool:
+        """Look at the next people of a backfill, if there is one; say whether there may be more to do."""
+        backfill = await self._store.read(dataflows.next_backfill)
+        if backfill is None:
+            return False
+        made = await self._store.write(lambda tx: self._work(tx, backfill))
+        if made:
+            self._outbox.wake(backfill.tenant, [backfill.dataflow])
+        return True
+
+    def _work(self, tx: Transaction, backfill: Backfill) -> int:
+        current = dataflows.next_backfill(tx)
+        flow = self._live.of(tx, backfill.tenant).get(backfill.dataflow)
+        if current != backfill or flow is None:
+            return 0
+        people = list(profiles.scan(tx, backfill.tenant, backfill.after, backfill.upto, BACKFILL_STEP))
+        seq = profiles.next_sequence(tx, backfill.tenant, len(people))
+        made = []
+        for place, (profile, document) in enumerate(people):
+            status = flow.watched.audiences.statuses(document).get(backfill.audience, {}).get("status")
+            if status == "realized":
+                moved = (backfill.audience,)
+                touched = lanes(document, moved, flow.watched)
+                made.append(Changes(backfill.dataflow, profile, seq + place, moved, touched))
+        outbox.accept(tx, backfill.tenant, made, self._clock.now())
+        dataflows.move_backfill(tx, backfill, people[-1][0] if len(people) == BACKFILL_STEP else None)
+        return len(made)
+
+
+async def keep_house(store: Store, backfiller: Backfiller, announce: Announce, every: float) -> None:
+    """Until cancelled: backfill what is newly mapped, and fold the ledger."""
+    while True:
+        try:
+            while await backfiller.step():
+                await asyncio.sleep(0)
+            await store.write(ledger.fold)
+        except Exception as error:  # A fault of ours must not end the house-keeping of everybody else.
+            announce(WorkerFailed(step="keep_house", error=f"{type(error).__name__}: {error}"))
+        await asyncio.sleep(every)
+
+
+def _events(name: str, settled: Sequence[Settled], wait: float | None) -> Iterable[Event]:
+    """Say what happened to the messages of a group."""
+    for message, items in itertools.groupby(settled, key=lambda item: item.message):
+        entries = list(items)
+        outcome = entries[0].outcome
+        if isinstance(outcome, Delivered):
+            yield MessageDelivered(dataflow=name, entries=len(entries), message=message)
+        elif isinstance(outcome, Retry):
+            yield MessageRetried(
+                dataflow=name, entries=len(entries), message=message, reason=outcome.reason, seconds=wait or 0.0
+            )
+        else:
+            yield ChangesParked(dataflow=name, entries=len(entries), reason=outcome.reason)

@@ -1,0 +1,244 @@
+"""
+Dataflows as they run: compiled from what is declared, and compiled again when that changes.
+
+Whoever decides or claims inside a transaction asks for the dataflows as that transaction sees them, so no change of
+configuration ever falls between a decision and its commit.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from headrace.clock import Clock
+from headrace.connect.auth import Scheme
+from headrace.connect.conversation import converse
+from headrace.connect.keyring import Keyring
+from headrace.connect.secrets import Redactor
+from headrace.connect.transport import Transport
+from headrace.errors import HeadraceError
+from headrace.mapping import AttributeRow, IdentityRow, Mapping
+from headrace.model.destination import Destination
+from headrace.model.destination_server import DestinationServer
+from headrace.model.flow import IDENTITY_PATH, FieldMapping, Flow, SegmentSelectorValue
+from headrace.model.message import Message
+from headrace.model.outcome import Outcome
+from headrace.render.destination import CompiledDestination
+from headrace.render.parts import Parting
+from headrace.render.target import Audiences, MappedAudience
+from headrace.services.accounts import ACCOUNT, TARGET, credentials
+from headrace.services.authoring import DESTINATION, SERVER, lenient
+from headrace.store import access, audiences, dataflows, documents
+from headrace.store.access import Tenant
+from headrace.store.audiences import StoredAudience
+from headrace.store.database import Transaction
+from headrace.store.dataflows import StoredDataflow
+from headrace.store.documents import Declared
+from headrace.streaming.settle import classify, explain
+from headrace.streaming.triggers import Watched
+
+
+class PartnerRoute:
+    """One dataflow's way to its partner."""
+
+    def __init__(
+        self,
+        destination: CompiledDestination,
+        account: str,
+        scheme: Scheme,
+        redactor: Redactor,
+        transport: Transport,
+        clock: Clock,
+        deadline: float,
+    ) -> None:
+        self.destination = destination
+        self.account = account
+        self._scheme = scheme
+        self._redactor = redactor
+        self._transport = transport
+        self._clock = clock
+        self._deadline = deadline
+
+    async def deliver(self, message: Message) -> Outcome:
+        """Send a message, signed in, and say what the answer means for everything in it."""
+        try:
+            response = await converse(
+                self._scheme, message.request, self._transport, deadline=self._deadline, pool=self.account
+            )
+        except HeadraceError as error:
+            error.message = self._redactor.redact(error.message)
+            return explain(error)
+        return classify(response, self._clock.now())
+
+
+@dataclass(frozen=True, slots=True)
+class LiveDataflow:
+    """A dataflow as it runs: what it watches, and its way to the partner unless a ``fault`` keeps it from having one."""
+
+    stored: StoredDataflow
+    watched: Watched
+    route: PartnerRoute | None
+    fault: str | None
+
+    @property
+    def is_going(self) -> bool:
+        """Whether its entries may be claimed."""
+        return self.stored.state == "enabled" and self.route is not None
+
+
+class LiveDataflows:
+    """All dataflows as they run, by sandbox; compiled when first asked for and whenever what is declared has changed."""
+
+    def __init__(self, keyring: Keyring, transport: Transport, clock: Clock, deadline: float) -> None:
+        self._keyring = keyring
+        self._transport = transport
+        self._clock = clock
+        self._deadline = deadline
+        self._known: dict[int, tuple[int, dict[int, LiveDataflow]]] = {}
+
+    def of(self, tx: Transaction, tenant: int) -> dict[int, LiveDataflow]:
+        """Return the dataflows of a sandbox by number, as the transaction sees them."""
+        configuration = access.configuration(tx, tenant)
+        known = self._known.get(tenant)
+        if known is None or known[0] != configuration:
+            known = (configuration, self._compile(tx, tenant))
+            self._known[tenant] = known
+        return known[1]
+
+    def _compile(self, tx: Transaction, number: int) -> dict[int, LiveDataflow]:
+        tenant = next(tenant for tenant in access.all_tenants(tx) if tenant.tenant == number)
+        names = audiences.all_of(tx, number)
+        return {flow.dataflow: self._live(tx, tenant, flow, names) for flow in dataflows.all_of(tx, number)}
+
+    def _live(
+        self, tx: Transaction, tenant: Tenant, stored: StoredDataflow, names: dict[int, StoredAudience]
+    ) -> LiveDataflow:
+        parts = Parts.of(tx, tenant.tenant, stored.document)
+        policy = parts.destination.aggregation.policy
+        mapped = Audiences(_mapped_audiences(tx, tenant.tenant, stored, parts, names))
+        mapping = mapping_of(parts.flow, parts.destination)
+        namespaces = tuple(parts.destination.identity_namespaces)
+        watched = Watched(stored.dataflow, mapped, mapping, policy, Parting.of(policy, namespaces))
+        try:
+            route = self._route(tenant, stored, parts, watched, namespaces)
+        except HeadraceError as error:
+            return LiveDataflow(stored, watched, None, error.message)
+        return LiveDataflow(stored, watched, route, None)
+
+    def _route(
+        self, tenant: Tenant, stored: StoredDataflow, parts: "Parts", watched: Watched, namespaces: tuple[str, ...]
+    ) -> PartnerRoute:
+        opened = credentials(self._keyring, tenant.organization, tenant.sandbox, parts.account)
+        facts = {
+            "id": stored.id,
+            "name": parts.flow.name,
+            "sandboxName": tenant.sandbox,
+            "imsOrgId": tenant.organization,
+        }
+        compiled = CompiledDestination(
+            dataflow=stored.id,
+            version=parts.version,
+            server=parts.server,
+            policy=watched.policy,
+            namespaces=namespaces,
+            mapping=watched.mapping,
+            audiences=watched.audiences,
+            facts=facts,
+            customer_data=parts.customer_data,
+            auth_data=dict(opened.auth_data),
+        )
+        account = f"{tenant.tenant}:{parts.account.id if parts.account is not None else stored.id}"
+        redactor = Redactor(opened.secrets)
+        return PartnerRoute(
+            compiled, account, opened.scheme, redactor, self._transport, self._clock, self._deadline
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything declared that one dataflow is made of."""
+
+    flow: Flow
+    destination: Destination
+    server: DestinationServer
+    account: Declared | None
+    customer_data: dict[str, Any]
+    version: str
+
+    @classmethod
+    def of(cls, tx: Transaction, tenant: int, document: dict[str, Any]) -> "Parts":
+        """Gather the parts of a dataflow's document, all of which are there: what is in use is not deleted."""
+        flow = Flow.model_validate(document)
+        target = _there(documents.get(tx, tenant, TARGET, flow.target_connection_ids[0]))
+        destination = _there(documents.get(tx, tenant, DESTINATION, target.document["connectionSpec"]["id"]))
+        read_destination = lenient(Destination, destination)
+        server = _there(documents.get(tx, tenant, SERVER, read_destination.delivery.destination_server_id))
+        account_id = target.document.get("baseConnectionId")
+        account = documents.get(tx, tenant, ACCOUNT, account_id) if account_id else None
+        customer_data = target.document.get("params", {})
+        in_force = [server.document, destination.document, document.get("transformations"), customer_data]
+        version = hashlib.sha256(orjson.dumps(in_force)).hexdigest()[:16]
+        return cls(flow, read_destination, lenient(DestinationServer, server), account, customer_data, version)
+
+
+def mapping_of(flow: Flow, destination: Destination) -> Mapping:
+    """Compile the rows of a dataflow's mapping."""
+    attributes = [row for row in flow.mapping if not row.destination.startswith(IDENTITY_PATH)]
+    identities = [row for row in flow.mapping if row.destination.startswith(IDENTITY_PATH)]
+    return Mapping(
+        tuple(AttributeRow(row.source, row.destination) for row in attributes),
+        tuple(_identity_row(row, destination) for row in identities),
+        predefined=destination.has_predefined_attributes,
+        namespaces=tuple(destination.identity_namespaces),
+    )
+
+
+def _identity_row(row: FieldMapping, destination: Destination) -> IdentityRow:
+    target = row.destination.removeprefix(IDENTITY_PATH)
+    is_attribute = not row.source.startswith(IDENTITY_PATH)
+    source = row.source.removeprefix(IDENTITY_PATH)
+    namespace = destination.identity_namespaces[target]
+    accepted = namespace.accepted_global_namespaces.get(source) if not is_attribute else None
+    required = accepted.required_transformation if accepted is not None else None
+    return IdentityRow(source, target, is_attribute, required or row.extension.transformation)
+
+
+def _mapped_audiences(
+    tx: Transaction, tenant: int, stored: StoredDataflow, parts: Parts, names: dict[int, StoredAudience]
+) -> list[MappedAudience]:
+    numbers = {(audience.namespace, audience.id): audience for audience in names.values()}
+    mapped = dataflows.mapped_audiences(tx, tenant, stored.dataflow)
+    found = []
+    for selector in parts.flow.audiences:
+        audience = numbers[selector.namespace, selector.id]
+        mapped_at, modified_at = mapped[audience.audience]
+        found.append(
+            MappedAudience(
+                audience.audience,
+                audience.namespace,
+                audience.id,
+                audience.name,
+                _alias(selector, audience, parts.destination),
+                audience.created_at // 1000,
+                audience.modified_at // 1000,
+                mapped_at // 1000,
+                modified_at // 1000,
+            )
+        )
+    return found
+
+
+def _alias(selector: SegmentSelectorValue, audience: StoredAudience, destination: Destination) -> str | None:
+    """Return what the partner calls an audience, from where the destination says that comes."""
+    metadata = destination.audience_metadata
+    if metadata.map_user_input:
+        return selector.mapping_id
+    if metadata.map_experience_platform_segment_id:
+        return audience.id
+    return audience.name if metadata.map_experience_platform_segment_name else selector.mapping_id
+
+
+def _there(stored: Declared | None) -> Declared:
+    assert stored is not None, "what is in use is not deleted"
+    return stored

@@ -1,0 +1,54 @@
+"""Monitoring: what became of everything, and what waits to be mended."""
+
+from headrace.errors import NotFound
+from headrace.services.caller import Caller
+from headrace.store import audiences, dataflows, ledger, parked
+from headrace.store.audiences import StoredAudience
+from headrace.store.database import Store, Transaction
+from headrace.store.parked import ParkedChange
+
+Balance = dict[str, int]
+
+
+async def balance(store: Store, caller: Caller, id_: str) -> tuple[Balance, list[tuple[StoredAudience | None, Balance]]]:
+    """
+    Return the ledger of a dataflow: in all, and by audience (``None``: changes of attributes and identities).
+
+    Raises:
+        NotFound: it is not in this sandbox.
+    """
+
+    def work(tx: Transaction) -> tuple[Balance, list[tuple[StoredAudience | None, Balance]]]:
+        number = _number(tx, caller, id_)
+        sums, names = ledger.balance(tx, caller.number, number), audiences.all_of(tx, caller.number)
+        empty = dict.fromkeys((*ledger.COLUMNS, "pending"), 0)
+        total = {column: sum(row[column] for row in sums.values()) for column in empty}
+        return total, [(names.get(audience), row) for audience, row in sums.items()]
+
+    return await store.read(work)
+
+
+async def parked_changes(
+    store: Store, caller: Caller, id_: str, most: int, before: int | None
+) -> list[tuple[StoredAudience | None, ParkedChange]]:
+    """
+    Return the parked changes of a dataflow, newest first.
+
+    Raises:
+        NotFound: it is not in this sandbox.
+    """
+
+    def work(tx: Transaction) -> list[tuple[StoredAudience | None, ParkedChange]]:
+        names = audiences.all_of(tx, caller.number)
+        number = _number(tx, caller, id_)
+        changes = parked.latest(tx, caller.number, number, most, before if before is not None else 1 << 62)
+        return [(names.get(change.audience), change) for change in changes]
+
+    return await store.read(work)
+
+
+def _number(tx: Transaction, caller: Caller, id_: str) -> int:
+    stored = dataflows.get(tx, caller.number, id_)
+    if stored is None:
+        raise NotFound(f"there is no dataflow {id_!r} here")
+    return stored.dataflow

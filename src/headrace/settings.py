@@ -1,0 +1,54 @@
+"""What an operator may set: an option of ``headrace serve``, or a variable ``HEADRACE_…`` of the environment."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+#: Fault schedule of our own, about three days; the original's drops after 45 seconds.
+DEFAULT_RETRY_STEPS = (15, 30, 300, 1800, 7200, 18000, 36000, 50400, 64800, 79200)
+
+
+def default_key_file() -> Path:
+    """Name the file of the master key: outside every data directory, so that a backup of one holds no key."""
+    return Path.home() / ".config" / "headrace" / "master.key"
+
+
+class Settings(BaseSettings):
+    """The settings of one Headrace process."""
+
+    model_config = SettingsConfigDict(env_prefix="HEADRACE_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(Path("headrace-data"), description="Where everything that must last is kept.")
+    key_file: Path = Field(
+        default_factory=default_key_file,
+        description="The master key that wraps the keys of secrets. Keep it apart from backups of the data directory.",
+    )
+    host: str = Field("127.0.0.1", description="The address the REST API listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="The port the REST API listens on; 0 takes a free one.")
+    egress_allow: str = Field(
+        "",
+        description="Origins and networks that may be reached although they are private or plain http: "
+        "`http://127.0.0.1:9000, 10.1.0.0/16`.",
+    )
+    request_deadline: float = Field(
+        30.0, gt=0, le=120, description="Seconds a request to a partner may take in all, from connecting to its answer."
+    )
+    requests_per_account: int = Field(
+        8, ge=1, le=1000, description="How many requests may be under way for one account at a time."
+    )
+    retry_steps: Annotated[tuple[float, ...], NoDecode] = Field(
+        DEFAULT_RETRY_STEPS,
+        description="Seconds to wait before each retry of a message; after the last one its changes are parked.",
+    )
+    max_request_bytes: int = Field(64 << 20, ge=1024, description="The largest request body the REST API reads.")
+    metrics_token: str = Field(
+        "", description="Bearer token for `/metrics`; without one they are served on a loopback address only."
+    )
+    log_format: str = Field("text", pattern="^(text|json)$", description="`text` for people, `json` for machines.")
+
+    @field_validator("retry_steps", mode="before")
+    @classmethod
+    def _split_steps(cls, value: object) -> object:
+        return [float(step) for step in value.split(",") if step.strip()] if isinstance(value, str) else value

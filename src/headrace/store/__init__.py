@@ -1,0 +1,1 @@
+"""The one store: state, the outbox inside it, the ledger and the audit. SQL is written here and nowhere else."""

@@ -1,0 +1,136 @@
+"""Dataflows: which audiences go where, and whether they are going."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, update
+
+from headrace.store.database import Transaction
+from headrace.store.tables import dataflow_audiences, dataflows
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDataflow:
+    """One dataflow as it is kept. ``state``: ``enabled``, ``disabled`` or ``held``, the last with a reason."""
+
+    tenant: int
+    dataflow: int
+    id: str
+    version: int
+    document: dict[str, Any]
+    created_at: int
+    modified_at: int
+    state: str
+    reason: str | None
+    deleted_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """People up to number ``upto`` were there when an audience was mapped; those up to ``after`` have been looked at."""
+
+    tenant: int
+    dataflow: int
+    audience: int
+    after: int
+    upto: int
+
+
+_COLUMNS = tuple(StoredDataflow.__dataclass_fields__)
+
+
+def add(tx: Transaction, tenant: int, id_: str, document: dict[str, Any], now: int) -> StoredDataflow:
+    """Keep a new dataflow, enabled, at version 1."""
+    last = tx.core.execute(select(func.coalesce(func.max(dataflows.c.dataflow), 0)).where(dataflows.c.tenant == tenant))
+    row = StoredDataflow(tenant, last.scalar_one() + 1, id_, 1, document, now, now, "enabled", None, None)
+    tx.core.execute(insert(dataflows).values({name: getattr(row, name) for name in _COLUMNS}))
+    return row
+
+
+def get(tx: Transaction, tenant: int, id_: str) -> StoredDataflow | None:
+    """Return a dataflow that is not deleted."""
+    query = select(dataflows).where(
+        dataflows.c.tenant == tenant, dataflows.c.id == id_, dataflows.c.deleted_at.is_(None)
+    )
+    row = tx.core.execute(query).mappings().one_or_none()
+    return None if row is None else StoredDataflow(**row)
+
+
+def all_of(tx: Transaction, tenant: int) -> list[StoredDataflow]:
+    """Return a tenant's dataflows, newest first."""
+    query = select(dataflows).where(dataflows.c.tenant == tenant, dataflows.c.deleted_at.is_(None))
+    return [StoredDataflow(**row) for row in tx.core.execute(query.order_by(dataflows.c.dataflow.desc())).mappings()]
+
+
+def every(tx: Transaction) -> list[StoredDataflow]:
+    """Return the dataflows of all tenants."""
+    query = select(dataflows).where(dataflows.c.deleted_at.is_(None)).order_by(dataflows.c.tenant, dataflows.c.dataflow)
+    return [StoredDataflow(**row) for row in tx.core.execute(query).mappings()]
+
+
+def change(tx: Transaction, known: StoredDataflow, now: int, **values: Any) -> bool:
+    """Change columns of a dataflow if nobody has since it was read; its version rises. Says whether it was changed."""
+    is_as_read = (
+        (dataflows.c.tenant == known.tenant)
+        & (dataflows.c.dataflow == known.dataflow)
+        & (dataflows.c.version == known.version)
+    )
+    row = {**values, "version": known.version + 1, "modified_at": now}
+    return tx.core.execute(update(dataflows).where(is_as_read).values(**row)).rowcount > 0
+
+
+def hold(tx: Transaction, tenant: int, dataflow: int, reason: str, now: int) -> None:
+    """Stop a dataflow for a reason; what waits stays in the outbox."""
+    where = (dataflows.c.tenant == tenant) & (dataflows.c.dataflow == dataflow) & (dataflows.c.state == "enabled")
+    tx.core.execute(update(dataflows).where(where).values(state="held", reason=reason, modified_at=now))
+
+
+def map_audience(tx: Transaction, tenant: int, dataflow: int, audience: int, upto: int, now: int) -> None:
+    """Note that a dataflow sends an audience from now on; those who are members already, up to ``upto``, come first."""
+    row = {"tenant": tenant, "dataflow": dataflow, "audience": audience, "mapped_at": now, "modified_at": now}
+    span = {"backfill_from": 0, "backfill_to": upto} if upto else {"backfill_from": None, "backfill_to": None}
+    tx.core.execute(insert(dataflow_audiences).values(**row, **span))
+
+
+def unmap_audience(tx: Transaction, tenant: int, dataflow: int, audience: int) -> None:
+    """Note that a dataflow sends an audience no longer."""
+    tx.core.execute(
+        delete(dataflow_audiences).where(
+            dataflow_audiences.c.tenant == tenant,
+            dataflow_audiences.c.dataflow == dataflow,
+            dataflow_audiences.c.audience == audience,
+        )
+    )
+
+
+def mapped_audiences(tx: Transaction, tenant: int, dataflow: int) -> dict[int, tuple[int, int]]:
+    """Return the audiences of a dataflow by number, each with when it was mapped and when that was last changed."""
+    table = dataflow_audiences
+    query = select(table.c.audience, table.c.mapped_at, table.c.modified_at)
+    rows = tx.core.execute(query.where(table.c.tenant == tenant, table.c.dataflow == dataflow))
+    return {audience: (mapped_at, modified_at) for audience, mapped_at, modified_at in rows}
+
+
+def next_backfill(tx: Transaction) -> Backfill | None:
+    """Return a backfill that is not done, of a dataflow that is enabled."""
+    table = dataflow_audiences
+    query = (
+        select(table.c.tenant, table.c.dataflow, table.c.audience, table.c.backfill_from, table.c.backfill_to)
+        .join(dataflows, (dataflows.c.tenant == table.c.tenant) & (dataflows.c.dataflow == table.c.dataflow))
+        .where(table.c.backfill_to.is_not(None), dataflows.c.state == "enabled", dataflows.c.deleted_at.is_(None))
+        .limit(1)
+    )
+    row = tx.core.execute(query).one_or_none()
+    return None if row is None else Backfill(*row)
+
+
+def move_backfill(tx: Transaction, backfill: Backfill, after: int | None) -> None:
+    """Note how far a backfill has come; ``None``: it is done."""
+    table = dataflow_audiences
+    values = {"backfill_from": after} if after is not None else {"backfill_from": None, "backfill_to": None}
+    where = (
+        (table.c.tenant == backfill.tenant)
+        & (table.c.dataflow == backfill.dataflow)
+        & (table.c.audience == backfill.audience)
+    )
+    tx.core.execute(update(table).where(where).values(**values))

@@ -1,0 +1,76 @@
+"""
+The ledger: what became of every change, for each dataflow and audience.
+
+``accepted = delivered + superseded + withheld + parked + pending``, always. Transactions append what they add; the rows
+are folded later.
+"""
+
+from collections import Counter
+from typing import Any
+
+from headrace.store.database import Transaction
+
+COLUMNS = ("accepted", "delivered", "superseded", "withheld", "parked", "messages")
+
+
+#: What a transaction adds: how many, by dataflow, audience and column.
+Tally = Counter[tuple[int, int, str]]
+
+_INSERT = f"""
+    INSERT INTO ledger_deltas (tenant, dataflow, audience, {", ".join(COLUMNS)})
+    VALUES (:tenant, :dataflow, :audience, {", ".join(f":{column}" for column in COLUMNS)})
+"""  # noqa: S608
+_SUMS = ", ".join(f"coalesce(sum({column}), 0)" for column in COLUMNS)
+_BOTH = f"""
+    SELECT audience, {_SUMS} FROM (
+        SELECT audience, {", ".join(COLUMNS)} FROM ledger WHERE tenant = :tenant AND dataflow = :dataflow
+        UNION ALL
+        SELECT audience, {", ".join(COLUMNS)} FROM ledger_deltas WHERE tenant = :tenant AND dataflow = :dataflow)
+    GROUP BY audience ORDER BY audience
+"""  # noqa: S608
+_LAST_DELTA = "SELECT max(delta) FROM ledger_deltas"
+_FOLD = f"""
+    INSERT INTO ledger (tenant, dataflow, audience, {", ".join(COLUMNS)})
+    SELECT tenant, dataflow, audience, {_SUMS} FROM ledger_deltas WHERE delta <= :last
+    GROUP BY tenant, dataflow, audience
+    ON CONFLICT (tenant, dataflow, audience) DO UPDATE SET
+        {", ".join(f"{column} = ledger.{column} + excluded.{column}" for column in COLUMNS)}
+"""  # noqa: S608
+_FORGET = "DELETE FROM ledger_deltas WHERE delta <= :last"
+_WAITING = "SELECT count(*) FROM changes WHERE tenant = :tenant AND dataflow = :dataflow"
+
+
+def post(tx: Transaction, tenant: int, tally: Tally) -> None:
+    """Add to the ledger: one row for each dataflow and audience that the tally names."""
+    rows: dict[tuple[int, int], dict[str, Any]] = {}
+    for (dataflow, audience, column), count in tally.items():
+        row = rows.get((dataflow, audience))
+        if row is None:
+            row = {"tenant": tenant, "dataflow": dataflow, "audience": audience, **dict.fromkeys(COLUMNS, 0)}
+            rows[dataflow, audience] = row
+        row[column] += count
+    tx.many(_INSERT, rows.values())
+
+
+def balance(tx: Transaction, tenant: int, dataflow: int) -> dict[int, dict[str, int]]:
+    """Return the sums of a dataflow by audience number, each with what is ``pending``."""
+    sums: dict[int, dict[str, int]] = {}
+    for audience, *values in tx.run(_BOTH, {"tenant": tenant, "dataflow": dataflow}):
+        row = dict(zip(COLUMNS, values, strict=True))
+        settled = row["delivered"] + row["superseded"] + row["withheld"] + row["parked"]
+        sums[audience] = {**row, "pending": row["accepted"] - settled}
+    return sums
+
+
+def waiting(tx: Transaction, tenant: int, dataflow: int) -> int:
+    """Count the changes that are not settled, from their rows: what the ledger's ``pending`` must equal."""
+    count: int = tx.run(_WAITING, {"tenant": tenant, "dataflow": dataflow}).fetchone()[0]
+    return count
+
+
+def fold(tx: Transaction) -> None:
+    """Fold what transactions appended into the sums."""
+    (last,) = tx.run(_LAST_DELTA).fetchone()
+    if last is not None:
+        tx.run(_FOLD, {"last": last})
+        tx.run(_FORGET, {"last": last})

@@ -1,0 +1,1 @@
+"""The forms the store has had, one revision after the other."""

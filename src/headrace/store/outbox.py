@@ -1,0 +1,414 @@
+"""
+The outbox: changes and the lanes they leave by. Accepting, claiming and settling, each inside the caller's transaction.
+
+A change is the unit of the ledger, a lane the unit of delivery. A lane has at most one message under way; a newer state
+takes the place of one that waits, without moving how long it has waited; a change is delivered once every lane it
+touched has acknowledged at least its sequence number.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from headrace.model.change import NO_AUDIENCE, Changes
+from headrace.model.message import Bucket, Entry, Group, Settled
+from headrace.model.outcome import Delivered, Parked, Retry
+from headrace.store import ledger
+from headrace.store.database import Transaction
+
+# -- accept -------------------------------------------------------------------------------------------------------
+
+_UPSERT_LANE = """
+    INSERT INTO lanes (tenant, dataflow, profile, audience, part, bucket, desired_seq, waiting_since, due)
+    VALUES (:tenant, :dataflow, :profile, :audience, :part, :bucket, :seq, :now, :now)
+    ON CONFLICT (tenant, dataflow, profile, audience, part) DO UPDATE SET
+        bucket = excluded.bucket,
+        desired_seq = excluded.desired_seq,
+        waiting_since = coalesce(lanes.waiting_since, excluded.waiting_since),
+        due = CASE WHEN lanes.claim_group IS NULL THEN coalesce(lanes.due, excluded.due) END
+"""
+_INSERT_CHANGE = """
+    INSERT INTO changes (tenant, dataflow, profile, audience, seq)
+    VALUES (:tenant, :dataflow, :profile, :audience, :seq)
+"""
+_OPEN_CHANGES = """
+    SELECT audience, seq FROM changes WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile
+"""
+_CLAIMED_UP_TO = """
+    SELECT coalesce(max(claimed_seq), 0) FROM lanes
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND claim_group IS NOT NULL
+"""
+_DELETE_CHANGE = """
+    DELETE FROM changes WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile
+        AND audience = :audience AND seq = :seq
+"""
+
+
+def accept(tx: Transaction, tenant: int, batch: Sequence[Changes], now: int) -> int:
+    """
+    Put changes into the outbox and the ledger, and return how many were accepted.
+
+    A change that touches no lane has nothing to say to the partner and is withheld; one that came too late is superseded,
+    and so is one that still waits and is now overtaken by a newer one of the same audience.
+    """
+    tally = ledger.Tally()
+    for accepted in batch:
+        dataflow = accepted.dataflow
+        for audience in accepted.late:
+            tally[dataflow, audience, "accepted"] += 1
+            tally[dataflow, audience, "superseded"] += 1
+        for audience in accepted.changed:
+            tally[dataflow, audience, "accepted"] += 1
+            if not accepted.lanes:
+                tally[dataflow, audience, "withheld"] += 1
+        if accepted.lanes:
+            for audience in _supersede(tx, tenant, accepted):
+                tally[dataflow, audience, "superseded"] += 1
+    going = [accepted for accepted in batch if accepted.lanes]
+    tx.many(_INSERT_CHANGE, _change_rows(tenant, going))
+    tx.many(_UPSERT_LANE, _lane_rows(tenant, going, now))
+    ledger.post(tx, tenant, tally)
+    return sum(len(accepted.changed) + len(accepted.late) for accepted in batch)
+
+
+_KNOWN_LANES = """
+    SELECT audience, part FROM lanes
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND shown IS NOT NULL
+"""
+
+
+def known_lanes(tx: Transaction, tenant: int, dataflow: int, profile: int) -> list[tuple[int, str]]:
+    """Return the lanes, by audience and part, through which the partner was told of a person."""
+    whose = {"tenant": tenant, "dataflow": dataflow, "profile": profile}
+    return tx.run(_KNOWN_LANES, whose).fetchall()
+
+
+def _supersede(tx: Transaction, tenant: int, accepted: Changes) -> list[int]:
+    """Take away the changes that wait and that this one overtakes; return their audiences."""
+    whose = {"tenant": tenant, "dataflow": accepted.dataflow, "profile": accepted.profile}
+    waiting = [(audience, seq) for audience, seq in tx.run(_OPEN_CHANGES, whose) if audience in accepted.changed]
+    if not waiting:
+        return []
+    under_way: int = tx.run(_CLAIMED_UP_TO, whose).fetchone()[0]
+    overtaken = [(audience, seq) for audience, seq in waiting if seq > under_way]
+    tx.many(_DELETE_CHANGE, ({**whose, "audience": audience, "seq": seq} for audience, seq in overtaken))
+    return [audience for audience, _ in overtaken]
+
+
+def _change_rows(tenant: int, batch: Iterable[Changes]) -> Iterable[dict[str, Any]]:
+    for accepted in batch:
+        for audience in accepted.changed:
+            yield {
+                "tenant": tenant,
+                "dataflow": accepted.dataflow,
+                "profile": accepted.profile,
+                "audience": audience,
+                "seq": accepted.seq,
+            }
+
+
+def _lane_rows(tenant: int, batch: Iterable[Changes], now: int) -> Iterable[dict[str, Any]]:
+    for accepted in batch:
+        for lane in accepted.lanes:
+            yield {
+                "tenant": tenant,
+                "dataflow": accepted.dataflow,
+                "profile": accepted.profile,
+                "audience": lane.audience,
+                "part": lane.part,
+                "bucket": lane.bucket,
+                "seq": accepted.seq,
+                "now": now,
+            }
+
+
+# -- claim --------------------------------------------------------------------------------------------------------
+
+_NEXT_BUCKET = """
+    SELECT bucket FROM lanes WHERE tenant = :tenant AND dataflow = :dataflow AND due IS NOT NULL AND bucket > :bucket
+    ORDER BY bucket LIMIT 1
+"""
+_CLAIM_LANES = """
+    UPDATE lanes SET claim_group = :claim_group, claimed_seq = desired_seq, due = NULL, waiting_since = NULL
+    WHERE (tenant, dataflow, profile, audience, part) IN (
+        SELECT tenant, dataflow, profile, audience, part FROM lanes
+        WHERE tenant = :tenant AND dataflow = :dataflow AND bucket = :bucket AND due IS NOT NULL
+        ORDER BY due LIMIT :most)
+"""
+_INSERT_GROUP = """
+    INSERT INTO groups (tenant, claim_group, dataflow, bucket, epoch, attempt, lease_until)
+    VALUES (:tenant, :claim_group, :dataflow, :bucket, :epoch, 1, :lease_until)
+"""
+_DUE_GROUPS = """
+    SELECT claim_group, bucket FROM groups
+    WHERE tenant = :tenant AND dataflow = :dataflow AND (due <= :now OR lease_until <= :now)
+    ORDER BY claim_group LIMIT :most
+"""
+_RELEASE_MOVED = """
+    UPDATE lanes SET claim_group = NULL, claimed_seq = NULL, due = coalesce(waiting_since, :now)
+    WHERE tenant = :tenant AND claim_group = :claim_group AND bucket <> :bucket
+"""
+_RECLAIM_LANES = """
+    UPDATE lanes SET claimed_seq = desired_seq, waiting_since = NULL
+    WHERE tenant = :tenant AND claim_group = :claim_group
+"""
+_RECLAIM_GROUP = """
+    UPDATE groups SET epoch = :epoch, attempt = attempt + 1, lease_until = :lease_until, due = NULL
+    WHERE tenant = :tenant AND claim_group = :claim_group RETURNING attempt
+"""
+_DELETE_GROUP = "DELETE FROM groups WHERE tenant = :tenant AND claim_group = :claim_group"
+_ENTRIES = """
+    SELECT l.profile, l.audience, l.part, l.claimed_seq, p.document, l.shown
+    FROM lanes l JOIN profiles p ON p.tenant = l.tenant AND p.profile = l.profile
+    WHERE l.tenant = :tenant AND l.claim_group = :claim_group
+    ORDER BY l.dataflow, l.profile, l.audience, l.part
+"""
+_CHANGED = """
+    SELECT DISTINCT c.profile, l.audience, l.part, c.audience
+    FROM lanes l JOIN changes c
+        ON c.tenant = l.tenant AND c.dataflow = l.dataflow AND c.profile = l.profile AND c.seq <= l.claimed_seq
+    WHERE l.tenant = :tenant AND l.claim_group = :claim_group
+        AND (l.audience = 0 OR c.audience = 0 OR c.audience = l.audience)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """
+    Who asks for how much: ``most_groups`` groups of at most ``most_entries`` entries of one dataflow.
+
+    ``numbers`` gives each new group a number that was never used, so that a late answer cannot settle another's claim.
+    """
+
+    tenant: int
+    dataflow: int
+    epoch: int
+    most_groups: int
+    most_entries: int
+    lease: int
+    numbers: Iterator[int]
+
+
+def claim(tx: Transaction, asked: Claim, now: int, after_bucket: int = -1) -> list[Group]:
+    """
+    Claim groups to be sent: those whose retry is due first, then waiting entries, one bucket after the other.
+
+    Buckets take turns from ``after_bucket`` on, so that an audience with a million entries does not keep the others
+    waiting. The attempt is counted here, before any work, so that an entry that kills its worker is noticed.
+    """
+    groups = _claim_again(tx, asked, now)
+    waiting = _waiting_buckets(tx, asked, after_bucket) if len(groups) < asked.most_groups else []
+    while waiting and len(groups) < asked.most_groups:
+        bucket = waiting.pop(0)
+        group = _claim_bucket(tx, asked, bucket, now)
+        groups.append(group)
+        if len(group.entries) == asked.most_entries:
+            waiting.append(bucket)
+    return [group for group in groups if group.entries]
+
+
+def _waiting_buckets(tx: Transaction, asked: Claim, after: int) -> list[int]:
+    """List the buckets that have something waiting, in a round that begins after the given one."""
+    found: list[int] = []
+    whose = {"tenant": asked.tenant, "dataflow": asked.dataflow}
+    while row := tx.run(_NEXT_BUCKET, {**whose, "bucket": found[-1] if found else -1}).fetchone():
+        found.append(row[0])
+    return [bucket for bucket in found if bucket > after] + [bucket for bucket in found if bucket <= after]
+
+
+def _claim_bucket(tx: Transaction, asked: Claim, bucket: int, now: int) -> Group:
+    number = next(asked.numbers)
+    row = {"tenant": asked.tenant, "dataflow": asked.dataflow, "claim_group": number, "bucket": bucket}
+    claimed = tx.run(_CLAIM_LANES, {**row, "most": asked.most_entries}).rowcount
+    if not claimed:
+        return Group(asked.tenant, asked.dataflow, number, asked.epoch, 1, Bucket.decode(bucket), ())
+    tx.run(_INSERT_GROUP, {**row, "epoch": asked.epoch, "lease_until": now + asked.lease})
+    return _load(tx, asked, number, 1, bucket)
+
+
+def _claim_again(tx: Transaction, asked: Claim, now: int) -> list[Group]:
+    """Claim groups whose retry is due or whose lease ran out, without the entries that have moved to another bucket."""
+    whose = {"tenant": asked.tenant, "dataflow": asked.dataflow, "now": now, "most": asked.most_groups}
+    groups: list[Group] = []
+    for number, bucket in tx.run(_DUE_GROUPS, whose).fetchall():
+        row = {"tenant": asked.tenant, "claim_group": number}
+        tx.run(_RELEASE_MOVED, {**row, "bucket": bucket, "now": now})
+        if tx.run(_RECLAIM_LANES, row).rowcount == 0:
+            tx.run(_DELETE_GROUP, row)
+            continue
+        again = {**row, "epoch": asked.epoch, "lease_until": now + asked.lease}
+        (attempt,) = tx.run(_RECLAIM_GROUP, again).fetchone()
+        groups.append(_load(tx, asked, number, attempt, bucket))
+    return groups
+
+
+def _load(tx: Transaction, asked: Claim, number: int, attempt: int, bucket: int) -> Group:
+    row = {"tenant": asked.tenant, "claim_group": number}
+    changed: dict[tuple[int, int, str], list[int]] = {}
+    for profile, audience, part, change in tx.run(_CHANGED, row):
+        changed.setdefault((profile, audience, part), []).append(change)
+    entries = tuple(
+        Entry(profile, audience, part, seq, document, tuple(sorted(changed.get((profile, audience, part), ()))), shown)
+        for profile, audience, part, seq, document, shown in tx.run(_ENTRIES, row)
+    )
+    return Group(asked.tenant, asked.dataflow, number, asked.epoch, attempt, Bucket.decode(bucket), entries)
+
+
+# -- settle -------------------------------------------------------------------------------------------------------
+
+_GROUP_IS_OURS = """
+    SELECT attempt FROM groups WHERE tenant = :tenant AND claim_group = :claim_group AND epoch = :epoch
+        AND lease_until IS NOT NULL
+"""
+_ACKNOWLEDGE = """
+    UPDATE lanes SET acked_seq = claimed_seq, shown = :shown
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND audience = :audience AND part = :part
+        AND claim_group = :claim_group
+"""
+_TAKE_SETTLED_CHANGES = """
+    DELETE FROM changes WHERE (tenant, dataflow, profile, audience, seq) IN (
+        SELECT c.tenant, c.dataflow, c.profile, c.audience, c.seq
+        FROM lanes l JOIN changes c
+            ON c.tenant = l.tenant AND c.dataflow = l.dataflow AND c.profile = l.profile AND c.seq <= l.claimed_seq
+        WHERE l.tenant = :tenant AND l.claim_group = :claim_group AND l.acked_seq = l.claimed_seq
+            AND (l.audience = 0 OR c.audience = 0 OR c.audience = l.audience)
+            AND NOT EXISTS (
+                SELECT 1 FROM lanes o
+                WHERE o.tenant = c.tenant AND o.dataflow = c.dataflow AND o.profile = c.profile
+                    AND (o.audience = 0 OR c.audience = 0 OR o.audience = c.audience)
+                    AND (o.due IS NOT NULL OR o.claim_group IS NOT NULL) AND coalesce(o.acked_seq, 0) < c.seq))
+    RETURNING profile, audience, seq
+"""
+_FORGET_LANES = """
+    DELETE FROM lanes WHERE tenant = :tenant AND claim_group = :claim_group
+        AND acked_seq = claimed_seq AND desired_seq = claimed_seq AND shown IS NULL
+"""
+_FREE_LANES = """
+    UPDATE lanes SET claim_group = NULL, claimed_seq = NULL, due = CASE WHEN desired_seq > claimed_seq THEN waiting_since END
+    WHERE tenant = :tenant AND claim_group = :claim_group AND acked_seq = claimed_seq
+"""
+_TAKE_PARKED_CHANGES = """
+    DELETE FROM changes
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND seq <= :seq
+        AND (:audience = 0 OR audience = 0 OR audience = :audience)
+    RETURNING audience, seq
+"""
+_INSERT_PARKED = """
+    INSERT INTO parked (tenant, dataflow, parked, profile, audience, seq, parked_at, attempts, code, reason)
+    VALUES (:tenant, :dataflow,
+        (SELECT coalesce(max(parked), 0) + 1 FROM parked WHERE tenant = :tenant AND dataflow = :dataflow),
+        :profile, :audience, :seq, :now, :attempts, :code, :reason)
+"""
+_FREE_PARKED_LANE = """
+    UPDATE lanes SET claim_group = NULL, claimed_seq = NULL, due = CASE WHEN desired_seq > claimed_seq THEN waiting_since END
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND audience = :audience AND part = :part
+        AND claim_group = :claim_group
+"""
+_FORGET_PARKED_LANE = """
+    DELETE FROM lanes
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND audience = :audience AND part = :part
+        AND claim_group IS NULL AND due IS NULL AND shown IS NULL
+"""
+_WAIT_FOR_RETRY = """
+    UPDATE groups SET lease_until = NULL, due = :due, reason = :reason
+    WHERE tenant = :tenant AND claim_group = :claim_group
+"""
+
+
+def settle(tx: Transaction, group: Group, settled: Sequence[Settled], now: int, retry_at: int | None) -> bool:
+    """
+    Record what became of the entries of a claimed group. Every entry has an outcome; those to retry wait as a group.
+
+    Returns ``False`` and changes nothing when the claim is no longer ours: a lease ran out and another took over.
+    """
+    whose = {"tenant": group.tenant, "claim_group": group.number}
+    row = tx.run(_GROUP_IS_OURS, {**whose, "epoch": group.epoch}).fetchone()
+    if row is None or row[0] != group.attempt:
+        return False
+    tally = ledger.Tally()
+    delivered = [item for item in settled if isinstance(item.outcome, Delivered)]
+    if delivered:
+        _acknowledge(tx, group, delivered, tally)
+    for item in settled:
+        if isinstance(item.outcome, Parked):
+            _park(tx, group, item, item.outcome, now, tally)
+    retried = [item.outcome for item in settled if isinstance(item.outcome, Retry)]
+    if retried:
+        tx.run(_WAIT_FOR_RETRY, {**whose, "due": retry_at if retry_at is not None else now, "reason": retried[0].reason})
+    else:
+        tx.run(_DELETE_GROUP, whose)
+    ledger.post(tx, group.tenant, tally)
+    return True
+
+
+def _acknowledge(tx: Transaction, group: Group, delivered: Sequence[Settled], tally: ledger.Tally) -> None:
+    """Move lanes on, and take the changes that are done: the newest of a person and audience was delivered."""
+    whose = {"tenant": group.tenant, "claim_group": group.number}
+    tx.many(_ACKNOWLEDGE, ({**whose, **_lane(group, item.entry), "shown": item.shown} for item in delivered))
+    newest: set[tuple[int, int]] = set()
+    for profile, audience, _ in sorted(tx.run(_TAKE_SETTLED_CHANGES, whose), key=lambda row: -row[2]):
+        outcome = "superseded" if (profile, audience) in newest else "delivered"
+        newest.add((profile, audience))
+        tally[group.dataflow, audience, outcome] += 1
+    tx.run(_FORGET_LANES, whose)
+    tx.run(_FREE_LANES, whose)
+    tally[group.dataflow, NO_AUDIENCE, "messages"] += len({item.message for item in delivered})
+
+
+def _park(tx: Transaction, group: Group, item: Settled, outcome: Parked, now: int, tally: ledger.Tally) -> None:
+    """Lay aside the changes of one entry: the newest of each audience with its reason, older ones as superseded."""
+    lane = _lane(group, item.entry)
+    newest: dict[int, int] = {}
+    for audience, seq in sorted(tx.run(_TAKE_PARKED_CHANGES, {**lane, "seq": item.entry.seq}), key=lambda row: row[1]):
+        if audience in newest:
+            tally[group.dataflow, audience, "superseded"] += 1
+        newest[audience] = seq
+    reason = {"now": now, "attempts": group.attempt, "code": outcome.code, "reason": outcome.reason}
+    tx.many(_INSERT_PARKED, ({**lane, **reason, "audience": audience, "seq": seq} for audience, seq in newest.items()))
+    for audience in newest:
+        tally[group.dataflow, audience, "parked"] += 1
+    tx.run(_FREE_PARKED_LANE, {**lane, "claim_group": group.number})
+    tx.run(_FORGET_PARKED_LANE, lane)
+
+
+def _lane(group: Group, entry: Entry) -> dict[str, Any]:
+    return {
+        "tenant": group.tenant,
+        "dataflow": group.dataflow,
+        "profile": entry.profile,
+        "audience": entry.audience,
+        "part": entry.part,
+    }
+
+
+# -- what waits ---------------------------------------------------------------------------------------------------
+
+_EXPIRE_LEASES = "UPDATE groups SET lease_until = NULL, due = :now WHERE lease_until IS NOT NULL AND epoch < :epoch"
+_NEXT_DUE = """
+    SELECT min(coalesce(due, lease_until)) FROM groups WHERE tenant = :tenant AND dataflow = :dataflow
+"""
+_WITHHOLD = """
+    DELETE FROM changes WHERE tenant = :tenant AND dataflow = :dataflow RETURNING audience
+"""
+
+
+def expire_leases(tx: Transaction, epoch: int, now: int) -> int:
+    """Give back every claim of processes that are known to be gone; return how many there were."""
+    return tx.run(_EXPIRE_LEASES, {"epoch": epoch, "now": now}).rowcount
+
+
+def next_due(tx: Transaction, tenant: int, dataflow: int) -> int | None:
+    """Return when a claimed group of a dataflow is next due: its retry, or the end of its lease."""
+    row: tuple[int | None] = tx.run(_NEXT_DUE, {"tenant": tenant, "dataflow": dataflow}).fetchone()
+    return row[0]
+
+
+def withhold(tx: Transaction, tenant: int, dataflow: int) -> int:
+    """Empty the outbox of a dataflow that is deleted; what waited is withheld. Returns how many changes that were."""
+    whose = {"tenant": tenant, "dataflow": dataflow}
+    gone = Counter(audience for (audience,) in tx.run(_WITHHOLD, whose))
+    for table in ("lanes", "groups"):
+        tx.run(f"DELETE FROM {table} WHERE tenant = :tenant AND dataflow = :dataflow", whose)  # noqa: S608
+    ledger.post(tx, tenant, ledger.Tally({(dataflow, audience, "withheld"): n for audience, n in gone.items()}))
+    return gone.total()

@@ -1,0 +1,1 @@
+"""Membership changes as messages, the moment they happen. ``pipeline.py`` is the file to read first."""

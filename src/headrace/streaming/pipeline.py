@@ -1,0 +1,76 @@
+"""
+The streaming path: every claimed group is rendered, delivered and settled, many at once.
+
+What happens before stands in ``triggers.py`` (which changes a record makes) and in the outbox (which keeps them); what
+an answer means, in ``settle.py``.
+"""
+
+from asyncio import TaskGroup
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from headrace.crashpoints import crashpoint
+from headrace.model.message import Group, Message, Settled
+from headrace.model.outcome import Outcome, Parked, Retry
+from headrace.render.destination import CompiledDestination
+from headrace.streaming.slots import Slots
+
+
+class Route(Protocol):
+    """One dataflow's way to its partner: a compiled destination, and the account that signs in there."""
+
+    account: str
+    destination: CompiledDestination
+
+    async def deliver(self, message: Message) -> Outcome:
+        """Send a message, signed in, and say what the answer means for everything in it. Raises nothing expected."""
+        ...
+
+
+class Outbox(Protocol):
+    """The outbox as the pipeline needs it; a service hands it one that is kept in the store."""
+
+    def claimed(self, slots: Slots) -> AsyncIterator[tuple[Group, Route]]:
+        """
+        Yield groups to carry, with their ways, for as long as the outbox is open.
+
+        A group is yielded only when its account has a slot free, and then holds that slot until it is given back.
+        """
+        ...
+
+    async def settle(self, group: Group, settled: Sequence[Settled]) -> None:
+        """Record an outcome for every entry of a group, in one transaction."""
+        ...
+
+
+async def run(outbox: Outbox, slots: Slots) -> None:
+    """Carry every claimed group to its partner, many at once, until the outbox closes."""
+    async with TaskGroup() as carriers:
+        async for group, route in outbox.claimed(slots):
+            crashpoint("after_claim")
+            carrier = carriers.create_task(carry(group, route, outbox, slots))
+            carrier.add_done_callback(slots.returner(route.account))
+
+
+async def carry(group: Group, route: Route, outbox: Outbox, slots: Slots) -> None:
+    """Render, send and settle one group. Every path ends in an outcome for every entry."""
+    try:
+        settled = await send(group, route, slots)
+    except Exception as error:  # A fault of ours: nothing may be lost by it, and the next group must go on.
+        fault = Retry("internal", f"Headrace failed: {type(error).__name__}", unknown=True)
+        settled = [Settled(entry, fault) for entry in group.entries]
+    await outbox.settle(group, settled)
+
+
+async def send(group: Group, route: Route, slots: Slots) -> list[Settled]:
+    """Render a group and deliver its messages; entries that cannot be rendered are parked."""
+    composed = route.destination.compose(group)
+    crashpoint("after_render")
+    settled = [Settled(entry, Parked(error.code, str(error))) for entry, error in composed.refused]
+    for message in composed.messages:
+        async with slots.request(route.account):
+            outcome = await route.deliver(message)
+        crashpoint("after_send")
+        pairs = zip(message.entries, message.shown, strict=True)
+        settled += [Settled(entry, outcome, message.id, shown) for entry, shown in pairs]
+    return settled

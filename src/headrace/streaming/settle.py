@@ -1,0 +1,77 @@
+"""What an answer means, and what follows from it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from headrace.connect.retry import RetryPolicy, retry_after
+from headrace.connect.transport import Garbled, NotSent, Unanswered, Unsendable
+from headrace.errors import EgressError, HeadraceError
+from headrace.model.http import Response
+from headrace.model.message import Settled
+from headrace.model.outcome import Delivered, Outcome, Parked, Retry
+
+#: Answers that tend to pass: too many requests, and the partner's own time running out.
+_PASSING = frozenset({408, 429})
+
+
+def classify(response: Response, now: int) -> Outcome:
+    """
+    Say what the partner's answer means for everything that was sent.
+
+    A 2xx is delivered. A status that tends to pass (408, 429, 5xx) is retried: after the time the partner asks for in
+    ``Retry-After``, else after the policy's own. Any other answer is final, for the same bytes would only get it again.
+    """
+    status = response.status
+    if 200 <= status < 300:
+        return Delivered(status)
+    if status in _PASSING or 500 <= status < 600:
+        asked = retry_after(response.headers, datetime.fromtimestamp(now / 1000, UTC))
+        return Retry(f"status-{status}", f"the partner answered {status}", asked.total_seconds() if asked else None)
+    return Parked(f"status-{status}", f"the partner answered {status}")
+
+
+def explain(error: HeadraceError) -> Outcome:
+    """
+    Say what it means that no answer came.
+
+    What certainly did not arrive, and what may have, are both sent again; the latter is counted as unknown. A request that
+    cannot be written as HTTP is final. A target that the operator does not allow waits: the operator may allow it.
+    """
+    if isinstance(error, Unsendable):
+        return Parked(error.code, error.message)
+    if isinstance(error, NotSent | EgressError):
+        return Retry(error.code, error.message)
+    if isinstance(error, Unanswered | Garbled):
+        return Retry(error.code, error.message, unknown=True)
+    return Parked(error.code, error.message)
+
+
+def conclude(
+    settled: Sequence[Settled], attempt: int, policy: RetryPolicy, random: Random
+) -> tuple[list[Settled], float | None]:
+    """
+    Decide when what is to be retried goes again, in seconds; entries whose schedule is used up are parked instead.
+
+    The entries of a group go together, so the longest wait that any of them asks for counts.
+    """
+    retries = [item.outcome for item in settled if isinstance(item.outcome, Retry)]
+    if not retries:
+        return list(settled), None
+    asked = max((retry.after for retry in retries if retry.after is not None), default=None)
+    wait = policy.wait(attempt, random, _delta(asked))
+    if wait is not None:
+        return list(settled), wait.total_seconds()
+    return [_given_up(item, attempt) for item in settled], None
+
+
+def _given_up(item: Settled, attempt: int) -> Settled:
+    if not isinstance(item.outcome, Retry):
+        return item
+    reason = f"given up after {attempt} attempts; the last time {item.outcome.reason}"
+    return replace(item, outcome=Parked("retries-exhausted", reason))
+
+
+def _delta(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)

@@ -1,0 +1,77 @@
+"""
+The oracle: what is true by what was sent in, against what partners were told.
+
+It follows the partner's side alone: the requests that were answered with success, in the order in which they came. The
+last thing a partner was told of a person and an audience must be what is true, unless that change was parked.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import orjson
+
+from headrace.testkit.partner import Received
+from headrace.testkit.profiles import AUDIENCES
+
+#: Person and audience, by the customer id and the audience's name.
+Pair = tuple[str, str]
+
+_NAMES = {(audience.namespace, audience.id): audience.name for audience in AUDIENCES}
+_BY_LIST = {audience.name.lower().replace(" ", "-"): audience.name for audience in AUDIENCES}
+
+
+class Truth:
+    """Who is in which audience, and who was once."""
+
+    def __init__(self) -> None:
+        self.members: dict[Pair, bool] = {}
+
+    def take(self, records: Iterable[bytes]) -> None:
+        """Note what records say that were accepted; each is the newest of its person."""
+        for record in records:
+            person = orjson.loads(record)
+            customer = person["identityMap"]["crmId"][0]["id"]
+            for namespace, memberships in person.get("segmentMembership", {}).items():
+                for audience, membership in memberships.items():
+                    pair = (customer, _NAMES[namespace, audience])
+                    is_member = membership["status"] == "realized"
+                    if is_member or pair in self.members:
+                        self.members[pair] = is_member
+
+
+def compare(destination: str, truth: Truth, received: Iterable[Received], parked: set[str]) -> list[str]:
+    """
+    List what a partner believes that is not so, as sentences. ``parked`` are the keys of people whose changes were.
+
+    A person who entered and left before anything was sent need not be known to the partner at all.
+    """
+    told: dict[Pair, bool] = {}
+    for request in list(received):
+        if request.answered is not None and 200 <= request.answered < 300:
+            told.update(_READERS[destination](request))
+    differences = []
+    for pair, is_member in truth.members.items():
+        if told.get(pair, False) != is_member and f"crmId:{pair[0]}" not in parked:
+            differences.append(f"{pair[0]} is {'' if is_member else 'not '}in “{pair[1]}”, and the partner was not told")
+    for pair in told.keys() - truth.members.keys():
+        differences.append(f"{pair[0]} was never in “{pair[1]}”, and the partner was told so")
+    return differences
+
+
+def _read_moviestar(request: Received) -> dict[Pair, bool]:
+    person: dict[str, Any] = request.json()
+    customer = person["ids"]["customer"]
+    joined = {(customer, audience): True for audience in person["joined"]}
+    return joined | {(customer, audience): False for audience in person["left"]}
+
+
+def _read_lighthouse(request: Received) -> dict[Pair, bool]:
+    message: dict[str, Any] = request.json()
+    audience = _BY_LIST[message["list"]]
+    return {(member["customer"], audience): member["member"] for member in message["members"]}
+
+
+_READERS: dict[str, Callable[[Received], dict[Pair, bool]]] = {
+    "moviestar": _read_moviestar,
+    "lighthouse": _read_lighthouse,
+}

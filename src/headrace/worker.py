@@ -1,0 +1,79 @@
+"""The worker: the loops that wait. The only place where anything sleeps."""
+
+import asyncio
+from random import Random
+
+from headrace.clock import Clock
+from headrace.connect.retry import RetryPolicy
+from headrace.events import Announce, WorkerFailed
+from headrace.services.delivery import Backfiller, StoredOutbox, keep_house
+from headrace.services.live import LiveDataflows
+from headrace.store.database import Store
+from headrace.streaming import pipeline
+from headrace.streaming.slots import Slots
+
+#: What a lease has over the deadline of a request: rendering before it, settling after it.
+LEASE_MARGIN = 30.0
+#: How long what is under way may take when the process is asked to stop.
+GRACE = 30.0
+HOUSEKEEPING = 2.0
+
+
+class Worker:
+    """Delivers what the outbox holds, until it is stopped."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        live: LiveDataflows,
+        announce: Announce,
+        *,
+        policy: RetryPolicy,
+        deadline: float,
+        requests_per_account: int,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._live = live
+        self._announce = announce
+        self._policy = policy
+        self._lease = deadline + LEASE_MARGIN
+        self._slots = Slots(requests_per_account)
+        self._outbox: StoredOutbox | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Take over what processes before this one left, and begin."""
+        self._outbox = await StoredOutbox.open(
+            self._store, self._clock, self._live, self._announce, self._policy, Random(), lease=self._lease
+        )
+        backfiller = Backfiller(self._store, self._clock, self._live, self._outbox)
+        self._tasks = [
+            asyncio.create_task(self._deliver(self._outbox)),
+            asyncio.create_task(keep_house(self._store, backfiller, self._announce, HOUSEKEEPING)),
+        ]
+
+    async def stop(self) -> None:
+        """Claim nothing more, give what is under way its time, and end."""
+        if self._outbox is None:
+            return
+        self._outbox.close()
+        delivering, housekeeping = self._tasks
+        housekeeping.cancel()
+        await asyncio.wait([delivering], timeout=GRACE)
+        delivering.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def wake(self, tenant: int, dataflows: list[int]) -> None:
+        """Say that dataflows of a sandbox may have something waiting."""
+        if self._outbox is not None:
+            self._outbox.wake(tenant, dataflows)
+
+    async def _deliver(self, outbox: StoredOutbox) -> None:
+        while True:
+            try:
+                return await pipeline.run(outbox, self._slots)
+            except Exception as error:  # What was claimed comes back when its lease ends; the rest must go on.
+                self._announce(WorkerFailed(step="deliver", error=f"{type(error).__name__}: {error}"))
+                await asyncio.sleep(1)
