@@ -5,7 +5,8 @@ HeadraceError
 ├── AuthoringError            the author, in the destination's configuration
 │   ├── ConfigurationError      in a block of it: carries every problem found
 │   ├── TemplateSyntaxError     in the text of a template
-│   └── TemplateError           in what a template does with the data
+│   ├── TemplateError           in what a template does with the data
+│   └── RenderError             in the request that came out of the templates
 ├── AccountError              the operator, in the account or the dataflow
 │   └── EgressError             … or in what the operator allows to be reached
 ├── DataError                 the data engineer, in a profile that was sent
@@ -93,6 +94,12 @@ class TemplateError(AuthoringError):
 
     def __reduce__(self) -> tuple[Callable[..., Self], tuple[TemplateProblem]]:
         return partial(type(self), limit=self.limit), self.problems
+
+
+class RenderError(AuthoringError):
+    """The rendered request is not right."""
+
+    code = "render"
 
 
 class AccountError(HeadraceError):

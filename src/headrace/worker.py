@@ -1,6 +1,7 @@
 """The worker: the loops that wait. The only place where anything sleeps."""
 
 import asyncio
+from collections.abc import Iterable
 from random import Random
 
 from headrace.clock import Clock
@@ -45,8 +46,9 @@ class Worker:
 
     async def start(self) -> None:
         """Take over what processes before this one left, and begin."""
+        jitter = Random()  # noqa: S311 - it spreads retries, it guards nothing
         self._outbox = await StoredOutbox.open(
-            self._store, self._clock, self._live, self._announce, self._policy, Random(), lease=self._lease
+            self._store, self._clock, self._live, self._announce, self._policy, jitter, lease=self._lease
         )
         backfiller = Backfiller(self._store, self._clock, self._live, self._outbox)
         self._tasks = [
@@ -65,7 +67,7 @@ class Worker:
         delivering.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def wake(self, tenant: int, dataflows: list[int]) -> None:
+    def wake(self, tenant: int, dataflows: Iterable[int]) -> None:
         """Say that dataflows of a sandbox may have something waiting."""
         if self._outbox is not None:
             self._outbox.wake(tenant, dataflows)

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from headrace import __version__
 from headrace.api import authoring, flows, operations, problems
 from headrace.api.doors import Doors
+from headrace.api.reference import reference
 from headrace.errors import HeadraceError
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -35,6 +36,8 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
     app.add_exception_handler(RequestValidationError, problems.wrong_request)
     app.add_exception_handler(HTTPException, problems.plain)
     app.add_exception_handler(Exception, problems.Unexpected(doors.board))
+    app.openapi = lambda: described  # type: ignore[method-assign]
+    described = reference(app)
     app.add_middleware(LimitedBody, most=doors.settings.max_request_bytes)
     return app
 

@@ -17,7 +17,11 @@ Handed = Annotated[Doors, Depends(doors)]
 Reader = Annotated[Caller, Depends(allowed("authoring:read"))]
 Author = Annotated[Caller, Depends(allowed("authoring:write"))]
 Strict = Annotated[
-    bool, Query(description="Whether unknown fields are refused; else they are warnings.", json_schema_extra={"x-headrace": True})
+    bool,
+    Query(
+        description="Whether unknown fields are refused; else they are warnings.",
+        json_schema_extra={"x-headrace": True},
+    ),
 ]
 Object = dict[str, Any]
 

@@ -76,7 +76,9 @@ async def parked(
     caller: Watcher,
     handed: Handed,
     limit: Annotated[int, Query(ge=1, le=1000, description="The most to list.")] = 100,
-    before: Annotated[int | None, Query(description="List those below this number: the `next` of the last page.")] = None,
+    before: Annotated[
+        int | None, Query(description="List those below this number: the `next` of the last page.")
+    ] = None,
 ) -> dict[str, Any]:
     changes = await monitoring.parked_changes(handed.store, caller, id, limit, before)
     items = [
@@ -109,7 +111,8 @@ async def metrics(request: Request, handed: Handed) -> Response:
         return problem(401, "Unauthorized", "metrics need their token", "unauthorized")
     if not wanted and not _is_loopback(handed.settings.host):
         return problem(403, "Forbidden", "set HEADRACE_METRICS_TOKEN to serve metrics on this address", "forbidden")
-    return Response(handed.board.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    text = handed.board.exposition() + await monitoring.ledger_metrics(handed.store)
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _refused(error: str, description: str, status: int) -> JSONResponse:

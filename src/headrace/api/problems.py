@@ -28,7 +28,7 @@ class GatewayError(Exception):
 
 
 def problem(status: int, title: str, detail: str, code: str, **more: Any) -> JSONResponse:
-    """Make an answer that says what is wrong: ``type``, ``title``, ``status``, ``detail``, and ``code`` to script on."""
+    """Make an answer that says what is wrong: ``type``, ``title``, ``status``, ``detail``, ``code`` to script on."""
     body = {"type": f"urn:headrace:{code}", "title": title, "status": status, "detail": detail, "code": code, **more}
     return JSONResponse(body, status, media_type="application/problem+json")
 

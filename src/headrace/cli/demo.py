@@ -1,4 +1,4 @@
-"""``headrace demo``: the main job, end to end, on this machine: author, connect, ingest, deliver, account for all of it."""
+"""``headrace demo``: the main job, end to end, on this machine: author, connect, ingest, deliver, account for it all."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ from headrace.testkit.oracle import Truth, compare
 from headrace.testkit.partner import Partner
 from headrace.testkit.profiles import AUDIENCES, generate, leave, ndjson
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 #: Which answers of each partner are not 200, so that a retry and a parked change can be seen.
 SCRIPTS = {"moviestar": [200, 200, 200, 400], "lighthouse": [200, 503]}
@@ -90,7 +90,12 @@ def connect(client: Client, name: str, partner: Partner) -> Connected:
         f"{FLOWS}/sourceConnections", {"name": "profiles", "connectionSpec": {"id": PROFILE_STORE_SPEC}}
     )
     activation = example["activation"]
-    target = {"name": name, "baseConnectionId": account["id"], "connectionSpec": spec, "params": activation["customerData"]}
+    target = {
+        "name": name,
+        "baseConnectionId": account["id"],
+        "connectionSpec": spec,
+        "params": activation["customerData"],
+    }
     flow = client.post(
         f"{FLOWS}/flows",
         {
@@ -143,7 +148,9 @@ def report(
         numbers = [f"{ledger[name]:,}" for name in ("accepted", "delivered", "superseded", "parked", "messages")]
         table.add_row(item.name, *numbers, "yes" if not differences else f"no: {differences[0]}")
     console.print(table)
-    console.print(f"{count:,} people in {seconds:.1f} s: [bold]{count / seconds:,.0f} profiles a second[/], all on disk.\n")
+    console.print(
+        f"{count:,} people in {seconds:.1f} s: [bold]{count / seconds:,.0f} profiles a second[/], all on disk.\n"
+    )
     for item in connected:
         _explain(console, client, item)
     last = connected[0].partner.received[-1]
@@ -187,7 +194,7 @@ def _people(count: int) -> Iterator[bytes]:
         for line in islice(file, count):
             written += 1
             yield line.rstrip(b"\n")
-    yield from (ndjson(person).rstrip(b"\n") for person in generate(count - written, seed=SEED, start=written))
+    yield from (line.rstrip(b"\n") for line in ndjson(generate(count - written, seed=SEED, start=written)))
 
 
 def _leaving(count: int) -> Iterator[bytes]:

@@ -1,15 +1,16 @@
 """
 ``headrace``: the commands, each loaded when it is asked for.
 
-A command's module is imported by name from the table below and not at the top, because ``serve`` stands on a web framework
-that takes a second to import, which ``template render`` in an author's loop has no use for.
+A command's module is imported by name from the table below and not at the top, because ``serve`` stands on a web
+framework that takes a second to import, which ``template render`` in an author's loop has no use for.
 """
 
 import pkgutil
 import sys
+from typing import Annotated, Any
 
-import click
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from headrace import __version__
 from headrace.errors import HeadraceError
@@ -24,36 +25,51 @@ COMMANDS = {
 }
 
 
-class Commands(click.Group):
-    """The group of all commands, which imports one when it is called."""
+class Lazy(TyperCommand):
+    """A command of the table: known by its name and its line until it is called, and then the one that it names."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def __init__(self, name: str) -> None:
+        self._where, line = COMMANDS[name]
+        super().__init__(name, help=line)
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        command = typer.main.get_command(pkgutil.resolve_name(self._where))
+        command.name = self.name
+        return command.make_context(info_name, args, parent=parent, **extra)
+
+
+class Commands(TyperGroup):
+    """The group of all commands."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command = typer.main.get_command(pkgutil.resolve_name(COMMANDS[cmd_name][0]))
-        command.name = cmd_name
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return Lazy(cmd_name) if cmd_name in COMMANDS else None
 
 
-group = Commands(
-    name="headrace",
-    help="Headrace brings audiences and profiles to partners: the open, self-hosted Destination SDK.",
-    no_args_is_help=True,
-)
-group = click.version_option(__version__, prog_name="headrace")(group)
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"headrace {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def headrace(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Headrace brings audiences and profiles to partners: the open, self-hosted Destination SDK."""
 
 
 def main() -> None:
     """Run the command; an error of ours is one line on standard error and exit 2."""
     try:
-        group(prog_name="headrace")
+        app(prog_name="headrace")
     except HeadraceError as error:
         sys.stderr.write(f"headrace: {error.message}\n")
         sys.exit(2)

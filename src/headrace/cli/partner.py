@@ -15,7 +15,7 @@ from headrace.testkit.partner import Partner, Received
 
 _LONGEST_BODY = 40
 _PLUMBING = frozenset({"host", "accept-encoding", "content-length", "connection", "accept", "user-agent"})
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 _SECRET = ("authorization", "cookie", "token", "secret", "key", "signature")
 
 

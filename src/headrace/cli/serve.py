@@ -10,7 +10,7 @@ from headrace.app import serve as run
 from headrace.errors import OperationError
 from headrace.settings import Settings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
@@ -24,10 +24,12 @@ def serve(
     """
     Run everything in one process: REST API, store, delivery.
 
-    The first start makes the organization demo@headrace with the sandbox prod, and writes how to sign in to
-    credentials.json in the data directory. Every other setting is a variable HEADRACE_... of the environment.
+    The first start makes an organization, demo@headrace, with a sandbox, prod. How to sign in is then in the file
+    credentials.json of the data directory. Every other setting is a variable HEADRACE_... of the environment.
     """
-    given = {name: value for name, value in (("host", host), ("port", port), ("data_dir", data_dir)) if value is not None}
+    given: dict[str, object] = {
+        name: value for name, value in (("host", host), ("port", port), ("data_dir", data_dir)) if value is not None
+    }
     run(read_settings(given))
 
 

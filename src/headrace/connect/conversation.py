@@ -3,8 +3,9 @@
 import asyncio
 
 from headrace.connect.auth.scheme import Scheme
-from headrace.connect.transport import Request, Response, Transport
+from headrace.connect.transport import Transport
 from headrace.errors import AccountError
+from headrace.model.http import Request, Response
 
 #: More than any scheme needs: a renewal, and the request before and after it. A loop ends here.
 _MOST_REQUESTS = 8

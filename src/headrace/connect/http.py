@@ -18,9 +18,10 @@ from types import TracebackType
 from typing import Self
 
 from headrace.connect.egress import Egress
-from headrace.connect.transport import NotSent, Request, Response, Unsendable
+from headrace.connect.transport import NotSent, Unsendable
 from headrace.connect.url import Target
 from headrace.connect.wire import Connection, Limits
+from headrace.model.http import Request, Response
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from random import Random
 
-from headrace.connect.transport import Headers
+from headrace.model.http import Headers
 
 #: About three days in all; what still fails then is parked, never dropped.
 DEFAULT_STEPS = (

@@ -5,40 +5,10 @@ The three errors differ in the one thing that matters for a request that must no
 have been applied. ``NotSent`` is certain that it was not; ``Unanswered`` and ``Garbled`` do not know.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from headrace.errors import AuthoringError, PartnerError
-
-Headers = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request as it is to be sent. Host, length, connection and encoding headers are the transport's to write."""
-
-    method: str
-    url: str
-    headers: Headers = ()
-    body: bytes = b""
-
-    def header(self, name: str) -> str | None:
-        """The first value under this name, whatever its case."""
-        return _first(self.headers, name)
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """The partner's answer. ``truncated`` says that the body went on after the part that is kept here."""
-
-    status: int
-    headers: Headers = ()
-    body: bytes = b""
-    truncated: bool = False
-
-    def header(self, name: str) -> str | None:
-        """The first value under this name, whatever its case."""
-        return _first(self.headers, name)
+from headrace.model.http import Request, Response
 
 
 class Unsendable(AuthoringError):
@@ -88,8 +58,3 @@ class Transport(Protocol):
             Garbled: what came back is not HTTP/1.x; outcome unknown.
         """
         ...
-
-
-def _first(headers: Headers, name: str) -> str | None:
-    wanted = name.lower()
-    return next((value for key, value in headers if key.lower() == wanted), None)

@@ -14,7 +14,8 @@ from typing import cast
 
 import httptools
 
-from headrace.connect.transport import Garbled, NotSent, Response, Unanswered
+from headrace.connect.transport import Garbled, NotSent, Unanswered
+from headrace.model.http import Response
 
 _MOST_INTERIM = 16
 _MOST_HEADERS = 256

@@ -1,8 +1,8 @@
 """
 The flow service's objects: accounts (base connections), source and target connections, dataflows.
 
-The shapes are those that clients of the original send. A dataflow's one transformation holds what the operator chose: the
-audiences, and the mapping of attributes and identities.
+The shapes are those that clients of the original send. A dataflow's one transformation holds what the operator chose:
+the audiences, and the mapping of attributes and identities.
 """
 
 from typing import Any, ClassVar, Literal

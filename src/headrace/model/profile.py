@@ -1,7 +1,7 @@
 """
 The source profile: one person, as sent to us. Plain JSON data, checked once at the door.
 
-Attributes stand at their own paths; ``identityMap`` and ``segmentMembership`` are the two maps with a shape of their own.
+Attributes stand at their own paths; ``identityMap`` and ``segmentMembership`` are two maps with a shape of their own.
 """
 
 from collections.abc import Sequence
@@ -95,11 +95,11 @@ def key_of(profile: Profile, order: Sequence[str] = NAMESPACE_ORDER) -> str:
 
 def merge(before: Profile | None, after: Profile, *, replace_at: str | None = None) -> tuple[Profile, list[Audience]]:
     """
-    Return the profile as it is kept after a whole profile came in, and the audiences whose state came too late.
+    Return the profile as it is kept after a whole one came in, and the audiences whose state came too late.
 
     Attributes and identities are those of ``after``. Of each membership the newer state is kept, by time of
-    qualification, then ``exited`` before ``realized``, then arrival; an audience that ``after`` does not mention stays as
-    it was, or has exited at ``replace_at`` if that is given.
+    qualification, then ``exited`` before ``realized``, then arrival; an audience that ``after`` does not mention stays
+    as it was, or has exited at ``replace_at`` if that is given.
     """
     old = (before or {}).get("segmentMembership") or {}
     new = after.get("segmentMembership") or {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from headrace.errors import TemplateError
+from headrace.errors import RenderError, TemplateError
 from headrace.mapping import Mapping
 from headrace.model.aggregation import BestEffortAggregation
 from headrace.model.destination_server import DestinationServer, HttpTemplate
@@ -19,6 +19,9 @@ from headrace.render.parts import Part, Parting
 from headrace.render.target import Audiences, TargetProfile, narrow, shown_after, target_profile
 from headrace.template import Template
 from headrace.template import compile as compile_template
+
+#: Why an entry could not be rendered.
+Refusal = TemplateError | RenderError
 
 _LINE_BREAK = re.compile(r"[\r\n]")
 _WITHOUT_BODY = ("GET", "HEAD")
@@ -47,7 +50,7 @@ class Composed:
     """The messages of a group, and the entries that could not be rendered, each with the reason."""
 
     messages: tuple[Message, ...]
-    refused: tuple[tuple[Entry, TemplateError], ...] = ()
+    refused: tuple[tuple[Entry, Refusal], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +121,10 @@ class CompiledDestination:
         messages, refused = self._sift(group, prepared)
         return Composed(tuple(messages), tuple(refused))
 
-    def _sift(
-        self, group: Group, prepared: Sequence[_Prepared]
-    ) -> tuple[list[Message], list[tuple[Entry, TemplateError]]]:
+    def _sift(self, group: Group, prepared: Sequence[_Prepared]) -> tuple[list[Message], list[tuple[Entry, Refusal]]]:
         try:
             return [self._message(group, prepared)], []
-        except TemplateError as error:
+        except (TemplateError, RenderError) as error:
             if len(prepared) == 1:
                 return [], [(prepared[0].entry, error)]
         middle = len(prepared) // 2
@@ -135,7 +136,7 @@ class CompiledDestination:
         if len(left) + len(right) > 1 and refused:
             try:
                 return [self._message(group, good)], refused
-            except TemplateError:
+            except (TemplateError, RenderError):
                 pass  # The halves are right and the whole is not: it is the size that is too much.
         return left + right, refused
 
@@ -191,7 +192,7 @@ class CompiledDestination:
         headers = [(header, text.render(context).strip()) for header, text in self._headers]
         for header, value in headers:
             if _LINE_BREAK.search(value):
-                raise TemplateError(f"the header {header!r} was rendered with a line break in it")
+                raise RenderError(f"the header {header!r} was rendered with a line break in it")
         if self._content_type and all(header.lower() != "content-type" for header, _ in headers):
             headers.append(("Content-Type", self._content_type))
         return tuple(headers)
@@ -211,7 +212,7 @@ def _check_json(body: bytes) -> None:
         orjson.loads(body)
     except orjson.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno} of the rendered body"
-        raise TemplateError(f"the rendered body is not JSON, as its content type says: {error.msg}, {where}") from None
+        raise RenderError(f"the rendered body is not JSON, as its content type says: {error.msg}, {where}") from None
 
 
 def _destination_facts(audiences: Audiences, facts: dict[str, Any]) -> dict[str, Any]:

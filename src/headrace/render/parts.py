@@ -39,7 +39,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Parting:
-    """How the policy of a destination parts a person. ``groups`` are numbered from 1; none: identities stay together."""
+    """How a destination's policy parts a person. ``groups`` are numbered from 1; none: identities stay together."""
 
     groups: tuple[tuple[str, ...], ...]
     splits: bool

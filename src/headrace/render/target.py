@@ -70,11 +70,12 @@ def target_profile(entry: Entry, profile: Profile, mapping: Mapping, audiences: 
     memberships: dict[str, dict[str, Any]] = {}
     for number, membership in statuses.items():
         if membership["status"] == "realized" or number in entry.changed or str(number) in known:
-            _put(memberships, audiences.by_number[number], membership["status"], membership.get("lastQualificationTime"))
+            audience = audiences.by_number[number]
+            _put(memberships, audience, membership["status"], membership.get("lastQualificationTime"))
     for text, entered_at in known.items():
-        audience = audiences.by_number.get(int(text))
-        if audience is not None and audience.number not in statuses:
-            _put(memberships, audience, "exited", entered_at)
+        number = int(text)
+        if number in audiences.by_number and number not in statuses:
+            _put(memberships, audiences.by_number[number], "exited", entered_at)
     identities = mapping.identities(profile) or shown.get("identities", {})
     return {"segmentMembership": memberships, "identityMap": identities, "attributes": mapping.attributes(profile)}
 

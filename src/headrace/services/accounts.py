@@ -1,4 +1,4 @@
-"""Accounts: an operator's credentials at a partner, and the connections that use them. Credentials are sealed at once."""
+"""Accounts: an operator's credentials at a partner, sealed at once, and the connections that use them."""
 
 import re
 import uuid
@@ -73,7 +73,8 @@ async def create_target(store: Store, clock: Clock, caller: Caller, document: ob
     problems = [problem for field in destination.customer_data_fields for problem in _judge(field, target.params)]
     known = {field.name for field in destination.customer_data_fields}
     for name in target.params.keys() - known:
-        message = f"`{name}` is not a customer data field of this destination; these are: {', '.join(sorted(known)) or 'none'}"
+        these = ", ".join(sorted(known)) or "none"
+        message = f"`{name}` is not a customer data field of this destination; these are: {these}"
         problems.append(Problem("unknown-field", f"/params/{name}", message))
     if target.base_connection_id is None and destination.delivery.authentication_rule == "CUSTOMER_AUTHENTICATION":
         problems.append(Problem("missing-field", "/baseConnectionId", "the destination needs an account"))
@@ -146,7 +147,8 @@ def _auth_type(auth: Auth, destination: Destination) -> str:
     for auth_type in offered:
         if meant.startswith(auth_type.replace("_", "")):
             return auth_type
-    message = f"{auth.spec_name!r} is not a way to sign in at this destination; these are: {', '.join(offered) or 'none'}"
+    these = ", ".join(offered) or "none"
+    message = f"{auth.spec_name!r} is not a way to sign in at this destination; these are: {these}"
     raise ConfigurationError([Problem("not-allowed", "/auth/specName", message)])
 
 
@@ -160,9 +162,7 @@ def _try(auth_type: str, params: dict[str, Any]) -> None:
 
 def _opened(keyring: Keyring, organization: str, sandbox: str, account: Declared) -> dict[str, Secret]:
     sealed: dict[str, str] = account.document["auth"]["params"]
-    return {
-        name: keyring.open(value, Place(organization, sandbox, account.id, name)) for name, value in sealed.items()
-    }
+    return {name: keyring.open(value, Place(organization, sandbox, account.id, name)) for name, value in sealed.items()}
 
 
 def _place(caller: Caller, id_: str, field: str) -> Place:

@@ -1,4 +1,4 @@
-"""Authoring: destination servers and destinations, checked each by itself, against each other, and with their templates."""
+"""Authoring: destination servers and destinations, checked by themselves, with their templates, against each other."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,10 +9,12 @@ from headrace.errors import TemplateSyntaxError
 from headrace.model.block import Block, pointer, read
 from headrace.model.destination import Destination
 from headrace.model.destination_server import DestinationServer
+from headrace.model.flow import Flow
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.services import declared
 from headrace.services.caller import Caller
-from headrace.store import documents
+from headrace.services.rules import problems_of
+from headrace.store import dataflows, documents
 from headrace.store.database import Store, Transaction
 from headrace.store.documents import Declared
 from headrace.template import Template
@@ -46,7 +48,8 @@ async def save_server(
 
     def check(tx: Transaction) -> list[Problem]:
         users = _destinations_using(tx, caller, id_) if id_ is not None else []
-        return [problem for name, user in users for problem in _fit(server, kept, user, f"with destination {name!r}: ", "")]
+        fits = [_fit(server, kept, user, f"with destination {name!r}: ", "") for name, user in users]
+        return [problem for problems in fits for problem in problems]
 
     return Authored(await _save(store, clock, caller, SERVER, kept, check, id_), tuple(warnings))
 
@@ -72,7 +75,8 @@ async def save_destination(
         if stored is None:
             wrong = destination.delivery.destination_server_id
             return [Problem("unknown-server", where, f"there is no destination server {wrong!r}; create it first")]
-        return list(_fit(lenient(DestinationServer, stored), stored.document, destination, "", where))
+        fits = list(_fit(lenient(DestinationServer, stored), stored.document, destination, "", where))
+        return fits + list(_breaks(tx, caller, id_, destination)) if id_ is not None else fits
 
     return Authored(await _save(store, clock, caller, DESTINATION, kept, check, id_), tuple(warnings))
 
@@ -116,8 +120,31 @@ def _fit(
     for path, template, _ in _templates(document):
         for used in sorted(template.reads if template is not None else ()):
             if used[0] == "customerData" and len(used) > 1 and used[1] not in asked_for:
-                message = f"the template at {path} reads `customerData.{used[1]}`, but no customer data field has that name"
+                message = (
+                    f"the template at {path} reads `customerData.{used[1]}`, which no customer data field is named"
+                )
                 yield Problem("unknown-customer-data", where or path, f"{prefix}{message}")
+
+
+def _breaks(tx: Transaction, caller: Caller, id_: str, destination: Destination) -> Iterator[Problem]:
+    """Say which dataflows would no longer be right under a changed destination."""
+    stored = documents.get(tx, caller.number, DESTINATION, id_)
+    before = lenient(Destination, stored) if stored is not None else destination
+    for flow in _dataflows_using(tx, caller, id_):
+        name = f"dataflow {flow.name!r}"
+        if destination.aggregation.policy.aggregation_key != before.aggregation.policy.aggregation_key:
+            message = f"{name} has people on their way under the old aggregation key; delete it first"
+            yield Problem("aggregation-in-use", "/aggregation/bestEffortAggregation/aggregationKey", message)
+        for problem in problems_of(flow, destination):
+            yield Problem(problem.code, "", f"with {name}: {problem.message}")
+
+
+def _dataflows_using(tx: Transaction, caller: Caller, id_: str) -> Iterator[Flow]:
+    for stored in dataflows.all_of(tx, caller.number):
+        flow = Flow.model_validate(stored.document)
+        target = documents.get(tx, caller.number, "target-connection", flow.target_connection_ids[0])
+        if target is not None and target.document["connectionSpec"]["id"] == id_:
+            yield flow
 
 
 def _templates(value: object, path: str = "") -> Iterator[tuple[str, Template | None, list[Problem]]]:
@@ -126,7 +153,7 @@ def _templates(value: object, path: str = "") -> Iterator[tuple[str, Template | 
 
     It walks the JSON and not the block, so that templates are judged even where the rest cannot be read.
     """
-    if isinstance(value, dict) and value.get("templatingStrategy") == "PEBBLE_V1" and isinstance(value.get("value"), str):
+    if isinstance(value, dict) and value.get("templatingStrategy") == "PEBBLE_V1" and type(value.get("value")) is str:
         try:
             yield path, compile_template(value["value"], name=path[1:]), []
         except TemplateSyntaxError as error:
@@ -169,4 +196,3 @@ async def _save(
 def _without(document: object, ignored: frozenset[str]) -> dict[str, Any]:
     assert isinstance(document, dict)
     return {key: value for key, value in document.items() if key not in ignored}
-

@@ -1,4 +1,4 @@
-"""What people declare, whatever the noun: kept, listed, read, replaced and deleted, each change with its audit entry."""
+"""What people declare, whatever the noun: kept, listed, read, replaced, deleted, each change with its audit entry."""
 
 import uuid
 from collections.abc import Callable
@@ -17,7 +17,13 @@ Check = Callable[[Transaction], list[Problem]]
 
 
 async def create(
-    store: Store, clock: Clock, caller: Caller, noun: str, document: dict[str, Any], check: Check, id_: str | None = None
+    store: Store,
+    clock: Clock,
+    caller: Caller,
+    noun: str,
+    document: dict[str, Any],
+    check: Check,
+    id_: str | None = None,
 ) -> Declared:
     """
     Keep a new object.

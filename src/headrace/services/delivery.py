@@ -38,7 +38,7 @@ class StoredOutbox:
     The outbox in the store.
 
     It remembers which dataflows may have something waiting: all of them at the start, then those that were woken, that
-    have just settled, or whose retry is due. The truth is in the store; this only saves looking everywhere all the time.
+    have just settled, or whose retry is due. The truth is in the store; this only saves looking everywhere again.
     """
 
     def __init__(
@@ -262,7 +262,7 @@ async def keep_house(store: Store, backfiller: Backfiller, announce: Announce, e
     while True:
         try:
             while await backfiller.step():
-                await asyncio.sleep(0)
+                pass
             await store.write(ledger.fold)
         except Exception as error:  # A fault of ours must not end the house-keeping of everybody else.
             announce(WorkerFailed(step="keep_house", error=f"{type(error).__name__}: {error}"))

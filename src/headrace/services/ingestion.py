@@ -26,6 +26,7 @@ from headrace.streaming.triggers import changed, lanes
 MOST_AT_ONCE = 500
 #: A person larger than this is refused: nobody's profile is, and each is read whole again and again.
 LARGEST_RECORD = 1 << 20
+_NOT_READ = ("json", "not-an-object")
 
 
 class Unreadable(RequestError):
@@ -83,8 +84,9 @@ class Ingestion:
         """
         receipt = Receipt()
         records = list(_records(body, lines, receipt))
-        if not records and receipt.rejected and all(item.code in ("json", "not-an-object") for item in receipt.rejected):
-            raise Unreadable(f"no profile could be read; the first reason, at line 1: {receipt.rejected[0].reason}")
+        if not records and receipt.rejected and all(item.code in _NOT_READ for item in receipt.rejected):
+            first = receipt.rejected[0]
+            raise Unreadable(f"no profile could be read; the first reason, at line {first.line}: {first.reason}")
         for start in range(0, len(records), MOST_AT_ONCE):
             await self._keep(caller.number, records[start : start + MOST_AT_ONCE], replace, receipt)
         accepted, rejected = receipt.accepted, len(receipt.rejected)
@@ -128,10 +130,11 @@ def keep(
         after, late = merge(before, record.profile, replace_at=replace_at)
         if found is None:
             number += 1
-            profiles.insert(tx, [{"tenant": tenant, "profile": number, "key": record.key, "document": encode(after)}])
+            profile = number
+            profiles.insert(tx, tenant, profile, record.key, encode(after))
         else:
-            profiles.update(tx, [{"tenant": tenant, "profile": found[0], "document": encode(after)}])
-        profile = found[0] if found is not None else number
+            profile = found[0]
+            profiles.update(tx, tenant, profile, encode(after))
         for dataflow in live.values():
             changes = _changes(tx, tenant, dataflow, profile, seq, before, after, late)
             if changes is not None:
@@ -173,7 +176,7 @@ def _records(body: bytes, lines: bool, receipt: Receipt) -> Iterator[_Record]:
     for line, text in _split(body, lines):
         try:
             if len(text) > LARGEST_RECORD:
-                raise ProfileError("too-large", f"a profile has at most {LARGEST_RECORD} bytes; this one has {len(text)}")
+                raise ProfileError("too-large", f"a profile has at most {LARGEST_RECORD} bytes, not {len(text)}")
             profile = parse(text)
             yield _Record(line, key_of(profile), profile)
         except ProfileError as error:

@@ -74,7 +74,7 @@ class PartnerRoute:
 
 @dataclass(frozen=True, slots=True)
 class LiveDataflow:
-    """A dataflow as it runs: what it watches, and its way to the partner unless a ``fault`` keeps it from having one."""
+    """A dataflow as it runs: what it watches, and its way to the partner, unless a ``fault`` keeps it from one."""
 
     stored: StoredDataflow
     watched: Watched
@@ -88,7 +88,7 @@ class LiveDataflow:
 
 
 class LiveDataflows:
-    """All dataflows as they run, by sandbox; compiled when first asked for and whenever what is declared has changed."""
+    """All dataflows as they run, by sandbox; compiled when first asked for, and when what is declared has changed."""
 
     def __init__(self, keyring: Keyring, transport: Transport, clock: Clock, deadline: float) -> None:
         self._keyring = keyring
@@ -150,9 +150,7 @@ class LiveDataflows:
         )
         account = f"{tenant.tenant}:{parts.account.id if parts.account is not None else stored.id}"
         redactor = Redactor(opened.secrets)
-        return PartnerRoute(
-            compiled, account, opened.scheme, redactor, self._transport, self._clock, self._deadline
-        )
+        return PartnerRoute(compiled, account, opened.scheme, redactor, self._transport, self._clock, self._deadline)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,13 @@ from headrace.store.database import Store, Transaction
 from headrace.store.parked import ParkedChange
 
 Balance = dict[str, int]
+ByAudience = list[tuple[StoredAudience | None, Balance]]
+
+#: What the ledger tells of: everything that was accepted is in one of the others.
+STATES = ("accepted", "delivered", "superseded", "withheld", "parked", "pending")
 
 
-async def balance(store: Store, caller: Caller, id_: str) -> tuple[Balance, list[tuple[StoredAudience | None, Balance]]]:
+async def balance(store: Store, caller: Caller, id_: str) -> tuple[Balance, ByAudience]:
     """
     Return the ledger of a dataflow: in all, and by audience (``None``: changes of attributes and identities).
 
@@ -18,7 +22,7 @@ async def balance(store: Store, caller: Caller, id_: str) -> tuple[Balance, list
         NotFound: it is not in this sandbox.
     """
 
-    def work(tx: Transaction) -> tuple[Balance, list[tuple[StoredAudience | None, Balance]]]:
+    def work(tx: Transaction) -> tuple[Balance, ByAudience]:
         number = _number(tx, caller, id_)
         sums, names = ledger.balance(tx, caller.number, number), audiences.all_of(tx, caller.number)
         empty = dict.fromkeys((*ledger.COLUMNS, "pending"), 0)
@@ -45,6 +49,22 @@ async def parked_changes(
         return [(names.get(change.audience), change) for change in changes]
 
     return await store.read(work)
+
+
+async def ledger_metrics(store: Store) -> bytes:
+    """Return the ledger of every dataflow in Prometheus' text format, as it stands."""
+
+    def work(tx: Transaction) -> list[str]:
+        return [
+            f'headrace_changes{{dataflow="{flow.id}",state="{state}"}} {sum(row[state] for row in sums.values())}'
+            for flow in dataflows.every(tx)
+            for sums in [ledger.balance(tx, flow.tenant, flow.dataflow)]
+            for state in STATES
+        ]
+
+    lines = await store.read(work)
+    head = ["# HELP headrace_changes Changes by what became of them.", "# TYPE headrace_changes gauge"]
+    return "\n".join([*head, *lines, ""]).encode()
 
 
 def _number(tx: Transaction, caller: Caller, id_: str) -> int:

@@ -25,7 +25,8 @@ def number(tx: Transaction, tenant: int, namespace: str, id_: str, name: str | N
     is_it = (audiences.c.tenant == tenant) & (audiences.c.namespace == namespace) & (audiences.c.id == id_)
     known = tx.core.execute(select(audiences.c.audience, audiences.c.name).where(is_it)).one_or_none()
     if known is None:
-        last = tx.core.execute(select(func.coalesce(func.max(audiences.c.audience), 0)).where(audiences.c.tenant == tenant))
+        highest = select(func.coalesce(func.max(audiences.c.audience), 0)).where(audiences.c.tenant == tenant)
+        last = tx.core.execute(highest)
         row = StoredAudience(last.scalar_one() + 1, namespace, id_, name, now, now)
         values = {field: getattr(row, field) for field in StoredAudience.__dataclass_fields__}
         tx.core.execute(insert(audiences).values(tenant=tenant, **values))

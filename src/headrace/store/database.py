@@ -1,9 +1,9 @@
 """
 The database: one writer that commits groups of transactions together, and readers beside it.
 
-SQLite in WAL mode with ``synchronous=FULL``: a commit returns when the disk has it. A single writer thread takes whatever
-is waiting, runs each piece of work inside its own savepoint, commits once, and only then answers all of them: hundreds of
-acknowledgements for one sync of the disk.
+SQLite in WAL mode with ``synchronous=FULL``: a commit returns when the disk has it. A single writer thread takes what
+is waiting, runs each piece of work inside its own savepoint, commits once, and only then answers all of them: hundreds
+of acknowledgements for one sync of the disk.
 """
 
 import asyncio
@@ -157,7 +157,7 @@ class Store:
         return self._read(work)
 
     def write_now(self, work: Callable[[Transaction], T]) -> T:
-        """Run work in a transaction and wait for it in this thread. Never from inside other work: it would wait for itself."""
+        """Run work in a transaction and wait for it in this thread. Never inside other work, which it would wait for."""
         future: Future[T] = Future()
         self._pieces.put(_Piece(work, future.set_result, future.set_exception, None))
         return future.result()

@@ -27,7 +27,7 @@ class StoredDataflow:
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """People up to number ``upto`` were there when an audience was mapped; those up to ``after`` have been looked at."""
+    """People up to number ``upto`` were there when an audience was mapped; up to ``after`` they have been looked at."""
 
     tenant: int
     dataflow: int

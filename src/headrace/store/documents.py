@@ -1,6 +1,6 @@
 """What people declare: one table a noun, each row the document as it was sent, its version and its dates."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Table, delete, insert, select, update
@@ -33,19 +33,18 @@ class Declared:
 
 def add(tx: Transaction, tenant: int, noun: str, id_: str, document: Document, now: int) -> Declared:
     """Keep a new object at version 1."""
-    row = {"id": id_, "version": 1, "document": document, "created_at": now, "modified_at": now}
-    tx.core.execute(insert(NOUNS[noun]).values(tenant=tenant, **row))
-    return Declared(**row)
+    declared = Declared(id_, 1, document, now, now)
+    tx.core.execute(insert(NOUNS[noun]).values(tenant=tenant, **asdict(declared)))
+    return declared
 
 
 def replace(tx: Transaction, tenant: int, noun: str, known: Declared, document: Document, now: int) -> Declared | None:
     """Put a document in the place of the one that was read; ``None`` if somebody else was quicker."""
     table = NOUNS[noun]
     is_as_read = (table.c.tenant == tenant) & (table.c.id == known.id) & (table.c.version == known.version)
-    row = {"version": known.version + 1, "document": document, "modified_at": now}
-    if tx.core.execute(update(table).where(is_as_read).values(**row)).rowcount == 0:
-        return None
-    return Declared(id=known.id, created_at=known.created_at, **row)
+    declared = Declared(known.id, known.version + 1, document, known.created_at, now)
+    changed = tx.core.execute(update(table).where(is_as_read).values(**asdict(declared))).rowcount
+    return declared if changed else None
 
 
 def remove(tx: Transaction, tenant: int, noun: str, id_: str) -> bool:

@@ -49,8 +49,8 @@ def accept(tx: Transaction, tenant: int, batch: Sequence[Changes], now: int) -> 
     """
     Put changes into the outbox and the ledger, and return how many were accepted.
 
-    A change that touches no lane has nothing to say to the partner and is withheld; one that came too late is superseded,
-    and so is one that still waits and is now overtaken by a newer one of the same audience.
+    A change that touches no lane has nothing to say to the partner and is withheld; one that came too late is
+    superseded, and so is one that still waits and is now overtaken by a newer one of the same audience.
     """
     tally = ledger.Tally()
     for accepted in batch:
@@ -285,7 +285,8 @@ _FORGET_LANES = """
         AND acked_seq = claimed_seq AND desired_seq = claimed_seq AND shown IS NULL
 """
 _FREE_LANES = """
-    UPDATE lanes SET claim_group = NULL, claimed_seq = NULL, due = CASE WHEN desired_seq > claimed_seq THEN waiting_since END
+    UPDATE lanes SET claim_group = NULL, claimed_seq = NULL,
+        due = CASE WHEN desired_seq > claimed_seq THEN waiting_since END
     WHERE tenant = :tenant AND claim_group = :claim_group AND acked_seq = claimed_seq
 """
 _TAKE_PARKED_CHANGES = """
@@ -301,7 +302,8 @@ _INSERT_PARKED = """
         :profile, :audience, :seq, :now, :attempts, :code, :reason)
 """
 _FREE_PARKED_LANE = """
-    UPDATE lanes SET claim_group = NULL, claimed_seq = NULL, due = CASE WHEN desired_seq > claimed_seq THEN waiting_since END
+    UPDATE lanes SET claim_group = NULL, claimed_seq = NULL,
+        due = CASE WHEN desired_seq > claimed_seq THEN waiting_since END
     WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND audience = :audience AND part = :part
         AND claim_group = :claim_group
 """
@@ -335,7 +337,8 @@ def settle(tx: Transaction, group: Group, settled: Sequence[Settled], now: int, 
             _park(tx, group, item, item.outcome, now, tally)
     retried = [item.outcome for item in settled if isinstance(item.outcome, Retry)]
     if retried:
-        tx.run(_WAIT_FOR_RETRY, {**whose, "due": retry_at if retry_at is not None else now, "reason": retried[0].reason})
+        due = retry_at if retry_at is not None else now
+        tx.run(_WAIT_FOR_RETRY, {**whose, "due": due, "reason": retried[0].reason})
     else:
         tx.run(_DELETE_GROUP, whose)
     ledger.post(tx, group.tenant, tally)
@@ -391,6 +394,12 @@ _NEXT_DUE = """
 _WITHHOLD = """
     DELETE FROM changes WHERE tenant = :tenant AND dataflow = :dataflow RETURNING audience
 """
+_WITHHOLD_AUDIENCE = """
+    DELETE FROM changes WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience
+"""
+_FORGET_AUDIENCE = """
+    DELETE FROM lanes WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience
+"""
 
 
 def expire_leases(tx: Transaction, epoch: int, now: int) -> int:
@@ -412,3 +421,12 @@ def withhold(tx: Transaction, tenant: int, dataflow: int) -> int:
         tx.run(f"DELETE FROM {table} WHERE tenant = :tenant AND dataflow = :dataflow", whose)  # noqa: S608
     ledger.post(tx, tenant, ledger.Tally({(dataflow, audience, "withheld"): n for audience, n in gone.items()}))
     return gone.total()
+
+
+def withhold_audience(tx: Transaction, tenant: int, dataflow: int, audience: int) -> int:
+    """Withhold what waits of an audience that a dataflow sends no longer. Returns how many changes that were."""
+    which = {"tenant": tenant, "dataflow": dataflow, "audience": audience}
+    gone = tx.run(_WITHHOLD_AUDIENCE, which).rowcount
+    tx.run(_FORGET_AUDIENCE, which)
+    ledger.post(tx, tenant, ledger.Tally({(dataflow, audience, "withheld"): gone}))
+    return gone

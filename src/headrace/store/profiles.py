@@ -1,7 +1,6 @@
 """People: one document each, memberships inside, found by key or by the number they have inside."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from headrace.model.profile import Profile, decode
 from headrace.store.database import Transaction
@@ -29,14 +28,14 @@ def last_number(tx: Transaction, tenant: int) -> int:
     return number
 
 
-def insert(tx: Transaction, rows: Iterable[dict[str, Any]]) -> None:
-    """Keep new people: rows of ``tenant, profile, key, document``."""
-    tx.many(_INSERT, rows)
+def insert(tx: Transaction, tenant: int, profile: int, key: str, document: bytes) -> None:
+    """Keep a new person."""
+    tx.run(_INSERT, {"tenant": tenant, "profile": profile, "key": key, "document": document})
 
 
-def update(tx: Transaction, rows: Iterable[dict[str, Any]]) -> None:
-    """Replace documents: rows of ``tenant, profile, document``."""
-    tx.many(_UPDATE, rows)
+def update(tx: Transaction, tenant: int, profile: int, document: bytes) -> None:
+    """Replace a person's document."""
+    tx.run(_UPDATE, {"tenant": tenant, "profile": profile, "document": document})
 
 
 def scan(tx: Transaction, tenant: int, after: int, upto: int, most: int) -> Iterator[tuple[int, Profile]]:
@@ -49,4 +48,3 @@ def next_sequence(tx: Transaction, tenant: int, count: int) -> int:
     """Take ``count`` sequence numbers and return the first: a higher one is a newer state, for ever."""
     (last,) = tx.run(_SEQUENCE, {"tenant": tenant, "count": count}).fetchone()
     return int(last) - count + 1
-

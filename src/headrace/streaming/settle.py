@@ -36,8 +36,8 @@ def explain(error: HeadraceError) -> Outcome:
     """
     Say what it means that no answer came.
 
-    What certainly did not arrive, and what may have, are both sent again; the latter is counted as unknown. A request that
-    cannot be written as HTTP is final. A target that the operator does not allow waits: the operator may allow it.
+    What certainly did not arrive, and what may have, are both sent again; the latter is counted as unknown. A request
+    that cannot be written as HTTP is final. A target that the operator does not allow waits: it may yet be allowed.
     """
     if isinstance(error, Unsendable):
         return Parked(error.code, error.message)

@@ -2,8 +2,8 @@
 Slots: how many requests may be under way for one account, so that a hanging partner holds only its own.
 
 A group is claimed a little before its request can leave, so that a fast partner never waits for the store: as many as
-the account's requests will carry in ``AHEAD`` seconds at the pace of the last ones. With a partner that hangs that is no
-more than the requests themselves.
+the account's requests will carry in ``AHEAD`` seconds at the pace of the last ones. With a partner that hangs that is
+no more than the requests themselves.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _MEMORY = 0.8
 
 
 class _Account:
-    """The requests and the claimed groups of one account. ``pace`` is the seconds a request takes, remembered slowly."""
+    """The requests and the claimed groups of one account. ``pace`` is the seconds a request takes, slowly forgotten."""
 
     __slots__ = ("held", "pace", "requests")
 

@@ -49,13 +49,15 @@ def compare(destination: str, truth: Truth, received: Iterable[Received], parked
     for request in list(received):
         if request.answered is not None and 200 <= request.answered < 300:
             told.update(_READERS[destination](request))
-    differences = []
-    for pair, is_member in truth.members.items():
-        if told.get(pair, False) != is_member and f"crmId:{pair[0]}" not in parked:
-            differences.append(f"{pair[0]} is {'' if is_member else 'not '}in “{pair[1]}”, and the partner was not told")
-    for pair in told.keys() - truth.members.keys():
-        differences.append(f"{pair[0]} was never in “{pair[1]}”, and the partner was told so")
-    return differences
+    untold = [
+        f"{customer} is {'' if is_member else 'not '}in “{audience}”, and the partner was not told"
+        for (customer, audience), is_member in truth.members.items()
+        if told.get((customer, audience), False) != is_member and f"crmId:{customer}" not in parked
+    ]
+    invented = sorted(told.keys() - truth.members.keys())
+    return untold + [
+        f"{customer} was never in “{audience}”, and the partner was told so" for customer, audience in invented
+    ]
 
 
 def _read_moviestar(request: Received) -> dict[Pair, bool]:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from headrace.connect.auth.scheme import Flow, Params, schemes
 from headrace.connect.secrets import Secret
-from headrace.connect.transport import Request
 from headrace.errors import AccountError
+from headrace.model.http import Request
 
 NAMES = ("token", "accessToken", "bearerToken")
 

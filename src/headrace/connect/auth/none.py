@@ -1,7 +1,7 @@
 """Do not sign in."""
 
 from headrace.connect.auth.scheme import Flow, Params, schemes
-from headrace.connect.transport import Request
+from headrace.model.http import Request
 
 
 @schemes.register("NONE")

@@ -4,7 +4,7 @@ from collections.abc import Generator, Mapping
 from typing import Protocol
 
 from headrace.connect.secrets import Secret
-from headrace.connect.transport import Request, Response
+from headrace.model.http import Request, Response
 from headrace.registry import Registry
 
 Params = Mapping[str, str | Secret]
