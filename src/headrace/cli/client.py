@@ -3,6 +3,7 @@
 import http.client
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -43,20 +44,28 @@ class Client:
         """Return the answer to a POST of JSON."""
         return self.send("POST", path, json.dumps(document).encode())
 
-    def send(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json") -> Any:
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        kind: str = "application/json",
+        extra: Mapping[str, str] | None = None,
+    ) -> Any:
         """
         Return the answer to a request, read as JSON.
 
         Raises:
             RequestError: the answer is not a success; the message holds what it says.
         """
-        headers = self._headers if body is None else {**self._headers, "Content-Type": kind}
+        headers = {**self._headers, **(extra or {}), **({"Content-Type": kind} if body is not None else {})}
         self._connection.request(method, path, body, headers)
         response = self._connection.getresponse()
         text = response.read()
         if response.status >= 300:
             raise RequestError(f"{method} {path} was answered {response.status}: {text.decode(errors='replace')}")
-        return json.loads(text) if text else None
+        is_json = "json" in response.headers.get("Content-Type", "")
+        return json.loads(text) if text and is_json else text.decode() or None
 
     def close(self) -> None:
         """Close the connection."""

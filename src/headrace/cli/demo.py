@@ -1,4 +1,4 @@
-"""``headrace demo``: the main job, end to end, on this machine: author, connect, ingest, deliver, account for it all."""
+"""``headrace demo``: the main job, end to end, on one machine: author, connect, ingest, deliver, account for it all."""
 
 import os
 import subprocess

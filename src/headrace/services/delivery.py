@@ -123,24 +123,27 @@ class StoredOutbox:
         address = (group.tenant, group.dataflow)
 
         def work(tx: Transaction) -> str | None:
-            outbox.settle(tx, group, concluded, now, retry_at)
+            was_ours = outbox.settle(tx, group, concluded, now, retry_at)
             crashpoint("before_settle_commit")
             flow = self._live.of(tx, group.tenant).get(group.dataflow)
-            return flow.stored.id if flow is not None else None
+            return flow.stored.id if was_ours and flow is not None else None
 
         name = await self._store.write(work)
         crashpoint("after_settle_commit")
         if retry_at is not None:
             self._due[address] = min(retry_at, self._due.get(address, retry_at))
         self.wake(group.tenant, [group.dataflow])
-        for event in _events(name or "deleted", concluded, wait):
-            self._announce(event)
-        await self._hold_if_refused(address, name or "deleted", concluded)
+        if name is not None:
+            for event in _events(name, concluded, wait):
+                self._announce(event)
+            await self._hold_if_refused(address, name, concluded)
 
     async def _claim(self, slots: Slots) -> list[tuple[Group, PartnerRoute]]:
         """Claim for every dataflow that may have something waiting, as much as its account has slots free."""
         now = self._clock.now()
-        self._maybe.update(address for address, due in self._due.items() if due <= now)
+        for address in [address for address, due in self._due.items() if due <= now]:
+            del self._due[address]
+            self._maybe.add(address)
         asked = set(self._maybe)
         if not asked:
             return []
@@ -248,7 +251,9 @@ class Backfiller:
         made = []
         for place, (profile, document) in enumerate(people):
             status = flow.watched.audiences.statuses(document).get(backfill.audience, {}).get("status")
-            if status == "realized":
+            if status == "realized" and not outbox.knows(
+                tx, backfill.tenant, backfill.dataflow, profile, backfill.audience
+            ):
                 moved = (backfill.audience,)
                 touched = lanes(document, moved, flow.watched)
                 made.append(Changes(backfill.dataflow, profile, seq + place, moved, touched))

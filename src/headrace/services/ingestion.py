@@ -7,6 +7,7 @@ the sandbox says what that changes for it, and the changes go into the outbox. T
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import msgspec
 
@@ -83,12 +84,12 @@ class Ingestion:
             StoreUnavailable: the disk is full; nothing was taken of the part that is being written.
         """
         receipt = Receipt()
-        records = list(_records(body, lines, receipt))
-        if not records and receipt.rejected and all(item.code in _NOT_READ for item in receipt.rejected):
+        records = _records(body, lines, receipt)
+        while batch := list(islice(records, MOST_AT_ONCE)):
+            await self._keep(caller.number, batch, replace, receipt)
+        if not receipt.accepted and receipt.rejected and all(item.code in _NOT_READ for item in receipt.rejected):
             first = receipt.rejected[0]
             raise Unreadable(f"no profile could be read; the first reason, at line {first.line}: {first.reason}")
-        for start in range(0, len(records), MOST_AT_ONCE):
-            await self._keep(caller.number, records[start : start + MOST_AT_ONCE], replace, receipt)
         accepted, rejected = receipt.accepted, len(receipt.rejected)
         self.announce(ProfilesIngested(accepted=accepted, rejected=rejected, changes=receipt.changes))
         return receipt

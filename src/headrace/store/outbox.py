@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from headrace.model.change import NO_AUDIENCE, Changes
 from headrace.model.message import Bucket, Entry, Group, Settled
 from headrace.model.outcome import Delivered, Parked, Retry
@@ -82,6 +84,24 @@ def known_lanes(tx: Transaction, tenant: int, dataflow: int, profile: int) -> li
     """Return the lanes, by audience and part, through which the partner was told of a person."""
     whose = {"tenant": tenant, "dataflow": dataflow, "profile": profile}
     return tx.run(_KNOWN_LANES, whose).fetchall()
+
+
+_IS_UNDER_WAY = """
+    SELECT 1 FROM changes
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND audience = :audience LIMIT 1
+"""
+_SHOWN = """
+    SELECT shown FROM lanes
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND shown IS NOT NULL
+"""
+
+
+def knows(tx: Transaction, tenant: int, dataflow: int, profile: int, audience: int) -> bool:
+    """Say whether the partner has been told that a person is in an audience, or is about to be told of the two."""
+    which = {"tenant": tenant, "dataflow": dataflow, "profile": profile, "audience": audience}
+    if tx.run(_IS_UNDER_WAY, which).fetchone() is not None:
+        return True
+    return any(str(audience) in orjson.loads(shown)["audiences"] for (shown,) in tx.run(_SHOWN, which))
 
 
 def _supersede(tx: Transaction, tenant: int, accepted: Changes) -> list[int]:

@@ -1,0 +1,70 @@
+"""``headrace api``: one call of the REST API, signed in with what ``headrace serve`` wrote."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from headrace.cli.client import Client
+from headrace.errors import OperationError, RequestError
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def api(
+    method: Annotated[str, typer.Argument(help="GET, POST, PUT, PATCH or DELETE.")],
+    path: Annotated[str, typer.Argument(help="The path with its query, such as /dataflows/ID/ledger.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="The body: a .json or .ndjson file; `-` is standard input.")
+    ] = None,
+    show: Annotated[str, typer.Option(help="Print this member of the answer alone, such as instanceId.")] = "",
+    if_match: Annotated[str, typer.Option(help="The version to change, as the last answer's etag had it.")] = "",
+    data_dir: Annotated[
+        Path, typer.Option(envvar="HEADRACE_DATA_DIR", help="The data directory of the server that is running.")
+    ] = Path("headrace-data"),
+) -> None:
+    """
+    Call the REST API of a Headrace that runs on this machine, and print the answer.
+
+    headrace api POST /ingest/profiles people.ndjson
+    """
+    body = None if file is None else (sys.stdin.buffer.read() if str(file) == "-" else _read(file))
+    lines = file is not None and file.suffix == ".ndjson"
+    client = _sign_in(data_dir / "credentials.json")
+    extra = {"If-Match": if_match} if if_match else {}
+    answer = client.send(method.upper(), path, body, "application/x-ndjson" if lines else "application/json", extra)
+    if show:
+        sys.stdout.write(f"{_member(answer, show)}\n")
+    elif answer is not None:
+        sys.stdout.write(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def _sign_in(path: Path) -> Client:
+    try:
+        return Client.from_file(path)
+    except FileNotFoundError:
+        raise OperationError(f"there is no {path}: start `headrace serve` first, or name its --data-dir") from None
+    except ConnectionError:
+        raise OperationError(
+            f"nothing answers where {path} says that Headrace listens: is `headrace serve` running?"
+        ) from None
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise OperationError(f"{file} cannot be read: {error.strerror}") from None
+
+
+def _member(answer: Any, path: str) -> Any:
+    """Return a member of the answer, or of a member of it: ``items.0.id``."""
+    for step in path.split("."):
+        try:
+            answer = answer[int(step)] if isinstance(answer, list) else answer[step]
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise RequestError(f"the answer has no {path!r}") from None
+    return answer
