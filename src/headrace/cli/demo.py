@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import orjson
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -70,6 +71,7 @@ def demo(
             connected = [connect(client, name, partner) for name, partner in partners.items()]
             truth, seconds = deliver(console, client, connected, profiles)
             lost = report(console, client, connected, truth, profiles, seconds)
+            _point_further(console)
             if not exit_:
                 _stay(console, client, connected, folder, server)
     sys.exit(1 if lost else 0)
@@ -125,6 +127,7 @@ def deliver(console: Console, client: Client, connected: list[Connected], count:
             _ingest(client, batch, truth)
             progress.advance(moving, len(batch))
             _show_settled(client, progress, bars)
+        progress.update(moving, total=progress.tasks[moving].completed)
         deadline = time.monotonic() + LONGEST_WAIT
         while _show_settled(client, progress, bars) and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -136,9 +139,10 @@ def report(
 ) -> bool:
     """Print what became of everything and one request as it arrived; say whether anything is lost."""
     lost = False
-    table = Table(title="\nWhat became of every change")
-    for column in ("destination", "accepted", "delivered", "superseded", "parked", "messages", "partner agrees"):
-        table.add_column(column, justify="left" if column == "destination" else "right")
+    table = Table(title="\nWhat became of every change", box=SIMPLE_HEAD, title_justify="left")
+    table.add_column("destination")
+    for column in ("accepted", "delivered", "superseded", "parked", "messages", "agrees"):
+        table.add_column(column, justify="right")
     for item in connected:
         ledger = client.get(f"/dataflows/{item.dataflow}/ledger")
         parked = client.get(f"/dataflows/{item.dataflow}/parked?limit=1000")["items"]
@@ -172,15 +176,24 @@ def _explain(console: Console, client: Client, item: Connected) -> None:
         console.print("the message was sent again and taken.")
 
 
-def _stay(console: Console, client: Client, connected: list[Connected], folder: Path, server: Any) -> None:
+def _point_further(console: Console) -> None:
+    """Say where to look next."""
+    console.print("[bold]Where to look next[/]")
+    console.print(f"  the destinations as data    {examples.folder() / 'destinations'}", soft_wrap=True)
+    console.print("  a destination of your own   docs/first-destination.md")
+    console.print("  the way of a change         docs/architecture.md")
+
+
+def _stay(
+    console: Console, client: Client, connected: list[Connected], folder: Path, server: "subprocess.Popen[bytes]"
+) -> None:
     """Keep everything running, so that one can look around."""
-    credentials = folder / "data" / "credentials.json"
-    console.print("[bold]Where to look next[/] (ctrl-C ends the demo)")
-    console.print(f"  sign in with        {credentials}")
-    console.print(f"  the REST API        {client.url}/openapi.json")
-    console.print(f"  metrics             {client.url}/metrics")
-    console.print(f"  a ledger            {client.url}/dataflows/{connected[0].dataflow}/ledger")
-    console.print(f"  the destinations    {examples.folder() / 'destinations'}")
+    data = folder / "data"
+    console.print("\n[bold]All of it is still running[/] (ctrl-C ends the demo)")
+    console.print(f"  metrics     {client.url}/metrics", soft_wrap=True)
+    console.print(f"  REST API    {client.url}/openapi.json", soft_wrap=True)
+    path = f"/dataflows/{connected[0].dataflow}/ledger"
+    console.print(f"  a call      {sys.argv[0]} api GET {path} --data-dir {data}", soft_wrap=True)
     try:
         server.wait()
     except KeyboardInterrupt:

@@ -16,7 +16,7 @@ from headrace.testkit.partner import Partner, Received
 _LONGEST_BODY = 40
 _PLUMBING = frozenset({"host", "accept-encoding", "content-length", "connection", "accept", "user-agent"})
 app = typer.Typer(add_completion=False)
-_SECRET = ("authorization", "cookie", "token", "secret", "key", "signature")
+_SECRET = ("authorization", "cookie", "token", "secret", "api-key", "access-key", "signature")
 
 
 @app.command()
