@@ -136,11 +136,19 @@ class Compiler:
 
     def _block(self, body: nodes.Body, offset: int) -> None:
         self.writer.indent += 1
+        self._inner_statements(body, offset)
+        self.writer.indent -= 1
+
+    def _inner_statements(self, body: nodes.Body, offset: int, first: str = "") -> None:
+        """Statements that may not be reached, or more than once."""
+        self.conditional += 1
+        self.scopes.enter_block()
         before = len(self.writer.lines)
-        self._statements(body)
+        self._statements(body, first)
         if len(self.writer.lines) == before:
             self.writer.line("pass", offset)
-        self.writer.indent -= 1
+        self.scopes.leave_block()
+        self.conditional -= 1
 
     # Output ---------------------------------------------------------------------------------------------------------
 
@@ -182,11 +190,11 @@ class Compiler:
         self.writer.line(f"{value} = ({self.translator.value(statement.value)})", statement.offset)
         for line in self.scopes.assign(statement.name, value):
             self.writer.line(line, statement.offset)
+        self.scopes.settled[-1].add(statement.name)
         if not self.conditional and not self.scopes.inner:
             self.scopes.root.certain.add(statement.name)
 
     def _if(self, statement: nodes.If) -> None:
-        self.conditional += 1
         for number, (condition, body) in enumerate(statement.branches):
             code = self.translator.condition(condition)
             self.writer.line(f"{'elif' if number else 'if'} ({code}):", condition.offset)
@@ -194,7 +202,6 @@ class Compiler:
         if statement.otherwise:
             self.writer.line("else:", 0)
             self._block(statement.otherwise, 0)
-        self.conditional -= 1
 
     def _filter_block(self, statement: nodes.FilterBlock) -> None:
         """The body is not escaped piece by piece; the result of the whole chain is escaped once."""
@@ -227,9 +234,7 @@ class Compiler:
         write.indent -= 1
         if statement.otherwise:
             write.line(f"elif {loop.items} is not None:", offset)
-            self.conditional += 1
             self._block(statement.otherwise, offset)
-            self.conditional -= 1
 
     def _charge_steps(self, loop: "_Loop", offset: int) -> None:
         self.writer.line(f"{loop.length} = len({loop.items}); m.steps -= {loop.length}", offset)
@@ -250,14 +255,9 @@ class Compiler:
         if loop.whole:
             write.line(f"{loop.whole} = loop_map({loop.index}, {loop.length})", offset)
         self.scopes.inner.append(loop.scope)
-        self.conditional += 1
-        before = len(write.lines)
-        self._statements(loop.body, loop.separator)
+        self._inner_statements(loop.body, offset, loop.separator)
         if loop.separator:
             write.line(f"{loop.separator} = {loop.between!r}", offset)
-        if len(write.lines) == before:
-            write.line("pass", offset)
-        self.conditional -= 1
         self.scopes.inner.pop()
         write.indent -= 1
 

@@ -1,6 +1,7 @@
 """The filter ``numberformat``: patterns of Java's ``DecimalFormat`` in English, rounding half to even."""
 
 import math
+import re
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import lru_cache
@@ -13,6 +14,9 @@ from headrace.template.values import RenderError, kind_name
 DEFAULT_PATTERN = "#,##0.###"
 LONGEST_PATTERN = 500
 _EXACT = Context(prec=1200, rounding=ROUND_HALF_EVEN)
+_QUOTED = re.compile(r"'((?:[^']|'')*)'")
+_DIGITS = re.compile(r"#*0*(#*)")
+_FRACTION = re.compile(r"0*#*")
 _PER = {"%": 100, "‰": 1000}
 
 
@@ -26,7 +30,7 @@ def numberformat(meter: Meter, value: object, pattern: object = None) -> object:
     if pattern is not None and not isinstance(pattern, str):
         raise RenderError(f"argument `format` of filter `numberformat` must be a string, not {kind_name(pattern)}")
     meter.charge(4 * LONGEST_PATTERN)
-    chosen = DEFAULT_PATTERN if pattern is None else str.__str__(pattern)
+    chosen = str.__str__(pattern) if pattern else DEFAULT_PATTERN
     return format_number(value, chosen)  # type: ignore[arg-type]
 
 
@@ -181,10 +185,10 @@ def _split(pattern: str) -> tuple[str, str, str, str, int]:
 def _quoted(pattern: str, start: int) -> tuple[str, int]:
     if pattern[start + 1 : start + 2] == "'":
         return "'", start + 2
-    end = pattern.find("'", start + 1)
-    if end < 0:
-        return pattern[start + 1 :], len(pattern)
-    return pattern[start + 1 : end], end + 1
+    match = _QUOTED.match(pattern, start)
+    if match is None:
+        raise RenderError("a number pattern has a quote that is not closed")
+    return match.group(1).replace("''", "'"), match.end()
 
 
 def _numeric_part(pattern: str, start: int) -> tuple[str, int]:
@@ -203,17 +207,15 @@ def _numeric(part: str) -> DecimalPattern:
     mantissa, _, exponent = part.partition("E")
     integers, point, fraction = mantissa.partition(".")
     digits = (integers + fraction).replace(",", "")
-    if "." in fraction or "," in fraction or digits.strip("#").strip("0"):
-        raise RenderError("a number pattern must be `#` signs, then zeros, then `#` signs, with one point")
+    counted = _DIGITS.fullmatch(integers.replace(",", ""))
+    if not counted or counted.group(1) or not _FRACTION.fullmatch(fraction):
+        raise RenderError("a number pattern is `#` signs and zeros, a point, zeros and `#` signs")
     left = len(digits) - len(digits.lstrip("#"))
     zeros = digits.count("0")
     at = len(integers.replace(",", "")) if point else -1
     if zeros == 0 and left > 0 and at >= 0:
         left, zeros = max(at, 1) - 1, 1
-    end = at if at >= 0 else len(digits)
-    whole = end - left
-    if whole < 0 or end > len(digits) or (at >= 0 and left + zeros < at):
-        raise RenderError("a number pattern must be `#` signs, then zeros, then `#` signs, with one point")
+    whole = (at if at >= 0 else len(digits)) - left
     return DecimalPattern(
         whole=whole,
         most_whole=left + whole,

@@ -145,7 +145,7 @@ def printer(strategy: str, limit: int) -> Callable[[object], str]:
 def _general_printer(escape: Callable[[str], str], limit: int) -> Callable[[object], str]:
     def print_escaped(value: object) -> str:
         if type(value) is Safe:
-            return value
+            return str.__str__(value)
         shown = value if type(value) is str else text(value, limit)
         if len(shown) > limit:
             raise RenderError(f"the output is longer than {limit:,} bytes", limit="output")

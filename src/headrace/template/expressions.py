@@ -52,6 +52,14 @@ NOT_AVAILABLE = {
     "parent": "function `parent` needs the tag `block`, which is not available in message templates",
     "i18n": "function `i18n` is not available in message templates: there are no bundles",
 }
+ELSEWHERE = {
+    "in": "write `list contains item`",
+    "if": "write `condition ? value : other`",
+    "matches": "there are no regular expressions in conditions",
+    "starts": "write `text.startsWith(other)`",
+    "ends": "write `text.endsWith(other)`",
+}
+"""Operators that other template languages have, and what there is instead."""
 LARGEST_INTEGER = 2**63 - 1
 
 
@@ -101,6 +109,8 @@ class ExpressionParser:
         """The tag must end here."""
         token = self.peek()
         if token.kind is not close:
+            if token.kind is Kind.NAME and token.value in ELSEWHERE:
+                raise ReadError(token.start, f"`{token.value}` is not an operator here; {ELSEWHERE[token.value]}")
             self.unexpected("the end of the tag")
         self.position += 1
 
@@ -211,10 +221,11 @@ class ExpressionParser:
 
     def _member(self, target: nodes.Expression, dot: Token) -> nodes.Expression:
         token = self.peek()
-        if token.kind is Kind.OPERATOR and (token.value in WORD_OPERATORS or token.value == "is not"):
+        calls_contains = token.is_operator("contains") and self.tokens[self.position + 1].is_operator("(")
+        if token.kind is Kind.OPERATOR and token.value.split()[0] in WORD_OPERATORS and not calls_contains:
             word = token.value.split()[0]
             raise ReadError(token.start, f'`{word}` is an operator and cannot follow a dot; write ["{word}"]')
-        if token.kind is not Kind.NAME:
+        if token.kind is not Kind.NAME and not calls_contains:
             self.unexpected("a name after the dot")
         self.take()
         if self.peek().is_operator("("):
@@ -325,6 +336,8 @@ class ExpressionParser:
         return nodes.Filter(token.start, depth, value, token.value, arguments)
 
     def _test(self, value: nodes.Expression, *, negated: bool) -> nodes.Expression:
+        if self.peek().is_operator("not"):
+            raise ReadError(self.peek().start, "`is not` is one operator: exactly one blank stands inside of it")
         token = self._callee("test")
         signature = self._known(tests, token)
         if self.peek().is_operator("("):

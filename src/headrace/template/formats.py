@@ -94,6 +94,9 @@ class _Formatter:
     def _converted(self, specifier: Specifier, value: object) -> str:
         if specifier.conversion not in CONVERSIONS:
             raise RenderError(f"`%{specifier.conversion}` is not a conversion of filter `format`")
+        flags = set(specifier.flags)
+        if flags >= {"-", "0"} or not flags <= set(_FLAGS[specifier.kind]):
+            raise RenderError(f"`%{specifier.conversion}` of filter `format` does not take these flags")
         if value is None and specifier.kind != "b":
             shown = _padded("null"[: specifier.precision], specifier)
         elif specifier.kind == "s":
@@ -123,9 +126,7 @@ def _boolean(specifier: Specifier, value: object) -> str:
 
 def _character(specifier: Specifier, value: object) -> str:
     if type(value) is Character:
-        return _padded("".join(("", value)), specifier)
-    if type(value) is int and 0 <= value <= 0x10FFFF:
-        return _padded(chr(value), specifier)
+        return _padded(str.__str__(value), specifier)
     raise _mismatch(specifier, value)
 
 
@@ -213,6 +214,17 @@ def _to_significant(number: Decimal, precision: int) -> Decimal:
 
 
 _DECIMALS: dict[str, Callable[[Decimal, int], str]] = {"f": _fixed, "e": _scientific, "g": _general}
+_FLAGS = {
+    "b": "-<",
+    "c": "-<",
+    "s": "-<",
+    "d": "-+ 0,(<",
+    "o": "-#0<",
+    "x": "-#0<",
+    "e": "-#+ 0(<",
+    "f": "-#+ 0,(<",
+    "g": "-+ 0,(<",
+}
 _CONVERSIONS: dict[str, Callable[[Specifier, object], str]] = {
     "b": _boolean,
     "c": _character,

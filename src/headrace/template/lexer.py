@@ -8,6 +8,7 @@ the end of the tag. So the parser meets every mistake of a template in one pass 
 import re
 from collections.abc import Iterator
 from enum import Enum, auto
+from itertools import islice
 
 JAVA_WHITE_SPACE = (
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a"
@@ -15,6 +16,7 @@ JAVA_WHITE_SPACE = (
 )
 """What the language takes for white space. The no-break space is not in it."""
 
+DEEPEST_INTERPOLATION = 16
 WORD_OPERATORS = frozenset({"and", "or", "not", "is", "contains", "equals"})
 
 
@@ -83,10 +85,12 @@ class Lexer:
         self.text = text
         self.position = 0
         self.trim_next = False
+        self.marker = -1
+        self.interpolations = 0
 
-    def tokens(self) -> list[Token]:
-        """All tokens; their spans and the blanks between them are the whole text."""
-        return list(self._scan())
+    def tokens(self, most: int | None = None) -> list[Token]:
+        """All tokens, or the first ones; their spans and the blanks between them are the whole text."""
+        return list(islice(self._scan(), most))
 
     def _scan(self) -> Iterator[Token]:
         while self.position < len(self.text):
@@ -208,14 +212,20 @@ class Lexer:
         """A string ends at the first quote of its kind that has no backslash before it."""
         quote = self.text[start]
         close = self._closing_quote(quote, start + 1)
-        marker = self.text.find("#{", start) if quote == '"' else -1
-        if marker >= 0 and (close < 0 or marker < close):
+        if quote == '"' and self._next_marker(start) < (close if close >= 0 else len(self.text)):
             return self._interpolated(start)
         if close < 0:
             self.position = start + 1
             return self._invalid(f"this string is not closed: {quote} is missing", start)
         self.position = close + 1
         return Token(Kind.STRING, self.text[start + 1 : close].replace("\\" + quote, quote), start, self.position)
+
+    def _next_marker(self, position: int) -> int:
+        """Where the next interpolation begins; remembered, for a text may have many strings and no interpolation."""
+        if self.marker < position:
+            found = self.text.find("#{", position)
+            self.marker = found if found >= 0 else len(self.text)
+        return self.marker
 
     def _closing_quote(self, quote: str, position: int) -> int:
         while True:
@@ -227,19 +237,25 @@ class Lexer:
     def _interpolated(self, start: int) -> Token:
         parts: list[Part] = []
         self.position = start + 1
+        close = 0
         while True:
-            close = self._closing_quote('"', self.position)
-            marker = self.text.find("#{", self.position)
-            if close < 0 and marker < 0:
+            if 0 <= close < self.position:
+                close = self._closing_quote('"', self.position)
+            marker = self._next_marker(self.position)
+            if close < 0 and marker == len(self.text):
                 self.position = start + 1
                 return self._invalid('this string is not closed: " is missing', start)
-            if marker < 0 or 0 <= close < marker:
+            if 0 <= close < marker:
                 parts.append(self.text[self.position : close])
                 self.position = close + 1
                 return Token(Kind.INTERPOLATED, "", start, self.position, tuple(parts))
             parts.append(self.text[self.position : marker])
             self.position = marker + 2
+            if self.interpolations == DEEPEST_INTERPOLATION:
+                return self._invalid(f"strings nest deeper than {DEEPEST_INTERPOLATION} in strings", marker)
+            self.interpolations += 1
             inner = list(self._inside("}", marker))
+            self.interpolations -= 1
             if inner and inner[-1].kind is Kind.INVALID:
                 return inner[-1]
             inner.append(Token(Kind.END, "}", self.position, self.position + 1))

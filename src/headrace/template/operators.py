@@ -207,7 +207,7 @@ def same(meter: Meter, left: object, right: object, depth: int = VALUE_DEPTH) ->
 def _deeper(meter: Meter, depth: int, count: int) -> int:
     if depth == 0:
         raise RenderError(f"lists and maps are nested deeper than {VALUE_DEPTH}", limit="depth")
-    meter.steps -= count
+    meter.steps -= 2 * count + 2
     meter.work(0)
     return depth - 1
 

@@ -37,6 +37,7 @@ NOT_AVAILABLE = frozenset(
 _THEIR_ENDS = frozenset(f"end{name}" for name in NOT_AVAILABLE)
 _MISSING = nodes.Literal(0, 1, None)
 MOST_PROBLEMS = 50
+TOKENS_OF_A_NODE = 10
 
 
 @dataclass(slots=True)
@@ -59,9 +60,11 @@ class Parser:
     def __init__(self, source: Source, limits: Limits) -> None:
         self.source = source
         self.limits = limits
-        self.problems: list[TemplateProblem] = []
-        self.tokens = Lexer(source.text).tokens()
-        self.expressions = ExpressionParser(self.tokens, limits, self.note)
+        self.problems: list[tuple[int, str]] = []
+        tokens = Lexer(source.text).tokens(limits.nodes * TOKENS_OF_A_NODE)
+        if tokens[-1].kind is not Kind.END:
+            raise TemplateSyntaxError([source.problem(0, f"the template has more than {limits.nodes:,} pieces")])
+        self.expressions = ExpressionParser(tokens, limits, self.note)
         self.root: list[nodes.Statement] = []
         self.open: list[_Open] = []
         self.skipping: str | None = None
@@ -81,13 +84,13 @@ class Parser:
         for waiting in reversed(self.open):
             self.note(waiting.token.start, f'tag "{waiting.tag}" is not closed: `{CLOSING[waiting.tag]}` is missing')
         if self.problems:
-            ordered = sorted(self.problems, key=lambda problem: (problem.line, problem.column))
-            raise TemplateSyntaxError(ordered[:MOST_PROBLEMS])
+            ordered = sorted(self.problems)[:MOST_PROBLEMS]
+            raise TemplateSyntaxError([self.source.problem(*problem) for problem in ordered])
         return tuple(self.root)
 
     def note(self, offset: int, message: str) -> None:
         """Remember a problem and go on."""
-        self.problems.append(self.source.problem(offset, message))
+        self.problems.append((offset, message))
 
     def _statement(self, token: Token) -> None:
         try:
@@ -98,6 +101,7 @@ class Parser:
             elif token.kind is Kind.TEXT and token.value:
                 self._add(nodes.Text(token.value))
             elif token.kind is Kind.PRINT_OPEN:
+                self._refuse_glued_brace(token)
                 self._add(nodes.Output(self.expressions.expression()))
                 self.expressions.end_of(Kind.PRINT_CLOSE)
             elif token.kind is Kind.INVALID:
@@ -105,6 +109,13 @@ class Parser:
         except ReadError as mistake:
             self.note(mistake.offset, mistake.message)
             self.expressions.skip_tag()
+
+    def _refuse_glued_brace(self, token: Token) -> None:
+        following = self.expressions.peek()
+        if following.is_operator("%") and following.start == token.end:
+            raise ReadError(
+                token.start, "`{{` opens a print tag here; put a blank between a literal `{` and a tag: `{ {%`"
+            )
 
     def _add(self, statement: nodes.Statement) -> None:
         self.expressions.count_node()
@@ -273,7 +284,9 @@ class Parser:
 
 def following_text(token: Token) -> str:
     """How a message calls a token."""
-    return "the end of the tag" if token.kind in (Kind.TAG_CLOSE, Kind.PRINT_CLOSE, Kind.END) else f"`{token.value}`"
+    if token.kind in (Kind.TAG_CLOSE, Kind.PRINT_CLOSE, Kind.END):
+        return "the end of the tag"
+    return "a string" if token.kind in (Kind.STRING, Kind.INTERPOLATED) else f"`{token.value}`"
 
 
 def parse(source: Source, limits: Limits) -> nodes.Body:

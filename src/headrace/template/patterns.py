@@ -5,6 +5,7 @@ RE2 runs in linear time whatever the pattern. What it cannot say, look-around an
 backtracking engine under a time limit; nothing else here depends on a clock.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -15,8 +16,13 @@ import regex  # type: ignore[import-untyped]
 
 from headrace.template.values import RenderError
 
-BACKTRACKING_SECONDS = 0.2
+BACKTRACKING_SECONDS = 0.1
 LONGEST_PATTERN = 1000
+MOST_REPETITIONS = 1000
+"""The product of all ``{n}`` of a pattern for the backtracking engine, which writes repetitions out."""
+NO_PATTERN = "filter `split` was given a delimiter that is not a regular expression"
+_BEYOND_RE2 = re.compile(r"\(\?(?:=|!|<=|<!|>)|\\[1-9k]|[*+?}]\+")
+_COUNTS = re.compile(r"\{([0-9]+)(?:,([0-9]*))?\}")
 _PLAIN = re.compile(r"\\([^A-Za-z0-9])|([^\\.\[\]{}()*+?^$|])", re.DOTALL)
 
 
@@ -41,10 +47,14 @@ def finder(pattern: str) -> Finder:
 
 
 def _backtracking(pattern: str) -> Finder:
+    if not _BEYOND_RE2.search(pattern):
+        raise RenderError(NO_PATTERN)
+    if math.prod(max(map(int, filter(None, counts))) for counts in _COUNTS.findall(pattern)) > MOST_REPETITIONS:
+        raise RenderError("a regular expression with look-around repeats too often", limit="pattern")
     try:
         compiled = regex.compile(pattern, regex.ASCII | regex.V0)
     except (regex.error, RecursionError, OverflowError):
-        raise RenderError("filter `split` was given a delimiter that is not a regular expression") from None
+        raise RenderError(NO_PATTERN) from None
 
     def find(text: str) -> Iterator[tuple[int, int]]:
         try:
@@ -95,7 +105,7 @@ def _pieces(text: str, find: Finder, limit: int, most: int) -> list[str]:
     for start, end in find(text):
         if len(pieces) == limit - 1 or len(pieces) > most:
             break
-        if end == 0 or (start == end and start == len(text)):
+        if end == 0:
             continue
         pieces.append(text[position:start])
         position = end

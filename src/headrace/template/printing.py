@@ -15,6 +15,8 @@ from headrace.template.limits import VALUE_DEPTH
 from headrace.template.values import Character, Entry, RenderError, Safe, TemplateList, TemplateMap, kind_name
 
 _EXPONENT = re.compile(rb"[0-9][eE][-+0-9]")
+BYTES_OF_A_PIECE = 8
+"""A printed structure has at most one piece for so many characters of its limit: pieces cost memory too."""
 _SMALLEST_PLAIN, _LARGEST_PLAIN = 1e-7, 1e21
 
 
@@ -53,7 +55,7 @@ def text(value: object, limit: int) -> str:
     if kind is float:
         return double_text(value)  # type: ignore[arg-type]
     if kind is Safe or kind is Character:
-        return "".join(("", value))  # type: ignore[arg-type]
+        return str.__str__(value)
     if kind is dict or kind is list:
         return json_text(value, limit)
     return _Printer(limit).java_text(value)
@@ -77,6 +79,7 @@ class _Printer:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.left = limit
+        self.most_pieces = limit // BYTES_OF_A_PIECE
         self.pieces: list[str] = []
 
     def json_text(self, value: object) -> str:
@@ -89,8 +92,10 @@ class _Printer:
 
     def _put(self, piece: str) -> None:
         self.left -= len(piece)
-        if self.left < 0:
-            raise RenderError(f"a printed list or map is longer than {self.limit:,} characters", limit="strings")
+        if self.left < 0 or len(self.pieces) > self.most_pieces:
+            raise RenderError(
+                f"a printed list or map is too long: the limit is {self.limit:,} characters", limit="strings"
+            )
         self.pieces.append(piece)
 
     def _deeper(self, depth: int) -> int:
@@ -164,6 +169,6 @@ def _scalar(value: object) -> str:
 
 def _quoted(value: str) -> str:
     try:
-        return orjson.dumps("".join(("", value))).decode()
+        return orjson.dumps(str.__str__(value)).decode()
     except (TypeError, ValueError):
         raise RenderError("a text holds half of a surrogate pair") from None

@@ -55,6 +55,8 @@ def uses(thing: object, name: str) -> Iterator[str | None]:
         member = thing.key.value if isinstance(thing.key, nodes.Literal) else None
         yield member if isinstance(member, str) else None
         yield from uses(thing.key, name)
+    elif isinstance(thing, nodes.For) and name == "loop":
+        yield from uses((thing.iterable, thing.otherwise), name)
     elif isinstance(thing, nodes.Name | nodes.Set | nodes.For) and thing.name == name:
         yield None
     elif is_dataclass(thing):
@@ -89,7 +91,17 @@ class Scopes:
         self.inner: list[Scope] = []
         self.doubtful = {name for loop in loops_within(body) for name in direct_sets(loop.body)}
         self.assigned = self.doubtful | set(direct_sets(body)) | {loop.name for loop in loops_within(body)} | {"loop"}
+        self.settled: list[set[str]] = [set()]
+        """For each block around this point, the names that were set before it on every way that leads here."""
         self._counter = 0
+
+    def enter_block(self) -> None:
+        """Begin statements that may not be reached."""
+        self.settled.append(set(self.settled[-1]))
+
+    def leave_block(self) -> None:
+        """End them."""
+        self.settled.pop()
 
     def fresh(self, letter: str) -> str:
         """A variable that nothing else uses."""
@@ -108,7 +120,7 @@ class Scopes:
     def may_be_root(self, name: str) -> bool:
         """Whether reading this name may read the context."""
         held = any(name in scope.certain or name in scope.members for scope in self.inner)
-        return not held and name not in self.root.certain
+        return not held and name not in self.settled[-1] and name not in self.root.certain
 
     def holds(self, name: str) -> bool:
         """Whether some scope holds this name for sure, so that ``set`` creates nothing."""

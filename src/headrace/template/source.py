@@ -14,6 +14,7 @@ class Source:
     def __init__(self, text: str, name: str) -> None:
         self.text = text
         self.name = name
+        self._lines: dict[int, str] = {}
 
     @cached_property
     def _line_starts(self) -> list[int]:
@@ -27,10 +28,16 @@ class Source:
     def problem(self, offset: int, message: str) -> TemplateProblem:
         """What is wrong, with its place."""
         index = bisect_right(self._line_starts, offset) - 1
-        start = self._line_starts[index]
-        end = self.text.find("\n", start)
-        line = self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
-        return TemplateProblem(message, self.name, index + 1, offset - start + 1, line)
+        column = offset - self._line_starts[index] + 1
+        return TemplateProblem(message, self.name, index + 1, column, self._line(index))
+
+    def _line(self, index: int) -> str:
+        """A line without its end; a template may be one long line with many problems, so lines are kept."""
+        if index not in self._lines:
+            start = self._line_starts[index]
+            end = self.text.find("\n", start)
+            self._lines[index] = self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
+        return self._lines[index]
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

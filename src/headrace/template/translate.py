@@ -29,6 +29,8 @@ CALLS = {
 }
 BOOLEAN = frozenset({"<", ">", "<=", ">=", "==", "equals", "!=", "contains"})
 OPERATOR_DATA = (("customerData",), ("destination", "config"))
+NEVER_CONSTANT = (nodes.Name, nodes.Subscript, nodes.Filter, nodes.Call, nodes.MethodCall)
+"""What is compared in place: Python warns of ``is`` beside a constant."""
 INLINED_DEPTH = 16
 """Deeper expressions call helpers only: the brackets of generated code must not nest too deep for Python."""
 
@@ -262,7 +264,7 @@ class Translator:
 
     def _test(self, node: nodes.Test) -> str:
         value = self.value(node.value)
-        if node.name in ("null", "defined"):
+        if node.name in ("null", "defined") and isinstance(node.value, NEVER_CONSTANT):
             positive = (node.name == "null") is not node.negated
             return f"({value} is {'None' if positive else 'not None'})"
         if node.name == "empty" and node.depth <= INLINED_DEPTH:
@@ -296,6 +298,8 @@ class Translator:
         if isinstance(left, nodes.Literal):
             left, right = right, left
         if not isinstance(right, nodes.Literal) or type(right.value) in (int, float):
+            return None
+        if not isinstance(left, NEVER_CONSTANT):
             return None
         negated = node.operator == "!="
         if type(right.value) is str:
