@@ -6,6 +6,8 @@ Everyone else is given what they need, by name, and only that.
 
 import json
 import os
+import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -20,8 +22,11 @@ from headrace.connect.egress import AllowList, Egress
 from headrace.connect.http import HttpTransport
 from headrace.connect.keyfile import LocalKeyFile
 from headrace.connect.keyring import Keyring
+from headrace.connect.listener import listen
 from headrace.connect.retry import RetryPolicy
+from headrace.errors import OperationError
 from headrace.events import Board, Started
+from headrace.render.pool import RenderPool
 from headrace.services import access
 from headrace.services.access import FirstClient
 from headrace.services.ingestion import Ingestion
@@ -47,19 +52,20 @@ class Headrace:
         self.settings = settings
         self.clock = SystemClock()
         self.board = Board(settings.log_format)
-        allow = AllowList.parse(settings.egress_allow)
+        allow, policy = AllowList.parse(settings.egress_allow), retry_policy(settings)
         key_file = LocalKeyFile(settings.key_file)
         self.store = Store.open(settings.data_dir)
         migrate(self.store.engine, self.store.path)
         self.transport = HttpTransport(Egress(allow))
         keyring = Keyring(key_file, StoredKeys(self.store))
-        self.live = LiveDataflows(keyring, self.transport, self.clock, settings.request_deadline)
+        self.renderers = RenderPool(settings.renderers or None)
+        self.live = LiveDataflows(keyring, self.renderers, self.transport, self.clock, settings.request_deadline)
         self.worker = Worker(
             self.store,
             self.clock,
             self.live,
             self.board,
-            policy=RetryPolicy(tuple(timedelta(seconds=step) for step in settings.retry_steps)),
+            policy=policy,
             deadline=settings.request_deadline,
             requests_per_account=settings.requests_per_account,
         )
@@ -74,11 +80,14 @@ class Headrace:
 
     @asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
-        write_credentials(self.settings, await self.store.write(access.begin))
+        # Inside the transaction: whoever dies between the two would leave a store that nobody can sign in to.
+        await self.store.write(lambda tx: write_credentials(self.settings, access.begin(tx)))
+        await self.renderers.start()
         await self.worker.start()
         self.board(Started(url=url_of(self.settings), data_dir=str(self.settings.data_dir)))
         yield
         await self.worker.stop()
+        await self.renderers.stop()
         await self.transport.close()
         self.store.close()
 
@@ -90,21 +99,37 @@ def serve(settings: Settings) -> None:
     Raises:
         OperationError: a setting, the data directory, the key file or the address is not right.
     """
-    listener = uvicorn.Config(_nothing, host=settings.host, port=settings.port, log_level="error").bind_socket()
-    settings = settings.model_copy(update={"port": listener.getsockname()[1]})
-    config = uvicorn.Config(
-        Headrace(settings).app,
-        loop="uvloop",
-        http="httptools",
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=10,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
+    with listen(settings.host, settings.port) as listener:
+        settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+        config = uvicorn.Config(
+            Headrace(settings).app,
+            loop="uvloop",
+            http="httptools",
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=10,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
 
 
-async def _nothing(*_: object) -> None:
-    """Stand in for the application while the address is taken, before the store is opened."""
+def _end(*_: object) -> None:
+    """End well when asked to; uvicorn hands a signal on when it has shut down, and by default that is a death."""
+    sys.exit(0)
+
+
+def retry_policy(settings: Settings) -> RetryPolicy:
+    """
+    Return the schedule of waits that the operator has set.
+
+    Raises:
+        OperationError: a step is not a time to wait.
+    """
+    try:
+        return RetryPolicy(tuple(timedelta(seconds=step) for step in settings.retry_steps))
+    except (ValueError, OverflowError):
+        raise OperationError("HEADRACE_RETRY_STEPS: a step is a number of seconds from 0 on, and has an end") from None
 
 
 def url_of(settings: Settings) -> str:
@@ -128,6 +153,10 @@ def write_credentials(settings: Settings, first: FirstClient | None) -> None:
         content = json.loads(path.read_text()) | {"url": url_of(settings)}
     else:
         return
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    temporary = path.with_suffix(".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(json.dumps(content, indent=2) + "\n")
+        file.flush()
+        os.fsync(descriptor)
+    temporary.replace(path)

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     requests_per_account: int = Field(
         8, ge=1, le=1000, description="How many requests may be under way for one account at a time."
     )
+    renderers: int = Field(
+        0, ge=0, le=64, description="Processes that render messages; 0 takes as many as there are processors."
+    )
     retry_steps: Annotated[tuple[float, ...], NoDecode] = Field(
         DEFAULT_RETRY_STEPS,
         description="Seconds to wait before each retry of a message; after the last one its changes are parked.",

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -55,7 +54,8 @@ class LimitedBody:
             return
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if length.isdigit() and int(length) > self._most:
-            await self._refuse(scope, receive, send)
+            answer = await problems.ours(Request(scope), self._too_large())
+            await answer(scope, receive, send)
             return
         seen = 0
 
@@ -64,12 +64,10 @@ class LimitedBody:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._most:
-                raise HTTPException(413, f"the body is larger than {self._most} bytes")
+                raise self._too_large()
             return message
 
         await self._app(scope, counted, send)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        detail = f"the body is larger than {self._most} bytes; send it in parts"
-        answer: Any = problems.problem(413, "RequestError", detail, "too-large")
-        await answer(scope, receive, send)
+    def _too_large(self) -> problems.TooLarge:
+        return problems.TooLarge(f"the body is larger than {self._most} bytes; send it in parts")

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from headrace.api.doors import Doors, JsonBody, allowed, doors
 from headrace.clock import iso
+from headrace.model.problem import ConfigurationError, Problem
 from headrace.services import authoring, declared
 from headrace.services.authoring import DESTINATION, SERVER, Authored
 from headrace.services.caller import Caller
@@ -27,7 +28,7 @@ Object = dict[str, Any]
 
 
 @router.post("/destination-servers", summary="Create a destination server")
-async def create_server(body: JsonBody, caller: Author, handed: Handed, strict: Strict = True) -> Object:
+async def create_server(caller: Author, body: JsonBody, handed: Handed, strict: Strict = True) -> Object:
     return _authored(await authoring.save_server(handed.store, handed.clock, caller, body, strict=strict), caller)
 
 
@@ -43,8 +44,9 @@ async def read_server(instance_id: str, caller: Reader, handed: Handed) -> Objec
 
 @router.put("/destination-servers/{instance_id}", summary="Replace a destination server")
 async def replace_server(
-    instance_id: str, body: JsonBody, caller: Author, handed: Handed, strict: Strict = True
+    instance_id: str, caller: Author, body: JsonBody, handed: Handed, strict: Strict = True
 ) -> Object:
+    _refuse_another(instance_id, body)
     saved = await authoring.save_server(handed.store, handed.clock, caller, body, strict=strict, id_=instance_id)
     await handed.wake(caller.number)
     return _authored(saved, caller)
@@ -57,7 +59,7 @@ async def delete_server(instance_id: str, caller: Author, handed: Handed) -> Res
 
 
 @router.post("/destinations", summary="Create a destination")
-async def create_destination(body: JsonBody, caller: Author, handed: Handed, strict: Strict = True) -> Object:
+async def create_destination(caller: Author, body: JsonBody, handed: Handed, strict: Strict = True) -> Object:
     saved = await authoring.save_destination(handed.store, handed.clock, caller, body, strict=strict)
     return _authored(saved, caller, is_destination=True)
 
@@ -75,8 +77,9 @@ async def read_destination(instance_id: str, caller: Reader, handed: Handed) -> 
 
 @router.put("/destinations/{instance_id}", summary="Replace a destination")
 async def replace_destination(
-    instance_id: str, body: JsonBody, caller: Author, handed: Handed, strict: Strict = True
+    instance_id: str, caller: Author, body: JsonBody, handed: Handed, strict: Strict = True
 ) -> Object:
+    _refuse_another(instance_id, body)
     saved = await authoring.save_destination(handed.store, handed.clock, caller, body, strict=strict, id_=instance_id)
     await handed.wake(caller.number)
     return _authored(saved, caller, is_destination=True)
@@ -86,6 +89,14 @@ async def replace_destination(
 async def delete_destination(instance_id: str, caller: Author, handed: Handed) -> Response:
     await authoring.delete_destination(handed.store, handed.clock, caller, instance_id)
     return Response(status_code=200)
+
+
+def _refuse_another(instance_id: str, body: object) -> None:
+    """Refuse an object that says that it is another than the one it would replace."""
+    given = body.get("instanceId", instance_id) if isinstance(body, dict) else instance_id
+    if given != instance_id:
+        message = f"the path names the object {instance_id!r}, and the body another: leave `instanceId` out"
+        raise ConfigurationError([Problem("wrong-id", "/instanceId", message)])
 
 
 def _authored(saved: Authored, caller: Caller, *, is_destination: bool = False) -> Object:

@@ -4,14 +4,14 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import orjson
 from fastapi import Depends, Request
 
-from headrace.api.problems import GatewayError, problem
+from headrace.api.problems import BadRequestError, GatewayError, problem
 from headrace.clock import Clock
 from headrace.connect.keyring import Keyring
 from headrace.errors import Forbidden, Unauthorized
 from headrace.events import Board
-from headrace.model.problem import ConfigurationError, Problem
 from headrace.services import access
 from headrace.services.access import PERMISSIONS
 from headrace.services.caller import Caller
@@ -88,15 +88,15 @@ async def json_body(request: Request) -> Any:
     Read the body as JSON.
 
     Raises:
-        ConfigurationError: it is not JSON, or not said to be.
+        BadRequestError: it is not JSON, or not said to be.
     """
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
-        raise ConfigurationError([Problem("content-type", "", "A valid content-type must be specified")])
+        raise BadRequestError("A valid content-type must be specified")
     try:
-        return await request.json()
-    except ValueError as error:
-        raise ConfigurationError([Problem("json", "", f"the body is not JSON: {error}")]) from None
+        return orjson.loads(await request.body())
+    except orjson.JSONDecodeError as error:
+        raise BadRequestError(f"the body is not JSON: {error}") from None
 
 
 JsonBody = Annotated[Any, Depends(json_body)]

@@ -1,22 +1,43 @@
 """The flow service's API: accounts, connections and dataflows, as the original's clients know it."""
 
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 
 from headrace.api.doors import Doors, JsonBody, allowed, doors
-from headrace.errors import NotFound, RequestError
+from headrace.errors import HeadraceError, NotFound, RequestError
 from headrace.model.flow import PROFILE_STORE_SPEC
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.services import accounts, activation, declared
 from headrace.services.accounts import ACCOUNT, SOURCE, TARGET
+from headrace.services.activation import StaleVersion
 from headrace.services.authoring import DESTINATION
 from headrace.services.caller import Caller
 from headrace.store.dataflows import StoredDataflow
 from headrace.store.documents import Declared
 
-router = APIRouter(prefix="/data/foundation/flowservice", tags=["activation"])
+
+class FlowServiceRoute(APIRoute):
+    """A route that answers an unknown id and a stale version in the flow service's own shape."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except NotFound as error:
+                return _refused(404, "Not found.", error)
+            except StaleVersion as error:
+                return _refused(412, "The version does not match.", error)
+
+        return answer
+
+
+router = APIRouter(prefix="/data/foundation/flowservice", tags=["activation"], route_class=FlowServiceRoute)
 
 Handed = Annotated[Doors, Depends(doors)]
 Reader = Annotated[Caller, Depends(allowed("activation:read", sandbox="prod"))]
@@ -38,7 +59,7 @@ async def read_spec(id: str, caller: Reader, handed: Handed) -> Object:  # noqa:
 
 
 @router.post("/connections", summary="Create an account", status_code=201)
-async def create_account(body: JsonBody, caller: Operator, handed: Handed) -> Object:
+async def create_account(caller: Operator, body: JsonBody, handed: Handed) -> Object:
     return _created(await accounts.create_account(handed.store, handed.clock, handed.keyring, caller, body))
 
 
@@ -55,7 +76,7 @@ async def read_account(id: str, caller: Reader, handed: Handed) -> Object:  # no
 
 
 @router.post("/sourceConnections", summary="Create a source connection", status_code=201)
-async def create_source(body: JsonBody, caller: Operator, handed: Handed) -> Object:
+async def create_source(caller: Operator, body: JsonBody, handed: Handed) -> Object:
     return _created(await accounts.create_source(handed.store, handed.clock, caller, body))
 
 
@@ -71,7 +92,7 @@ async def read_source(id: str, caller: Reader, handed: Handed) -> Object:  # noq
 
 
 @router.post("/targetConnections", summary="Create a target connection", status_code=201)
-async def create_target(body: JsonBody, caller: Operator, handed: Handed) -> Object:
+async def create_target(caller: Operator, body: JsonBody, handed: Handed) -> Object:
     return _created(await accounts.create_target(handed.store, handed.clock, caller, body))
 
 
@@ -87,7 +108,7 @@ async def read_target(id: str, caller: Reader, handed: Handed) -> Object:  # noq
 
 
 @router.post("/flows", summary="Create a dataflow", status_code=201)
-async def create_flow(body: JsonBody, caller: Operator, handed: Handed) -> Object:
+async def create_flow(caller: Operator, body: JsonBody, handed: Handed) -> Object:
     stored = await activation.create(handed.store, handed.clock, caller, body)
     await handed.wake(caller.number)
     return {"id": stored.id, "etag": activation.etag(stored)}
@@ -109,8 +130,8 @@ async def read_flow(id: str, caller: Reader, handed: Handed) -> Object:  # noqa:
 @router.patch("/flows/{id}", summary="Change a dataflow by JSON Patch")
 async def patch_flow(
     id: str,  # noqa: A002
-    body: JsonBody,
     caller: Operator,
+    body: JsonBody,
     handed: Handed,
     if_match: Annotated[str | None, Header(description="The dataflow's `etag`, in its quotes.")] = None,
 ) -> Object:
@@ -141,11 +162,8 @@ async def delete_flow(id: str, caller: Operator, handed: Handed) -> Response:  #
     return Response(status_code=202)
 
 
-async def not_found(request: Request, error: Exception) -> JSONResponse:
-    """Answer an unknown id in the flow service's own shape."""
-    assert isinstance(error, NotFound)
-    del request
-    return JSONResponse({"errorMessage": "Not found.", "errorDetails": error.message}, 404)
+def _refused(status: int, message: str, error: HeadraceError) -> JSONResponse:
+    return JSONResponse({"errorMessage": message, "errorDetails": error.message}, status)
 
 
 def _created(item: Declared) -> Object:

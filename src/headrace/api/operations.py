@@ -77,7 +77,7 @@ async def parked(
     handed: Handed,
     limit: Annotated[int, Query(ge=1, le=1000, description="The most to list.")] = 100,
     before: Annotated[
-        int | None, Query(description="List those below this number: the `next` of the last page.")
+        int | None, Query(ge=0, lt=1 << 63, description="List those below this number: the `next` of the last page.")
     ] = None,
 ) -> dict[str, Any]:
     changes = await monitoring.parked_changes(handed.store, caller, id, limit, before)

@@ -7,10 +7,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from headrace.errors import AuthoringError, Conflict, Forbidden, HeadraceError, NotFound, Unauthorized
+from headrace.errors import AuthoringError, Conflict, Forbidden, HeadraceError, NotFound, RequestError, Unauthorized
 from headrace.events import Announce, RequestFailed
 from headrace.model.problem import ConfigurationError
-from headrace.services.activation import StaleVersion
 from headrace.store.database import StoreUnavailable
 
 #: What a disk that is full or slow needs before it is worth trying again, in seconds.
@@ -25,6 +24,18 @@ class GatewayError(Exception):
         self.status = status
         self.code = code
         self.message = message
+
+
+class BadRequestError(RequestError):
+    """The body is not what the request says it is."""
+
+    code = "bad-request"
+
+
+class TooLarge(RequestError):
+    """The body is larger than what is read."""
+
+    code = "too-large"
 
 
 def problem(status: int, title: str, detail: str, code: str, **more: Any) -> JSONResponse:
@@ -48,8 +59,6 @@ async def ours(_request: Request, error: Exception) -> JSONResponse:
         count = len(listed)
         detail = "there is 1 problem" if count == 1 else f"there are {count} problems"
         return problem(400, title, detail, error.code, errors=listed)
-    if isinstance(error, StaleVersion):
-        return JSONResponse({"errorMessage": "The version does not match.", "errorDetails": error.message}, 412)
     if isinstance(error, StoreUnavailable):
         answer = problem(503, title, error.message, error.code)
         answer.headers["Retry-After"] = str(RETRY_AFTER)
@@ -93,6 +102,7 @@ def _status(error: HeadraceError) -> int:
         (Forbidden, 403),
         (NotFound, 404),
         (Conflict, 409),
+        (TooLarge, 413),
         (AuthoringError, 400),
     ]
     return next((status for kind, status in statuses if isinstance(error, kind)), 400)

@@ -1,6 +1,7 @@
 """``headrace api``: one call of the REST API, signed in with what ``headrace serve`` wrote."""
 
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,9 +34,10 @@ def api(
     """
     body = None if file is None else (sys.stdin.buffer.read() if str(file) == "-" else _read(file))
     lines = file is not None and file.suffix == ".ndjson"
-    client = _sign_in(data_dir / "credentials.json")
+    kind = "application/x-ndjson" if lines else "application/json"
     extra = {"If-Match": if_match} if if_match else {}
-    answer = client.send(method.upper(), path, body, "application/x-ndjson" if lines else "application/json", extra)
+    with closing(_sign_in(data_dir / "credentials.json")) as client:
+        answer = client.send(method.upper(), path, body, kind, extra)
     if show:
         sys.stdout.write(f"{_member(answer, show)}\n")
     elif answer is not None:

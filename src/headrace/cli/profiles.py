@@ -6,7 +6,12 @@ import typer
 
 from headrace.testkit import profiles
 
-app = typer.Typer(name="profiles", help="Make source profiles to try things with.", no_args_is_help=True)
+app = typer.Typer(name="profiles", no_args_is_help=True)
+
+
+@app.callback()
+def about() -> None:
+    """Make source profiles to try things with."""
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Commands about templates: they need no server, so an author can keep one in a loop beside the editor."""
 
 import sys
+import textwrap
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Never
@@ -10,10 +11,12 @@ import typer
 
 from headrace import template
 from headrace.errors import AuthoringError
+from headrace.template.advice import Advice, advise
+from headrace.template.samples import Sample
 
 app = typer.Typer(name="template", help="Render and check message templates.", no_args_is_help=True)
 
-BAD_INPUT = 2
+WARNED, BAD_INPUT = 1, 2
 
 
 class Escaping(StrEnum):
@@ -44,14 +47,47 @@ def render(
 
 
 @app.command()
-def check(file: TemplateFile) -> None:
-    """Print every problem of a template, each with the line that it is in."""
+def check(
+    file: TemplateFile,
+    context: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="CONTEXT.json", help="Data to try it with beside the standard samples.", show_default=False
+        ),
+    ] = None,
+    content_type: Annotated[str, typer.Option(help="The media type of what is rendered.")] = "application/json",
+    escaping: Annotated[Escaping, typer.Option(help="How printed values are escaped.")] = Escaping.html,
+    strict: Annotated[bool, typer.Option("--strict", help="End with exit code 1 if there is a warning.")] = False,
+) -> None:
+    """
+    Print every problem of a template, and warn of what is likely wrong.
+
+    Exit code 2: this is no template. Exit code 1: there are warnings, and --strict.
+    """
+    contexts = [Sample(str(path), _data(path)) for path in context or ()]
     try:
-        template.compile(_text(file), name=str(file))
+        found = advise(
+            _text(file), escaping=escaping.value, content_type=content_type, contexts=contexts, name=str(file)
+        )
     except template.TemplateSyntaxError as error:
         for problem in error.problems:
             sys.stdout.write(f"{problem}\n{problem.excerpt}\n")
         raise typer.Exit(BAD_INPUT) from None
+    for advice in found:
+        sys.stdout.write(_warning(advice))
+    if found and strict:
+        raise typer.Exit(WARNED)
+
+
+def _warning(advice: Advice) -> str:
+    problem = advice.problem
+    where = f"{problem.name}:{problem.line}:{problem.column}"
+    lines = [f"{where}: warning: {problem.message} [{advice.code}]", problem.excerpt]
+    if advice.also:
+        lines.append(f"  also at {', '.join(f'{line}:{column}' for line, column in advice.also)}")
+    if advice.rendered:
+        lines += ["  rendered:", textwrap.indent(advice.rendered, "    ")]
+    return "\n".join(lines) + "\n"
 
 
 def _text(path: Path) -> str:

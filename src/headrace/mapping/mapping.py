@@ -9,6 +9,7 @@ from headrace.mapping.paths import Getter, getter
 from headrace.model.profile import Profile
 
 Identities = dict[str, list[dict[str, str]]]
+_PLAIN = (str, int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +83,10 @@ class Mapping:
 
 
 def _values(row: IdentityRow) -> Getter:
-    """Return a function from a profile to the list of source values of an identity row."""
+    """Return a function from a profile to the list of source values; an attribute must be a text or a number."""
     if row.is_attribute:
         get = getter(row.source)
-        return lambda profile: [str(value)] if (value := get(profile)) not in (None, "") else None
+        return lambda profile: [str(value)] if type(value := get(profile)) in _PLAIN and value != "" else None
     namespace = row.source
     return lambda profile: list(_ids((profile.get("identityMap") or {}).get(namespace)))
 

@@ -5,7 +5,8 @@ Reading finds every problem at once. Keys that the original sets by itself, or o
 other unknown key is refused with its path and the nearest right name, or only warned about when the caller is lenient.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, ClassVar, TypeVar, get_args
 
@@ -49,12 +50,14 @@ def read(block: type[B], document: object, *, strict: bool = True) -> tuple[B, l
     try:
         return block.model_validate(document), []
     except ValidationError as failure:
-        problems = [_problem(block, document, detail) for detail in failure.errors(include_url=False)]
-    if strict or any(problem.code != "unknown-field" for problem in problems):
-        unknown_as_error = problems if strict else [p for p in problems if p.code != "unknown-field"]
-        raise ConfigurationError(unknown_as_error)
-    warnings = [Problem(p.code, p.pointer, p.message, "warning") for p in problems]
-    return block.model_validate(_without(document, {p.pointer for p in problems})), warnings
+        details = [detail for detail in failure.errors(include_url=False) if not _is_echo(detail)]
+        problems = _each_once(_problem(block, document, detail) for detail in details)
+    unknown = [problem for problem in problems if problem.code == "unknown-field"]
+    if strict or not unknown:
+        raise ConfigurationError(problems)
+    # Rules between fields are only looked at once every field is right, so the second look may find something new.
+    result, others = read(block, _without(document, {problem.pointer for problem in unknown}), strict=False)
+    return result, [replace(problem, severity="warning") for problem in unknown] + others
 
 
 def pointer(path: tuple[int | str, ...]) -> str:
@@ -68,7 +71,8 @@ def pointer(path: tuple[int | str, ...]) -> str:
 
 
 def _problem(block: type[Block], document: object, detail: ErrorDetails) -> Problem:
-    path, kind = detail["loc"], detail["type"]
+    kind = detail["type"]
+    path = detail["loc"] if kind == "missing" else _inside(document, detail["loc"])
     where = pointer(path)
     name = str(path[-1]) if path else "the document"
     if kind == "missing":
@@ -80,6 +84,32 @@ def _problem(block: type[Block], document: object, detail: ErrorDetails) -> Prob
     if kind in ("value_error", "assertion_error"):
         return Problem("invalid", where, detail["msg"].split(", ", 1)[-1])
     return Problem("invalid", where, f"`{name}`: {detail['msg'][:1].lower()}{detail['msg'][1:]}")
+
+
+def _is_echo(detail: ErrorDetails) -> bool:
+    """Say whether a list is only called too short because the items it has are wrong, each of which is told."""
+    return detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]
+
+
+def _inside(document: Any, path: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Return as much of a path as is in the document; what follows only names the alternatives a value was tried as."""
+    for place, step in enumerate(path):
+        is_there = isinstance(step, int) if isinstance(document, list) else isinstance(document, Mapping)
+        if not is_there or (isinstance(document, Mapping) and step not in document):
+            return path[:place]
+        document = document[step]
+    return path
+
+
+def _each_once(problems: Iterable[Problem]) -> list[Problem]:
+    """Make one problem of those that say of one value that it is none of several alternatives."""
+    found: dict[tuple[str, str], Problem] = {}
+    for problem in problems:
+        known = found.setdefault((problem.code, problem.pointer), problem)
+        if known is not problem:
+            both = f"{known.message}, or {problem.message.split(': ', 1)[-1]}"
+            found[problem.code, problem.pointer] = replace(known, message=both)
+    return list(found.values())
 
 
 def _unknown(name: str, owner: type[Block] | None) -> str:

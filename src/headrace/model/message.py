@@ -95,5 +95,6 @@ def message_id(dataflow: str, version: str, entries: tuple[Entry, ...]) -> str:
     """
     digest = hashlib.sha256(f"{dataflow}\n{version}".encode())
     for entry in entries:
-        digest.update(f"\n{entry.profile} {entry.audience} {entry.part} {entry.seq}".encode())
+        part = entry.part.encode()
+        digest.update(b"\n%d %d %d %d " % (entry.profile, entry.audience, entry.seq, len(part)) + part)
     return digest.hexdigest()[:32]

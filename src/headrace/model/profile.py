@@ -22,6 +22,8 @@ NAMESPACE_ORDER = ("crmId", "CORE", "ECID", "Email", "Email_LC_SHA256", "Phone",
 
 #: An id longer than this is no id: it would fill the index instead of finding a row.
 LONGEST_KEY = 512
+#: The deepest nesting that can be written.
+_DEEPEST = 254
 #: The form of the stored document that follows this byte: JSON as it was sent, memberships merged.
 _FORM = b"\x01"
 _STATUSES = {"realized": "realized", "exited": "exited", "existing": "realized"}
@@ -43,7 +45,8 @@ def parse(record: bytes) -> Profile:
     A membership ``existing``, which older senders know, becomes ``realized``.
 
     Raises:
-        ProfileError: with a stable reason: ``json``, ``not-an-object``, ``identity-map``, ``segment-membership``.
+        ProfileError: with a stable reason: ``json``, ``not-an-object``, ``too-deep``, ``identity-map``,
+            ``segment-membership``.
     """
     try:
         profile = orjson.loads(record)
@@ -51,6 +54,7 @@ def parse(record: bytes) -> Profile:
         raise ProfileError("json", f"not JSON: {error.msg} at character {error.pos + 1}") from None
     if type(profile) is not dict:
         raise ProfileError("not-an-object", "a profile is a JSON object")
+    _check_depth(record, profile)
     _check_identities(profile)
     _check_memberships(profile)
     return profile
@@ -154,13 +158,28 @@ def _identity_key(identities: dict[str, list[dict[str, Any]]], order: Sequence[s
     for namespace, values in identities.items():
         for identity in values:
             if identity.get("primary") is True:
-                return f"{namespace}:{identity['id']}"
+                return _named(namespace, identity["id"])
         if values:
             first[namespace] = values[0]["id"]
     for namespace in (*order, *sorted(first)):
         if namespace in first:
-            return f"{namespace}:{first[namespace]}"
+            return _named(namespace, first[namespace])
     raise ProfileError("no-key", "nothing says who this is: give `profileId` or an identity in `identityMap`")
+
+
+def _named(namespace: str, identity: str) -> str:
+    """Write an identity as a key. A colon in a namespace is escaped: no two identities make the same key."""
+    return f"{namespace.replace('%', '%25').replace(':', '%3A')}:{identity}"
+
+
+def _check_depth(record: bytes, profile: Profile) -> None:
+    """Refuse what can be read and not written again; only a text with that many brackets can be nested so deep."""
+    if record.count(b"{") + record.count(b"[") <= _DEEPEST:
+        return
+    try:
+        orjson.dumps(profile)
+    except orjson.JSONEncodeError:
+        raise ProfileError("too-deep", f"a profile is nested {_DEEPEST} levels deep at most") from None
 
 
 def _check_identities(profile: Profile) -> None:
@@ -199,6 +218,6 @@ def _check_membership(where: str, membership: object) -> None:
     if time is None:
         return
     try:
-        instant(time if type(time) is str else "")
-    except ValueError:
+        instant(time if type(time) is str else "").astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ProfileError("segment-membership", f"`{where}.lastQualificationTime` is not an ISO 8601 time") from None

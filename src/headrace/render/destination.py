@@ -3,19 +3,18 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import orjson
 
 from headrace.errors import RenderError, TemplateError
 from headrace.mapping import Mapping
-from headrace.model.aggregation import BestEffortAggregation
-from headrace.model.destination_server import DestinationServer, HttpTemplate
 from headrace.model.http import Headers, Request
 from headrace.model.message import Bucket, Entry, Group, Message, message_id
 from headrace.model.profile import decode
-from headrace.model.text import TemplatedText
 from headrace.render.parts import Part, Parting
+from headrace.render.recipe import Recipe, TextRecipe
 from headrace.render.target import Audiences, TargetProfile, narrow, shown_after, target_profile
 from headrace.template import Template
 from headrace.template import compile as compile_template
@@ -30,19 +29,20 @@ _WITHOUT_BODY = ("GET", "HEAD")
 class Text:
     """A templated value, compiled; one that is no template renders to itself."""
 
-    def __init__(self, text: TemplatedText, name: str) -> None:
+    def __init__(self, text: TextRecipe) -> None:
         self.literal = text.value
         self.template: Template | None = None
-        if text.is_template:
-            self.template = compile_template(text.value, escaping=text.extension.escaping, name=name)
+        if text.escaping is not None:
+            self.template = compile_template(text.value, escaping=text.escaping, name=text.name)
 
     def render(self, context: dict[str, Any]) -> str:
         return self.literal if self.template is None else self.template.render(context)
 
-    def mentions(self, *path: str) -> bool:
-        """Say whether the template reads something at or below a path of names."""
-        reads = self.template.reads if self.template is not None else frozenset()
-        return any(read[: len(path)] == path for read in reads)
+    @property
+    def speaks_of_one_person(self) -> bool:
+        """Whether the template reads ``input.profile`` and not ``input.profiles``."""
+        reads = {read[:2] for read in self.template.reads} if self.template is not None else set()
+        return ("input", "profile") in reads and ("input", "profiles") not in reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,63 +62,48 @@ class _Prepared:
 
 
 class CompiledDestination:
-    """
-    Everything about a dataflow that does not change from group to group.
+    """A recipe, compiled: everything about a dataflow that does not change from group to group."""
 
-    ``version`` names the configuration and mapping in force: it is part of every message's id.
-    """
-
-    def __init__(
-        self,
-        *,
-        dataflow: str,
-        version: str,
-        server: DestinationServer,
-        policy: BestEffortAggregation,
-        namespaces: tuple[str, ...],
-        mapping: Mapping,
-        audiences: Audiences,
-        facts: dict[str, Any],
-        customer_data: dict[str, Any],
-        auth_data: dict[str, Any],
-    ) -> None:
-        assert server.url_based_destination is not None
-        http = server.http_template or HttpTemplate(httpMethod="POST")
-        self.dataflow = dataflow
-        self.version = version
-        self.policy = policy
-        self.mapping = mapping
-        self.audiences = audiences
-        self.parting = Parting.of(policy, namespaces)
-        self._url = Text(server.url_based_destination.url, "url")
-        self._query = Text(http.query_parameters, "queryParameters") if http.query_parameters else None
-        self._headers = tuple((item.header, Text(item.value, f"header {item.header}")) for item in http.headers)
-        self._body = Text(http.request_body, "requestBody") if http.request_body else None
-        self._method = http.http_method
-        self._content_type = http.content_type
-        self._id_header = http.extension.message_id_header
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.audiences = Audiences(recipe.audiences)
+        self.mapping = Mapping(
+            recipe.attributes, recipe.identities, predefined=recipe.predefined, namespaces=recipe.namespaces
+        )
+        self.parting = Parting(recipe.identity_groups, recipe.splits)
+        self._url = Text(recipe.url)
+        self._query = Text(recipe.query) if recipe.query is not None else None
+        self._headers = tuple((item.header, Text(item.value)) for item in recipe.headers)
+        self._body = Text(recipe.body) if recipe.body is not None else None
         self._context = {
-            "destination": _destination_facts(audiences, {**facts, "config": customer_data}),
-            "customerData": customer_data,
-            "authData": auth_data,
+            "destination": _destination_facts(self.audiences, {**recipe.facts, "config": recipe.customer_data}),
+            "customerData": recipe.customer_data,
+            "authData": recipe.auth_data,
         }
 
-    @property
+    @cached_property
     def most_entries(self) -> int:
-        """The most entries a message may carry: one where the template speaks of ``input.profile`` alone."""
-        body = self._body
-        if body is not None and body.mentions("input", "profile") and not body.mentions("input", "profiles"):
+        """The most entries a message may carry: one where a template speaks of ``input.profile`` alone."""
+        texts = [self._url, self._query, self._body, *(text for _, text in self._headers)]
+        if any(text.speaks_of_one_person for text in texts if text is not None):
             return 1
-        return self.policy.max_users_per_request
+        return self.recipe.max_users
 
     def compose(self, group: Group) -> Composed:
         """
         Render a group. Entries that cannot be rendered are found and left out; the others still travel together.
 
-        A group that fails is split until the bad entry is alone, then what is good is rendered once more as one.
+        A group that fails is split until the bad entry is alone, then what is good is rendered once more as one. A
+        group that was claimed while messages might still carry more is cut to what they may carry now.
         """
         prepared = [self._prepare(entry) for entry in group.entries]
-        messages, refused = self._sift(group, prepared)
+        messages: list[Message] = []
+        refused: list[tuple[Entry, Refusal]] = []
+        most = self.most_entries
+        for start in range(0, len(prepared), most):
+            some, bad = self._sift(group, prepared[start : start + most])
+            messages += some
+            refused += bad
         return Composed(tuple(messages), tuple(refused))
 
     def _sift(self, group: Group, prepared: Sequence[_Prepared]) -> tuple[list[Message], list[tuple[Entry, Refusal]]]:
@@ -154,7 +139,7 @@ class CompiledDestination:
     def _message(self, group: Group, prepared: Sequence[_Prepared]) -> Message:
         entries = tuple(item.entry for item in prepared)
         targets = [item.target for item in prepared]
-        name = message_id(self.dataflow, self.version, entries)
+        name = message_id(self.recipe.dataflow, self.recipe.version, entries)
         context = {
             **self._context,
             "input": {
@@ -169,7 +154,7 @@ class CompiledDestination:
 
     def _key(self, bucket: Bucket) -> dict[str, Any]:
         """Return what the entries of a bucket share, as templates name it."""
-        key: dict[str, Any] = {"destinationInstanceId": self.dataflow}
+        key: dict[str, Any] = {"destinationInstanceId": self.recipe.dataflow}
         audience = self.audiences.by_number.get(bucket.audience)
         if audience is not None:
             key |= {"segmentId": audience.id, "segmentNamespace": audience.namespace, "segmentAlias": audience.alias}
@@ -184,25 +169,28 @@ class CompiledDestination:
         if self._query is not None and (query := self._query.render(context).strip()):
             url = f"{url}{'&' if '?' in url else '?'}{query}"
         headers = self._rendered_headers(context)
-        if self._id_header is not None:
-            headers = (*headers, (self._id_header, name))
-        return Request(self._method, url, headers, self._rendered_body(context))
+        if self.recipe.id_header is not None:
+            headers = (*headers, (self.recipe.id_header, name))
+        return Request(self.recipe.method, url, headers, self._rendered_body(context))
 
     def _rendered_headers(self, context: dict[str, Any]) -> Headers:
         headers = [(header, text.render(context).strip()) for header, text in self._headers]
         for header, value in headers:
             if _LINE_BREAK.search(value):
                 raise RenderError(f"the header {header!r} was rendered with a line break in it")
-        if self._content_type and all(header.lower() != "content-type" for header, _ in headers):
-            headers.append(("Content-Type", self._content_type))
+        if self.recipe.content_type and all(header.lower() != "content-type" for header, _ in headers):
+            headers.append(("Content-Type", self.recipe.content_type))
         return tuple(headers)
 
     def _rendered_body(self, context: dict[str, Any]) -> bytes:
         text = self._body.render(context) if self._body is not None else ""
-        if self._method in _WITHOUT_BODY and not text.strip():
+        if self.recipe.method in _WITHOUT_BODY and not text.strip():
             return b""
         body = text.encode()
-        if self._content_type is not None and self._content_type.split(";")[0].strip() == "application/json":
+        if (
+            self.recipe.content_type is not None
+            and self.recipe.content_type.split(";")[0].strip().lower() == "application/json"
+        ):
             _check_json(body)
         return body
 

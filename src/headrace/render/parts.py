@@ -7,9 +7,12 @@ key of a lane, so what one part is told never overtakes what the same part was t
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from headrace.mapping.mapping import Identities
-from headrace.model.aggregation import AggregationKey, BestEffortAggregation
+
+if TYPE_CHECKING:  # The processes that render read no configuration, and start without what that takes.
+    from headrace.model.aggregation import AggregationKey, BestEffortAggregation
 
 _SEPARATOR = "|"
 
@@ -29,12 +32,18 @@ class Part:
         '2|email|ana@example.com'
         """
         group = str(self.identity_group or "")
-        return group if self.identity is None else _SEPARATOR.join((group, *self.identity))
+        if self.identity is None:
+            return group
+        namespace, value = self.identity
+        return _SEPARATOR.join((group, namespace.replace("%", "%25").replace(_SEPARATOR, "%7C"), value))
 
     @classmethod
     def read(cls, text: str) -> "Part":
         group, *identity = text.split(_SEPARATOR, 2)
-        return cls(int(group or 0), (identity[0], identity[1]) if identity else None)
+        if not identity:
+            return cls(int(group or 0))
+        namespace, value = identity
+        return cls(int(group or 0), (namespace.replace("%7C", _SEPARATOR).replace("%25", "%"), value))
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,7 @@ class Parting:
     splits: bool
 
     @classmethod
-    def of(cls, policy: BestEffortAggregation, namespaces: tuple[str, ...]) -> "Parting":
+    def of(cls, policy: "BestEffortAggregation", namespaces: tuple[str, ...]) -> "Parting":
         """Read the policy; ``namespaces`` are the destination's, in order, for one group each."""
         return cls(identity_groups(policy.aggregation_key, namespaces), policy.split_user_by_id)
 
@@ -74,7 +83,7 @@ class Parting:
         return self.groups[identity_group - 1] if identity_group else None
 
 
-def identity_groups(key: AggregationKey | None, namespaces: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+def identity_groups(key: "AggregationKey | None", namespaces: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     """Return the identity groups of an aggregation key in configured order; none if it does not group by identity."""
     if key is None or not key.include_identity:
         return ()

@@ -1,7 +1,6 @@
 """The target profile: the only shape of a person that templates see."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC
 from functools import lru_cache
 from typing import Any
@@ -11,25 +10,11 @@ import orjson
 from headrace.mapping import Mapping
 from headrace.model.message import Entry
 from headrace.model.profile import Profile, instant
+from headrace.render.recipe import MappedAudience
 
 TargetProfile = dict[str, Any]
 #: What the partner was last told through a lane: when each audience was entered, and under which identities.
 Shown = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class MappedAudience:
-    """An audience that a dataflow sends. Times are seconds since 1970, as templates are shown them."""
-
-    number: int
-    namespace: str
-    id: str
-    name: str | None
-    alias: str | None
-    created_at: int
-    updated_at: int
-    mapping_created_at: int
-    mapping_updated_at: int
 
 
 class Audiences:

@@ -157,7 +157,7 @@ def _templates(value: object, path: str = "") -> Iterator[tuple[str, Template | 
         try:
             yield path, compile_template(value["value"], name=path[1:]), []
         except TemplateSyntaxError as error:
-            yield path, None, [Problem(error.code, f"{path}/value", error.message)]
+            yield path, None, [Problem(error.code, f"{path}/value", str(problem)) for problem in error.problems]
     elif isinstance(value, dict | list):
         for step, item in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _templates(item, f"{path}{pointer((step,))}")

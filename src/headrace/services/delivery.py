@@ -161,14 +161,18 @@ class StoredOutbox:
                 pairs += [(group, flow.route) for group in groups]
             return pairs
 
-        pairs = await self._store.write(work)
+        try:
+            pairs = await self._store.write(work)
+        except Exception:
+            self._maybe |= asked  # Nothing was claimed, so what was found to rest may be waiting all the same.
+            raise
         for _, route in pairs:
             slots.take(route.account)
         return pairs
 
     def _claim_for(self, tx: Transaction, address: Address, route: PartnerRoute, free: int, now: int) -> list[Group]:
         tenant, number = address
-        most = route.destination.most_entries
+        most = route.most_entries
         wanted = min(free, max(1, MOST_CLAIMED // most))
         claim = outbox.Claim(tenant, number, self._epoch, wanted, most, self._lease, self._numbers)
         groups = outbox.claim(tx, claim, now, self._last_bucket.get(address, -1))
@@ -214,12 +218,13 @@ class StoredOutbox:
         reason = f"{REFUSALS_TO_HOLD} messages in a row were refused; the last: {last}"
         now = self._clock.now()
 
-        def work(tx: Transaction) -> None:
-            dataflows.hold(tx, *address, reason, now)
+        def work(tx: Transaction) -> bool:
+            was_going = dataflows.hold(tx, *address, reason, now)
             access.raise_configuration(tx, address[0])
+            return was_going
 
-        await self._store.write(work)
-        self._announce(DataflowHeld(dataflow=name, reason=reason))
+        if await self._store.write(work):
+            self._announce(DataflowHeld(dataflow=name, reason=reason))
 
 
 class Backfiller:

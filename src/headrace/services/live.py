@@ -7,7 +7,7 @@ configuration ever falls between a decision and its commit.
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -22,11 +22,13 @@ from headrace.mapping import AttributeRow, IdentityRow, Mapping
 from headrace.model.destination import Destination
 from headrace.model.destination_server import DestinationServer
 from headrace.model.flow import IDENTITY_PATH, FieldMapping, Flow, SegmentSelectorValue
-from headrace.model.message import Message
+from headrace.model.message import Group, Message
 from headrace.model.outcome import Outcome
-from headrace.render.destination import CompiledDestination
+from headrace.render.destination import CompiledDestination, Composed
 from headrace.render.parts import Parting
-from headrace.render.target import Audiences, MappedAudience
+from headrace.render.recipe import MappedAudience, Recipe
+from headrace.render.recipes import recipe_of
+from headrace.render.target import Audiences
 from headrace.services.accounts import ACCOUNT, TARGET, credentials
 from headrace.services.authoring import DESTINATION, SERVER, lenient
 from headrace.store import access, audiences, dataflows, documents
@@ -39,26 +41,31 @@ from headrace.streaming.settle import classify, explain
 from headrace.streaming.triggers import Watched
 
 
-class PartnerRoute:
-    """One dataflow's way to its partner."""
+class Renderer(Protocol):
+    """Composes the messages of groups, somewhere. Called for many groups at once."""
 
-    def __init__(
-        self,
-        destination: CompiledDestination,
-        account: str,
-        scheme: Scheme,
-        redactor: Redactor,
-        transport: Transport,
-        clock: Clock,
-        deadline: float,
-    ) -> None:
-        self.destination = destination
-        self.account = account
-        self._scheme = scheme
-        self._redactor = redactor
-        self._transport = transport
-        self._clock = clock
-        self._deadline = deadline
+    async def compose(self, recipe: Recipe, group: Group) -> Composed:
+        """Compose a group; every entry is in one message, or refused."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerRoute:
+    """One dataflow's way to its partner. ``most_entries`` is the most that a message carries."""
+
+    recipe: Recipe
+    most_entries: int
+    account: str
+    _scheme: Scheme
+    _redactor: Redactor
+    _renderer: Renderer
+    _transport: Transport
+    _clock: Clock
+    _deadline: float
+
+    async def compose(self, group: Group) -> Composed:
+        """Compose the messages of a group."""
+        return await self._renderer.compose(self.recipe, group)
 
     async def deliver(self, message: Message) -> Outcome:
         """Send a message, signed in, and say what the answer means for everything in it."""
@@ -90,8 +97,11 @@ class LiveDataflow:
 class LiveDataflows:
     """All dataflows as they run, by sandbox; compiled when first asked for, and when what is declared has changed."""
 
-    def __init__(self, keyring: Keyring, transport: Transport, clock: Clock, deadline: float) -> None:
+    def __init__(
+        self, keyring: Keyring, renderer: Renderer, transport: Transport, clock: Clock, deadline: float
+    ) -> None:
         self._keyring = keyring
+        self._renderer = renderer
         self._transport = transport
         self._clock = clock
         self._deadline = deadline
@@ -121,14 +131,12 @@ class LiveDataflows:
         namespaces = tuple(parts.destination.identity_namespaces)
         watched = Watched(stored.dataflow, mapped, mapping, policy, Parting.of(policy, namespaces))
         try:
-            route = self._route(tenant, stored, parts, watched, namespaces)
+            route = self._route(tenant, stored, parts, watched)
         except HeadraceError as error:
             return LiveDataflow(stored, watched, None, error.message)
         return LiveDataflow(stored, watched, route, None)
 
-    def _route(
-        self, tenant: Tenant, stored: StoredDataflow, parts: "Parts", watched: Watched, namespaces: tuple[str, ...]
-    ) -> PartnerRoute:
+    def _route(self, tenant: Tenant, stored: StoredDataflow, parts: "Parts", watched: Watched) -> PartnerRoute:
         opened = credentials(self._keyring, tenant.organization, tenant.sandbox, parts.account)
         facts = {
             "id": stored.id,
@@ -136,21 +144,29 @@ class LiveDataflows:
             "sandboxName": tenant.sandbox,
             "imsOrgId": tenant.organization,
         }
-        compiled = CompiledDestination(
+        recipe = recipe_of(
             dataflow=stored.id,
             version=parts.version,
             server=parts.server,
             policy=watched.policy,
-            namespaces=namespaces,
             mapping=watched.mapping,
             audiences=watched.audiences,
+            parting=watched.parting,
             facts=facts,
             customer_data=parts.customer_data,
-            auth_data=dict(opened.auth_data),
+            auth_data=opened.auth_data,
         )
-        account = f"{tenant.tenant}:{parts.account.id if parts.account is not None else stored.id}"
-        redactor = Redactor(opened.secrets)
-        return PartnerRoute(compiled, account, opened.scheme, redactor, self._transport, self._clock, self._deadline)
+        return PartnerRoute(
+            recipe,
+            CompiledDestination(recipe).most_entries,
+            f"{tenant.tenant}:{parts.account.id if parts.account is not None else stored.id}",
+            opened.scheme,
+            Redactor(opened.secrets),
+            self._renderer,
+            self._transport,
+            self._clock,
+            self._deadline,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,7 @@ class Store:
         return self._read(work)
 
     def write_now(self, work: Callable[[Transaction], T]) -> T:
-        """Run work in a transaction and wait for it in this thread. Never inside other work, which it would wait for."""
+        """Run work in a transaction and wait in this thread. Never inside other work: it would wait for ever."""
         future: Future[T] = Future()
         self._pieces.put(_Piece(work, future.set_result, future.set_exception, None))
         return future.result()

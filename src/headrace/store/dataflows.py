@@ -79,10 +79,11 @@ def change(tx: Transaction, known: StoredDataflow, now: int, **values: Any) -> b
     return tx.core.execute(update(dataflows).where(is_as_read).values(**row)).rowcount > 0
 
 
-def hold(tx: Transaction, tenant: int, dataflow: int, reason: str, now: int) -> None:
-    """Stop a dataflow for a reason; what waits stays in the outbox."""
+def hold(tx: Transaction, tenant: int, dataflow: int, reason: str, now: int) -> bool:
+    """Stop a dataflow for a reason; what waits stays in the outbox. Says whether it was going until now."""
     where = (dataflows.c.tenant == tenant) & (dataflows.c.dataflow == dataflow) & (dataflows.c.state == "enabled")
-    tx.core.execute(update(dataflows).where(where).values(state="held", reason=reason, modified_at=now))
+    row = {"state": "held", "reason": reason, "modified_at": now}
+    return tx.core.execute(update(dataflows).where(where).values(**row)).rowcount > 0
 
 
 def map_audience(tx: Transaction, tenant: int, dataflow: int, audience: int, upto: int, now: int) -> None:

@@ -160,10 +160,16 @@ _INSERT_GROUP = """
     INSERT INTO groups (tenant, claim_group, dataflow, bucket, epoch, attempt, lease_until)
     VALUES (:tenant, :claim_group, :dataflow, :bucket, :epoch, 1, :lease_until)
 """
+# Each half stops at what it may claim, however many groups wait for a partner that is down.
 _DUE_GROUPS = """
-    SELECT claim_group, bucket FROM groups
-    WHERE tenant = :tenant AND dataflow = :dataflow AND (due <= :now OR lease_until <= :now)
-    ORDER BY claim_group LIMIT :most
+    SELECT claim_group, bucket FROM (
+        SELECT claim_group, bucket FROM groups
+        WHERE tenant = :tenant AND dataflow = :dataflow AND due <= :now ORDER BY due LIMIT :most)
+    UNION ALL
+    SELECT claim_group, bucket FROM (
+        SELECT claim_group, bucket FROM groups
+        WHERE tenant = :tenant AND dataflow = :dataflow AND due IS NULL AND lease_until <= :now LIMIT :most)
+    LIMIT :most
 """
 _RELEASE_MOVED = """
     UPDATE lanes SET claim_group = NULL, claimed_seq = NULL, due = coalesce(waiting_since, :now)
@@ -297,7 +303,8 @@ _TAKE_SETTLED_CHANGES = """
                 SELECT 1 FROM lanes o
                 WHERE o.tenant = c.tenant AND o.dataflow = c.dataflow AND o.profile = c.profile
                     AND (o.audience = 0 OR c.audience = 0 OR o.audience = c.audience)
-                    AND (o.due IS NOT NULL OR o.claim_group IS NOT NULL) AND coalesce(o.acked_seq, 0) < c.seq))
+                    AND (o.due IS NOT NULL OR o.claim_group IS NOT NULL)
+                    AND o.desired_seq >= c.seq AND coalesce(o.acked_seq, 0) < c.seq))
     RETURNING profile, audience, seq
 """
 _FORGET_LANES = """
@@ -409,7 +416,10 @@ def _lane(group: Group, entry: Entry) -> dict[str, Any]:
 
 _EXPIRE_LEASES = "UPDATE groups SET lease_until = NULL, due = :now WHERE lease_until IS NOT NULL AND epoch < :epoch"
 _NEXT_DUE = """
-    SELECT min(coalesce(due, lease_until)) FROM groups WHERE tenant = :tenant AND dataflow = :dataflow
+    SELECT min(moment) FROM (
+        SELECT min(due) AS moment FROM groups WHERE tenant = :tenant AND dataflow = :dataflow
+        UNION ALL
+        SELECT min(lease_until) FROM groups WHERE tenant = :tenant AND dataflow = :dataflow AND due IS NULL) AS moments
 """
 _WITHHOLD = """
     DELETE FROM changes WHERE tenant = :tenant AND dataflow = :dataflow RETURNING audience
@@ -419,6 +429,14 @@ _WITHHOLD_AUDIENCE = """
 """
 _FORGET_AUDIENCE = """
     DELETE FROM lanes WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience
+"""
+_WITHHOLD_LANELESS = """
+    DELETE FROM changes AS c WHERE c.tenant = :tenant AND c.dataflow = :dataflow AND c.audience = 0
+        AND NOT EXISTS (
+            SELECT 1 FROM lanes o
+            WHERE o.tenant = c.tenant AND o.dataflow = c.dataflow AND o.profile = c.profile
+                AND (o.due IS NOT NULL OR o.claim_group IS NOT NULL)
+                AND o.desired_seq >= c.seq AND coalesce(o.acked_seq, 0) < c.seq)
 """
 
 
@@ -444,9 +462,15 @@ def withhold(tx: Transaction, tenant: int, dataflow: int) -> int:
 
 
 def withhold_audience(tx: Transaction, tenant: int, dataflow: int, audience: int) -> int:
-    """Withhold what waits of an audience that a dataflow sends no longer. Returns how many changes that were."""
+    """
+    Withhold what waits of an audience that a dataflow sends no longer. Returns how many changes that were.
+
+    So are changes of attributes and identities that had only the lanes of this audience left to leave by.
+    """
     which = {"tenant": tenant, "dataflow": dataflow, "audience": audience}
     gone = tx.run(_WITHHOLD_AUDIENCE, which).rowcount
     tx.run(_FORGET_AUDIENCE, which)
-    ledger.post(tx, tenant, ledger.Tally({(dataflow, audience, "withheld"): gone}))
-    return gone
+    laneless = tx.run(_WITHHOLD_LANELESS, {"tenant": tenant, "dataflow": dataflow}).rowcount
+    counts = {(dataflow, audience, "withheld"): gone, (dataflow, NO_AUDIENCE, "withheld"): laneless}
+    ledger.post(tx, tenant, ledger.Tally(counts))
+    return gone + laneless

@@ -78,5 +78,7 @@ def _with_normal_times(profile: TargetProfile) -> TargetProfile:
 
 
 def _with_normal_time(membership: dict[str, Any]) -> dict[str, Any]:
+    """Write the time as messages do; a membership ``existing``, which older profiles know, is ``realized``."""
     time = membership.get("lastQualificationTime")
-    return membership if time is None else {**membership, "lastQualificationTime": normal_time(time)}
+    normal = membership if time is None else {**membership, "lastQualificationTime": normal_time(time)}
+    return {**normal, "status": "realized"} if membership.get("status") == "existing" else normal

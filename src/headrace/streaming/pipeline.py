@@ -12,15 +12,21 @@ from typing import Protocol
 from headrace.crashpoints import crashpoint
 from headrace.model.message import Group, Message, Settled
 from headrace.model.outcome import Outcome, Parked, Retry
-from headrace.render.destination import CompiledDestination
+from headrace.render.destination import Composed
 from headrace.streaming.slots import Slots
 
 
 class Route(Protocol):
-    """One dataflow's way to its partner: a compiled destination, and the account that signs in there."""
+    """One dataflow's way to its partner: how its messages are made, and the account that signs in there."""
 
-    account: str
-    destination: CompiledDestination
+    @property
+    def account(self) -> str:
+        """The account's name, under which its requests are counted."""
+        ...
+
+    async def compose(self, group: Group) -> Composed:
+        """Render a group: every entry is in one message, or refused."""
+        ...
 
     async def deliver(self, message: Message) -> Outcome:
         """Send a message, signed in, and say what the answer means for everything in it. Raises nothing expected."""
@@ -64,7 +70,7 @@ async def carry(group: Group, route: Route, outbox: Outbox, slots: Slots) -> Non
 
 async def send(group: Group, route: Route, slots: Slots) -> list[Settled]:
     """Render a group and deliver its messages; entries that cannot be rendered are parked."""
-    composed = route.destination.compose(group)
+    composed = await route.compose(group)
     crashpoint("after_render")
     settled = [Settled(entry, Parked(error.code, str(error))) for entry, error in composed.refused]
     for message in composed.messages:

@@ -1,0 +1,339 @@
+"""
+A whole house in one process: the real store, services and pipeline, with a clock set by hand and a partner in memory.
+
+Nothing waits: ``run`` carries until nothing is left to do at this moment, ``pass_time`` moves the clock.
+"""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+from random import Random
+
+import orjson
+
+from headrace.connect.keyfile import LocalKeyFile
+from headrace.connect.keyring import Keyring
+from headrace.connect.retry import RetryPolicy
+from headrace.model.http import Response
+from headrace.render.destination import CompiledDestination
+from headrace.services import access as letting_in
+from headrace.services import accounts, activation, authoring, monitoring
+from headrace.services.caller import Caller
+from headrace.services.delivery import Backfiller, StoredOutbox
+from headrace.services.ingestion import Ingestion
+from headrace.services.live import LiveDataflows
+from headrace.store import access, audiences, ledger, parked
+from headrace.store.database import Store
+from headrace.store.keys import StoredKeys
+from headrace.store.migrate import migrate
+from headrace.streaming import pipeline
+from headrace.streaming.slots import Slots
+
+STEPS = (10, 20, 40)
+BODY = (
+    '{"message": "{{ message.id }}", "key": {{ input.aggregationKey | toJson }}, '
+    '"people": {{ input.profiles | toJson }}}'
+)
+START = 1_774_000_000_000
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self):
+        self.at = START
+
+    def now(self):
+        return self.at
+
+    def monotonic(self):
+        return self.at / 1000
+
+
+class Renderer:
+    """Renders in this process."""
+
+    def __init__(self):
+        self._compiled = {}
+
+    async def compose(self, recipe, group):
+        if recipe.id not in self._compiled:
+            self._compiled[recipe.id] = CompiledDestination(recipe)
+        return self._compiled[recipe.id].compose(group)
+
+
+class Partner:
+    """
+    A partner in memory. ``answers`` are given in order, then ``default``: a status, an error to raise, or a function.
+
+    ``messages`` are what arrived, as (answer, request, JSON). Of an error nobody knows whether it arrived: it did.
+    """
+
+    def __init__(self, answers=(), default=200):
+        self.answers = list(answers)
+        self.default = default
+        self.messages = []
+
+    async def send(self, request, *, deadline, pool):
+        del deadline, pool
+        await asyncio.sleep(0)
+        answer = self.answers.pop(0) if self.answers else self.default
+        if callable(answer) and not isinstance(answer, type):
+            answer = answer(request)
+        self.messages.append((answer, request, orjson.loads(request.body)))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, Response) else Response(answer)
+
+    @property
+    def statuses(self):
+        return [answer if isinstance(answer, int) else type(answer).__name__ for answer, _, _ in self.messages]
+
+    @property
+    def ids(self):
+        return [message["message"] for _, _, message in self.messages]
+
+    def told(self):
+        """What the messages said that were taken, in order: (person, audience, status)."""
+        return [
+            (person["identityMap"]["id"][0]["id"], audience, membership["status"])
+            for answer, _, message in self.messages
+            if answer == 200
+            for person in message["people"]
+            for audience, membership in person["segmentMembership"].get("ups", {}).items()
+        ]
+
+    def knows(self):
+        """The partner's last word on each person and audience, without those that are out."""
+        last = {(who, audience): status for who, audience, status in self.told()}
+        return {pair for pair, status in last.items() if status == "realized"}
+
+
+class SteppedOutbox(StoredOutbox):
+    """The outbox in the store, which closes where it would sleep and nothing is under way."""
+
+    async def _sleep(self, slots):
+        if not any(account.held for account in slots._accounts.values()):
+            return self.close()
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._woken, slots.freed)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        return None
+
+
+class House:
+    """Everything in one process, in the words of tests."""
+
+    def __init__(self, directory, partner=None):
+        self.clock = Clock()
+        self.partner = partner or Partner()
+        self.store = Store.open(directory)
+        migrate(self.store.engine, self.store.path)
+        keyring = Keyring(LocalKeyFile(directory / "key"), StoredKeys(self.store))
+        self.live = LiveDataflows(keyring, Renderer(), self.partner, self.clock, 30.0)
+        self.events = []
+        self.slots = Slots(4, lambda: 0.0)
+        self.woken = []
+        self.ingestion = Ingestion(self.store, self.clock, self.live, self.events.append, self._wake)
+        self.servers, self.destinations, self.flows = {}, {}, {}
+        self.store.write_now(letting_in.begin)
+        (tenant,) = self.store.read_now(access.all_tenants)
+        self.caller = Caller("client", tenant, frozenset(letting_in.PERMISSIONS))
+        self.outbox = None
+
+    async def open(self, steps=STEPS):
+        """Start delivering, as a process that has just begun."""
+        policy = RetryPolicy(tuple(timedelta(seconds=step) for step in steps), jitter=0)
+        self.outbox = await SteppedOutbox.open(
+            self.store, self.clock, self.live, self.events.append, policy, Random(1), lease=60
+        )
+        self.backfiller = Backfiller(self.store, self.clock, self.live, self.outbox)
+
+    def close(self):
+        self.store.close()
+
+    def _wake(self, tenant, numbers):
+        numbers = list(numbers)
+        self.woken.append((tenant, sorted(numbers)))
+        if self.outbox is not None:
+            self.outbox.wake(tenant, numbers)
+
+    # -- what authors and operators do ----------------------------------------------------------------------------
+
+    async def activate(
+        self,
+        *ids,
+        name="flow",
+        body=BODY,
+        mapping=(("identityMap.crmId", "identityMap.id"), ("city", "city")),
+        **policy,
+    ):
+        """Declare a destination, and send the given audiences there."""
+        server = await authoring.save_server(self.store, self.clock, self.caller, self.server_document(body))
+        self.servers[name] = server.declared.id
+        destination = await authoring.save_destination(
+            self.store, self.clock, self.caller, self.destination_document(name, **policy)
+        )
+        self.destinations[name] = destination.declared.id
+        connection = {"name": name, "connectionSpec": {"id": destination.declared.id}}
+        source = await accounts.create_source(self.store, self.clock, self.caller, connection)
+        target = await accounts.create_target(self.store, self.clock, self.caller, connection)
+        flow = await activation.create(
+            self.store, self.clock, self.caller, flow_document(name, source.id, target.id, ids, mapping)
+        )
+        self.flows[name] = flow.id
+        await self.wake_all()
+        return flow
+
+    def server_document(self, body=BODY):
+        return {
+            "name": "server",
+            "destinationServerType": "URL_BASED",
+            "urlBasedDestination": {"url": {"templatingStrategy": "NONE", "value": "https://partner.example/"}},
+            "httpTemplate": {
+                "httpMethod": "POST",
+                "contentType": "application/json",
+                "requestBody": {"templatingStrategy": "PEBBLE_V1", "value": body, "x-headrace": {"escaping": "none"}},
+                "x-headrace": {"messageIdHeader": "Idempotency-Key"},
+            },
+        }
+
+    def destination_document(self, name="flow", *, most=100, split=False, **key):
+        policy = {"maxUsersPerRequest": most, "splitUserById": split, "aggregationKey": key or None}
+        return {
+            "name": name,
+            "status": "TEST",
+            "identityNamespaces": {
+                "id": {"acceptsCustomNamespaces": True},
+                "email": {"acceptedGlobalNamespaces": {"Email": {}}},
+            },
+            "schemaConfig": {"segmentRequired": True, "profileRequired": True},
+            "aggregation": {"aggregationType": "BEST_EFFORT", "bestEffortAggregation": policy},
+            "destinationDelivery": [
+                {"authenticationRule": "NONE", "destinationServerId": self.servers[name]},
+            ],
+        }
+
+    async def patch(self, *operations, name="flow"):
+        stored = await activation.get(self.store, self.caller, self.flows[name])
+        await activation.patch(
+            self.store, self.clock, self.caller, stored.id, activation.etag(stored), list(operations)
+        )
+        await self.wake_all()
+
+    async def map_audience(self, id_, name="flow"):
+        where = "/transformations/0/params/segmentSelectors/selectors/-"
+        await self.patch({"op": "add", "path": where, "value": _selector(id_)}, name=name)
+
+    async def unmap_audience(self, place, name="flow"):
+        where = f"/transformations/0/params/segmentSelectors/selectors/{place}"
+        await self.patch({"op": "remove", "path": where}, name=name)
+
+    async def switch(self, on, name="flow"):
+        await activation.switch(self.store, self.clock, self.caller, self.flows[name], on=on)
+        await self.wake_all()
+
+    async def delete(self, name="flow"):
+        await activation.delete(self.store, self.clock, self.caller, self.flows[name])
+        await self.wake_all()
+
+    async def wake_all(self):
+        numbers = [flow.dataflow for flow in await activation.listing(self.store, self.caller)]
+        self._wake(self.caller.number, numbers)
+
+    # -- what happens ---------------------------------------------------------------------------------------------
+
+    async def ingest(self, *people, replace=False):
+        body = b"\n".join(person if isinstance(person, bytes) else orjson.dumps(person) for person in people)
+        return await self.ingestion.take(self.caller, body, lines=True, replace=replace)
+
+    async def run(self):
+        """Carry until nothing is left to do at this moment."""
+        if self.outbox is None:
+            await self.open()
+        self.outbox._closed = False
+        async with asyncio.timeout(30):
+            await pipeline.run(self.outbox, self.slots)
+
+    async def run_out(self, most=60):
+        """Carry, and let time pass, until nothing waits for a retry."""
+        for _ in range(most):
+            await self.run()
+            if not self.rows("SELECT 1 FROM groups"):
+                return
+            self.pass_time(100)
+        raise AssertionError("it does not come to rest")
+
+    async def backfill(self):
+        steps = 0
+        while await self.backfiller.step():
+            steps += 1
+            assert steps < 1000
+        return steps
+
+    def pass_time(self, seconds):
+        self.clock.at += int(seconds * 1000)
+
+    # -- what to look at ------------------------------------------------------------------------------------------
+
+    def rows(self, sql, **given):
+        return self.store.read_now(lambda tx: tx.run(sql, given).fetchall())
+
+    async def balance(self, name="flow"):
+        """The ledger in all, without what is zero; it always adds up to the rows that wait."""
+        total, _ = await monitoring.balance(self.store, self.caller, self.flows[name])
+        number = (await activation.get(self.store, self.caller, self.flows[name])).dataflow
+        waiting = self.store.read_now(lambda tx: ledger.waiting(tx, self.caller.number, number))
+        assert total["pending"] == waiting
+        settled = sum(total[column] for column in ("delivered", "superseded", "withheld", "parked"))
+        assert total["accepted"] == settled + waiting
+        return {column: value for column, value in total.items() if value}
+
+    async def state(self, name="flow"):
+        stored = await activation.get(self.store, self.caller, self.flows[name])
+        return stored.state, stored.reason
+
+    def parked(self):
+        names = {a.audience: a.id for a in self.store.read_now(lambda tx: audiences.all_of(tx, 1)).values()}
+        found = self.store.read_now(lambda tx: parked.latest(tx, self.caller.number, 1, 10_000))
+        return [(item.profile, names.get(item.audience), item.code) for item in found]
+
+    def announced(self):
+        return Counter(type(event).__name__ for event in self.events)
+
+
+def _selector(id_):
+    value = {"id": id_, "namespace": "ups", "name": id_.upper(), "mappingId": f"list-{id_}"}
+    return {"type": "PLATFORM_SEGMENT", "value": value}
+
+
+def flow_document(name, source, target, ids, mapping):
+    fields = [
+        {"type": "JSON_PATH", "value": {"path": row[0], "mapping": {"source": row[0], "destination": row[1]}}}
+        for row in mapping
+    ]
+    params = {
+        "segmentSelectors": {"selectors": [_selector(id_) for id_ in ids]},
+        "profileSelectors": {"selectors": fields},
+    }
+    return {
+        "name": name,
+        "sourceConnectionIds": [source],
+        "targetConnectionIds": [target],
+        "transformations": [{"name": "GeneralTransform", "params": params}],
+    }
+
+
+def person(number=1, *ids, minute=0, email=(), **more):
+    """Make a person who is in some audiences; ``a=False`` is one that they have left."""
+    statuses = {**dict.fromkeys(ids, True)}
+    statuses |= {name: value for name, value in more.items() if isinstance(value, bool)}
+    attributes = {name: value for name, value in more.items() if not isinstance(value, bool)}
+    time = f"2026-03-01T{minute // 60:02}:{minute % 60:02}:00Z"
+    memberships = {
+        id_: {"status": "realized" if is_in else "exited", "lastQualificationTime": time}
+        for id_, is_in in statuses.items()
+    }
+    identities = {"crmId": [{"id": str(number)}]} | ({"Email": [{"id": value} for value in email]} if email else {})
+    return {"identityMap": identities, "segmentMembership": {"ups": memberships}, **attributes}
