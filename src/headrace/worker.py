@@ -39,7 +39,7 @@ class Worker:
         self._live = live
         self._announce = announce
         self._policy = policy
-        self._lease = deadline + LEASE_MARGIN
+        self._deadline = deadline
         self._slots = Slots(requests_per_account)
         self._outbox: StoredOutbox | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -48,7 +48,14 @@ class Worker:
         """Take over what processes before this one left, and begin."""
         jitter = Random()  # noqa: S311 - it spreads retries, it guards nothing
         self._outbox = await StoredOutbox.open(
-            self._store, self._clock, self._live, self._announce, self._policy, jitter, lease=self._lease
+            self._store,
+            self._clock,
+            self._live,
+            self._announce,
+            self._policy,
+            jitter,
+            lease=self._deadline + LEASE_MARGIN,
+            deadline=self._deadline,
         )
         backfiller = Backfiller(self._store, self._clock, self._live, self._outbox)
         self._tasks = [

@@ -56,7 +56,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Entries claimed to travel together. ``attempt`` counts from 1 and was raised before any work began."""
+    """
+    Entries claimed to travel together. ``attempt`` counts from 1 and was raised before any work began; ``lease_until``
+    is when somebody else may take the group over.
+    """
 
     tenant: int
     dataflow: int
@@ -65,6 +68,7 @@ class Group:
     attempt: int
     bucket: Bucket
     entries: tuple[Entry, ...]
+    lease_until: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from headrace.model.message import Bucket, Entry, Group, Message, message_id
 from headrace.model.profile import decode
 from headrace.render.parts import Part, Parting
 from headrace.render.recipe import Recipe, TextRecipe
-from headrace.render.target import Audiences, TargetProfile, narrow, shown_after, target_profile
+from headrace.render.target import Audiences, TargetProfile, narrow, shown_after, taken_back, target_profile
 from headrace.template import Template
 from headrace.template import compile as compile_template
 
@@ -23,7 +23,7 @@ from headrace.template import compile as compile_template
 Refusal = TemplateError | RenderError
 
 _LINE_BREAK = re.compile(r"[\r\n]")
-_WITHOUT_BODY = ("GET", "HEAD")
+_WITHOUT_BODY = ("GET", "HEAD", "DELETE", "OPTIONS")
 
 
 class Text:
@@ -96,9 +96,13 @@ class CompiledDestination:
         A group that fails is split until the bad entry is alone, then what is good is rendered once more as one. A
         group that was claimed while messages might still carry more is cut to what they may carry now.
         """
-        prepared = [self._prepare(entry) for entry in group.entries]
+        mapped = [entry for entry in group.entries if not entry.audience or entry.audience in self.audiences.by_number]
+        prepared = [self._prepare(entry) for entry in mapped]
         messages: list[Message] = []
-        refused: list[tuple[Entry, Refusal]] = []
+        gone = RenderError("the audience is no longer mapped")
+        refused: list[tuple[Entry, Refusal]] = [
+            (entry, gone) for entry in group.entries if len(mapped) < len(group.entries) and entry not in mapped
+        ]
         most = self.most_entries
         for start in range(0, len(prepared), most):
             some, bad = self._sift(group, prepared[start : start + most])
@@ -126,12 +130,15 @@ class CompiledDestination:
         return left + right, refused
 
     def _prepare(self, entry: Entry) -> _Prepared:
-        target = target_profile(entry, decode(entry.document), self.mapping, self.audiences)
+        profile = decode(entry.document)
+        target = target_profile(entry, profile, self.mapping, self.audiences)
         if entry.audience:
             audience = self.audiences.by_number[entry.audience]
             target = narrow(target, audience=(audience.namespace, audience.id))
         if entry.part:
             part = Part.read(entry.part)
+            if part not in self.parting.parts(self.mapping.identities(profile)):
+                target = taken_back(target, entry)
             namespaces = self.parting.namespaces(part.identity_group)
             target = narrow(target, namespaces=namespaces, identity=part.identity)
         return _Prepared(entry, target)

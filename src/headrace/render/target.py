@@ -65,6 +65,16 @@ def target_profile(entry: Entry, profile: Profile, mapping: Mapping, audiences: 
     return {"segmentMembership": memberships, "identityMap": identities, "attributes": mapping.attributes(profile)}
 
 
+def taken_back(target: TargetProfile, entry: Entry) -> TargetProfile:
+    """Return a person as one who has left by a lane whose identities are gone: out of all, as the partner knew them."""
+    shown: Shown = orjson.loads(entry.shown) if entry.shown else {}
+    memberships = {
+        namespace: {id_: {**membership, "status": "exited"} for id_, membership in audiences.items()}
+        for namespace, audiences in target["segmentMembership"].items()
+    }
+    return {**target, "segmentMembership": memberships, "identityMap": shown.get("identities", {})}
+
+
 def shown_after(target: TargetProfile, audiences: Audiences) -> bytes | None:
     """Return what the partner knows once a (narrowed) target profile is delivered; nothing if the person is out."""
     members = {

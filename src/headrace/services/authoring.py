@@ -11,6 +11,7 @@ from headrace.model.destination import Destination
 from headrace.model.destination_server import DestinationServer
 from headrace.model.flow import Flow
 from headrace.model.problem import ConfigurationError, Problem
+from headrace.render.parts import Parting
 from headrace.services import declared
 from headrace.services.caller import Caller
 from headrace.services.rules import problems_of
@@ -132,11 +133,18 @@ def _breaks(tx: Transaction, caller: Caller, id_: str, destination: Destination)
     before = lenient(Destination, stored) if stored is not None else destination
     for flow in _dataflows_using(tx, caller, id_):
         name = f"dataflow {flow.name!r}"
-        if destination.aggregation.policy.aggregation_key != before.aggregation.policy.aggregation_key:
-            message = f"{name} has people on their way under the old aggregation key; delete it first"
-            yield Problem("aggregation-in-use", "/aggregation/bestEffortAggregation/aggregationKey", message)
+        if _lanes(destination) != _lanes(before):
+            message = f"{name} has people on their way under the old grouping; delete it first"
+            yield Problem("aggregation-in-use", "/aggregation/bestEffortAggregation", message)
         for problem in problems_of(flow, destination):
             yield Problem(problem.code, "", f"with {name}: {problem.message}")
+
+
+def _lanes(destination: Destination) -> tuple[object, ...]:
+    """Return what says which lanes people leave by: while any are on their way it cannot change."""
+    policy = destination.aggregation.policy
+    parting = Parting.of(policy, tuple(destination.identity_namespaces))
+    return policy.aggregation_key, parting.groups, parting.splits
 
 
 def _dataflows_using(tx: Transaction, caller: Caller, id_: str) -> Iterator[Flow]:

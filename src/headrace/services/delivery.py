@@ -2,8 +2,9 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from random import Random
+from typing import TypeVar
 
 from headrace.clock import Clock
 from headrace.connect.retry import RetryPolicy
@@ -13,13 +14,14 @@ from headrace.model.change import Changes
 from headrace.model.message import Group, Settled
 from headrace.model.outcome import Delivered, Parked, Retry
 from headrace.services.live import LiveDataflows, PartnerRoute
-from headrace.store import access, dataflows, epochs, ledger, outbox, profiles
-from headrace.store.database import Store, Transaction
+from headrace.store import access, audit, dataflows, epochs, ledger, outbox, profiles
+from headrace.store.database import Store, StoreUnavailable, Transaction
 from headrace.store.dataflows import Backfill
 from headrace.streaming.settle import conclude
 from headrace.streaming.slots import Slots
 from headrace.streaming.triggers import lanes
 
+T = TypeVar("T")
 #: One dataflow of one sandbox.
 Address = tuple[int, int]
 
@@ -29,6 +31,8 @@ REFUSALS_TO_HOLD = 100
 MOST_CLAIMED = 2000
 #: People looked at in one turn of a backfill.
 BACKFILL_STEP = 500
+#: Seconds between two tries to write what is known while the store cannot take anything.
+STORE_PAUSE = 1.0
 #: The longest the outbox sleeps although nobody woke it, in seconds.
 LONGEST_SLEEP = 5.0
 
@@ -52,6 +56,7 @@ class StoredOutbox:
         *,
         epoch: int,
         lease: float,
+        deadline: float,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -61,6 +66,7 @@ class StoredOutbox:
         self._random = random
         self._epoch = epoch
         self._lease = int(lease * 1000)
+        self._deadline = int(deadline * 1000)
         self._numbers = itertools.count(epoch << 32)
         self._maybe: set[Address] = set()
         self._due: dict[Address, int] = {}
@@ -80,6 +86,7 @@ class StoredOutbox:
         random: Random,
         *,
         lease: float,
+        deadline: float,
     ) -> "StoredOutbox":
         """Begin an epoch, give back what processes before us had claimed, and look everywhere once."""
         now = clock.now()
@@ -90,7 +97,7 @@ class StoredOutbox:
             return epoch, [(flow.tenant, flow.dataflow) for flow in dataflows.every(tx)]
 
         epoch, everywhere = await store.write(work)
-        opened = cls(store, clock, live, announce, policy, random, epoch=epoch, lease=lease)
+        opened = cls(store, clock, live, announce, policy, random, epoch=epoch, lease=lease, deadline=deadline)
         opened._maybe.update(everywhere)
         return opened
 
@@ -115,6 +122,13 @@ class StoredOutbox:
             if not groups:
                 await self._sleep(slots)
 
+    async def holds(self, group: Group) -> bool:
+        """Say whether a claim is ours for as long as a request may take; one that has grown old is renewed first."""
+        now = self._clock.now()
+        if now + self._deadline <= group.lease_until:
+            return True
+        return await self._store.write(lambda tx: outbox.renew(tx, group, now + self._lease))
+
     async def settle(self, group: Group, settled: Sequence[Settled]) -> None:
         """Record an outcome for every entry, and decide when what is to be retried goes again."""
         concluded, wait = conclude(settled, group.attempt, self._policy, self._random)
@@ -128,7 +142,11 @@ class StoredOutbox:
             flow = self._live.of(tx, group.tenant).get(group.dataflow)
             return flow.stored.id if was_ours and flow is not None else None
 
-        name = await self._store.write(work)
+        try:
+            name = await self._written(work, group)
+        except Exception as error:  # The lease gives the group back; the requests of others must go on.
+            self._announce(WorkerFailed(step="settle", error=f"{type(error).__name__}: {error}"))
+            return
         crashpoint("after_settle_commit")
         if retry_at is not None:
             self._due[address] = min(retry_at, self._due.get(address, retry_at))
@@ -137,6 +155,17 @@ class StoredOutbox:
             for event in _events(name, concluded, wait):
                 self._announce(event)
             await self._hold_if_refused(address, name, concluded)
+
+    async def _written(self, work: Callable[[Transaction], T], group: Group) -> T:
+        """Write to the store; while it cannot take anything, try again for as long as the claim is ours."""
+        while True:
+            try:
+                return await self._store.write(work)
+            except StoreUnavailable as error:
+                if self._clock.now() >= group.lease_until:
+                    raise
+                self._announce(WorkerFailed(step="settle", error=error.message))
+                await asyncio.sleep(STORE_PAUSE)
 
     async def _claim(self, slots: Slots) -> list[tuple[Group, PartnerRoute]]:
         """Claim for every dataflow that may have something waiting, as much as its account has slots free."""
@@ -220,7 +249,9 @@ class StoredOutbox:
 
         def work(tx: Transaction) -> bool:
             was_going = dataflows.hold(tx, *address, reason, now)
-            access.raise_configuration(tx, address[0])
+            if was_going:
+                audit.note(tx, address[0], "headrace", "hold", "dataflow", name, now)
+                access.raise_configuration(tx, address[0])
             return was_going
 
         if await self._store.write(work):
@@ -256,9 +287,8 @@ class Backfiller:
         made = []
         for place, (profile, document) in enumerate(people):
             status = flow.watched.audiences.statuses(document).get(backfill.audience, {}).get("status")
-            if status == "realized" and not outbox.knows(
-                tx, backfill.tenant, backfill.dataflow, profile, backfill.audience
-            ):
+            known = outbox.knows(tx, backfill.tenant, backfill.dataflow, profile, backfill.audience)
+            if (status == "realized") != known:
                 moved = (backfill.audience,)
                 touched = lanes(document, moved, flow.watched)
                 made.append(Changes(backfill.dataflow, profile, seq + place, moved, touched))

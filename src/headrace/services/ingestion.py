@@ -124,6 +124,7 @@ def keep(
     number, seq = profiles.last_number(tx, tenant), profiles.next_sequence(tx, tenant, len(records))
     arrived = iso(now)
     made: list[Changes] = []
+    done, touched = 0, set[int]()
     for record in records:
         found = profiles.find(tx, tenant, record.key)
         before = decode(found[1]) if found is not None else None
@@ -136,12 +137,16 @@ def keep(
         else:
             profile = found[0]
             profiles.update(tx, tenant, profile, encode(after))
+        if profile in touched:  # What this person's record before it means must be in the outbox first.
+            outbox.accept(tx, tenant, made[done:], now)
+            done, touched = len(made), set()
+        touched.add(profile)
         for dataflow in live.values():
             changes = _changes(tx, tenant, dataflow, profile, seq, before, after, late)
             if changes is not None:
                 made.append(changes)
         seq += 1
-    outbox.accept(tx, tenant, made, now)
+    outbox.accept(tx, tenant, made[done:], now)
     return made
 
 

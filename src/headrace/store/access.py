@@ -1,5 +1,6 @@
 """Organizations, sandboxes, API clients and the access tokens handed to them. Secrets and tokens are kept as hashes."""
 
+import secrets
 from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select
@@ -57,14 +58,19 @@ def find_tenant(tx: Transaction, organization: str, sandbox: str) -> Tenant | No
 
 
 def configuration(tx: Transaction, tenant: int) -> int:
-    """Return the number that rises with every change of what is declared in a sandbox."""
+    """Return the number that is another after every change of what is declared in a sandbox."""
     number: int = tx.run("SELECT configuration FROM tenants WHERE tenant = :tenant", {"tenant": tenant}).fetchone()[0]
     return number
 
 
 def raise_configuration(tx: Transaction, tenant: int) -> None:
-    """Note that something declared has changed, so that whoever compiled it does so again."""
-    tx.run("UPDATE tenants SET configuration = configuration + 1 WHERE tenant = :tenant", {"tenant": tenant})
+    """
+    Note that something declared has changed, so that whoever compiled it does so again.
+
+    The number is drawn and not counted: one that was rolled back never comes again with another meaning.
+    """
+    number = secrets.randbits(62)
+    tx.run("UPDATE tenants SET configuration = :number WHERE tenant = :tenant", {"tenant": tenant, "number": number})
 
 
 def all_tenants(tx: Transaction) -> list[Tenant]:

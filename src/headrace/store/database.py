@@ -109,6 +109,7 @@ class Store:
     def __init__(self, path: Path, lock: TextIO) -> None:
         self.path = path
         self._lock = lock
+        self._closed = False
         self._writing = _engine(path, writes=True)
         self._reading = _engine(path, writes=False)
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="store-reader")
@@ -143,6 +144,8 @@ class Store:
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run work in a transaction and return its result once that is on disk."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._pieces.put(_Piece(work, _unless_gone(future, "set_result"), _unless_gone(future, "set_exception"), loop))
@@ -164,6 +167,7 @@ class Store:
 
     def close(self) -> None:
         """Commit what is waiting and release the data directory."""
+        self._closed = True
         self._pieces.put(None)
         self._writer.join()
         self._readers.shutdown()

@@ -75,13 +75,12 @@ def accept(tx: Transaction, tenant: int, batch: Sequence[Changes], now: int) -> 
 
 
 _KNOWN_LANES = """
-    SELECT audience, part FROM lanes
-    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND shown IS NOT NULL
+    SELECT audience, part FROM lanes WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile
 """
 
 
 def known_lanes(tx: Transaction, tenant: int, dataflow: int, profile: int) -> list[tuple[int, str]]:
-    """Return the lanes, by audience and part, through which the partner was told of a person."""
+    """Return the lanes, by audience and part, through which the partner was told of a person or is about to be."""
     whose = {"tenant": tenant, "dataflow": dataflow, "profile": profile}
     return tx.run(_KNOWN_LANES, whose).fetchall()
 
@@ -250,7 +249,7 @@ def _claim_bucket(tx: Transaction, asked: Claim, bucket: int, now: int) -> Group
     if not claimed:
         return Group(asked.tenant, asked.dataflow, number, asked.epoch, 1, Bucket.decode(bucket), ())
     tx.run(_INSERT_GROUP, {**row, "epoch": asked.epoch, "lease_until": now + asked.lease})
-    return _load(tx, asked, number, 1, bucket)
+    return _load(tx, asked, number, 1, bucket, now)
 
 
 def _claim_again(tx: Transaction, asked: Claim, now: int) -> list[Group]:
@@ -265,11 +264,11 @@ def _claim_again(tx: Transaction, asked: Claim, now: int) -> list[Group]:
             continue
         again = {**row, "epoch": asked.epoch, "lease_until": now + asked.lease}
         (attempt,) = tx.run(_RECLAIM_GROUP, again).fetchone()
-        groups.append(_load(tx, asked, number, attempt, bucket))
+        groups.append(_load(tx, asked, number, attempt, bucket, now))
     return groups
 
 
-def _load(tx: Transaction, asked: Claim, number: int, attempt: int, bucket: int) -> Group:
+def _load(tx: Transaction, asked: Claim, number: int, attempt: int, bucket: int, now: int) -> Group:
     row = {"tenant": asked.tenant, "claim_group": number}
     changed: dict[tuple[int, int, str], list[int]] = {}
     for profile, audience, part, change in tx.run(_CHANGED, row):
@@ -278,7 +277,9 @@ def _load(tx: Transaction, asked: Claim, number: int, attempt: int, bucket: int)
         Entry(profile, audience, part, seq, document, tuple(sorted(changed.get((profile, audience, part), ()))), shown)
         for profile, audience, part, seq, document, shown in tx.run(_ENTRIES, row)
     )
-    return Group(asked.tenant, asked.dataflow, number, asked.epoch, attempt, Bucket.decode(bucket), entries)
+    return Group(
+        asked.tenant, asked.dataflow, number, asked.epoch, attempt, Bucket.decode(bucket), entries, now + asked.lease
+    )
 
 
 # -- settle -------------------------------------------------------------------------------------------------------
@@ -343,6 +344,19 @@ _WAIT_FOR_RETRY = """
     UPDATE groups SET lease_until = NULL, due = :due, reason = :reason
     WHERE tenant = :tenant AND claim_group = :claim_group
 """
+
+
+_RENEW_LEASE = """
+    UPDATE groups SET lease_until = :lease_until
+    WHERE tenant = :tenant AND claim_group = :claim_group AND epoch = :epoch AND attempt = :attempt
+        AND lease_until IS NOT NULL
+"""
+
+
+def renew(tx: Transaction, group: Group, lease_until: int) -> bool:
+    """Prolong the lease of a claimed group; ``False`` when the claim is no longer ours."""
+    whose = {"tenant": group.tenant, "claim_group": group.number, "epoch": group.epoch, "attempt": group.attempt}
+    return tx.run(_RENEW_LEASE, {**whose, "lease_until": lease_until}).rowcount > 0
 
 
 def settle(tx: Transaction, group: Group, settled: Sequence[Settled], now: int, retry_at: int | None) -> bool:
@@ -429,6 +443,11 @@ _WITHHOLD_AUDIENCE = """
 """
 _FORGET_AUDIENCE = """
     DELETE FROM lanes WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience
+        AND claim_group IS NULL AND shown IS NULL
+"""
+_REST_AUDIENCE = """
+    UPDATE lanes SET due = NULL, waiting_since = NULL, desired_seq = coalesce(claimed_seq, acked_seq, desired_seq)
+    WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience
 """
 _WITHHOLD_LANELESS = """
     DELETE FROM changes AS c WHERE c.tenant = :tenant AND c.dataflow = :dataflow AND c.audience = 0
@@ -465,11 +484,13 @@ def withhold_audience(tx: Transaction, tenant: int, dataflow: int, audience: int
     """
     Withhold what waits of an audience that a dataflow sends no longer. Returns how many changes that were.
 
-    So are changes of attributes and identities that had only the lanes of this audience left to leave by.
+    So are changes of attributes and identities that had only the lanes of this audience left to leave by. Lanes stay
+    that a message is under way in, and those that know what the partner was shown: it may be mapped again.
     """
     which = {"tenant": tenant, "dataflow": dataflow, "audience": audience}
     gone = tx.run(_WITHHOLD_AUDIENCE, which).rowcount
     tx.run(_FORGET_AUDIENCE, which)
+    tx.run(_REST_AUDIENCE, which)
     laneless = tx.run(_WITHHOLD_LANELESS, {"tenant": tenant, "dataflow": dataflow}).rowcount
     counts = {(dataflow, audience, "withheld"): gone, (dataflow, NO_AUDIENCE, "withheld"): laneless}
     ledger.post(tx, tenant, ledger.Tally(counts))

@@ -31,7 +31,7 @@ organizations = Table(
     Column("name", Text, nullable=False, unique=True),
 )
 
-#: ``sequence`` numbers the states of people, ``configuration`` rises with every change of what is declared.
+#: ``sequence`` numbers the states of people; ``configuration`` is another after every change of what is declared.
 tenants = Table(
     "tenants",
     metadata,

@@ -44,6 +44,10 @@ class Outbox(Protocol):
         """
         ...
 
+    async def holds(self, group: Group) -> bool:
+        """Say, right before a message leaves, whether the claim is ours for as long as a request may take."""
+        ...
+
     async def settle(self, group: Group, settled: Sequence[Settled]) -> None:
         """Record an outcome for every entry of a group, in one transaction."""
         ...
@@ -61,20 +65,33 @@ async def run(outbox: Outbox, slots: Slots) -> None:
 async def carry(group: Group, route: Route, outbox: Outbox, slots: Slots) -> None:
     """Render, send and settle one group. Every path ends in an outcome for every entry."""
     try:
-        settled = await send(group, route, slots)
+        settled = await send(group, route, outbox, slots)
+    except LostClaim:
+        return
     except Exception as error:  # A fault of ours: nothing may be lost by it, and the next group must go on.
         fault = Retry("internal", f"Headrace failed: {type(error).__name__}", unknown=True)
         settled = [Settled(entry, fault) for entry in group.entries]
     await outbox.settle(group, settled)
 
 
-async def send(group: Group, route: Route, slots: Slots) -> list[Settled]:
-    """Render a group and deliver its messages; entries that cannot be rendered are parked."""
+class LostClaim(Exception):
+    """The group waited for its turn so long that another carrier has it now: what it holds may be an older state."""
+
+
+async def send(group: Group, route: Route, outbox: Outbox, slots: Slots) -> list[Settled]:
+    """
+    Render a group and deliver its messages; entries that cannot be rendered are parked.
+
+    Raises:
+        LostClaim: another carrier has the group; nothing is sent or settled any more.
+    """
     composed = await route.compose(group)
     crashpoint("after_render")
     settled = [Settled(entry, Parked(error.code, str(error))) for entry, error in composed.refused]
     for message in composed.messages:
         async with slots.request(route.account):
+            if not await outbox.holds(group):
+                raise LostClaim
             outcome = await route.deliver(message)
         crashpoint("after_send")
         pairs = zip(message.entries, message.shown, strict=True)

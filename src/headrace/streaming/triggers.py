@@ -57,13 +57,18 @@ def lanes(
     """
     Return the lanes that the changes of a person must leave by.
 
-    ``known`` are lanes that the partner was told something by: if the identity of one is gone, it must be told so too.
-    None at all: nothing of the person can be said to this partner.
+    ``known`` are lanes by which the partner was told something, or is about to be: where the identity of one is gone,
+    the person leaves by it. None at all: nothing of the person can be said to this partner.
     """
     if not moved:
         return ()
-    parts = _parts(after, moved, watched, known)
-    return tuple(_lane(number, part, after, watched) for number in _audiences(after, moved, watched) for part in parts)
+    held, known = _parts(after, watched), set(known)
+    touched: list[LaneTouched] = []
+    for number in _audiences(after, moved, watched):
+        gone = sorted({part for audience, part in known if audience == number} - set(held))
+        touched += [_lane(number, part, after, watched) for part in held]
+        touched += [_lane(number, part, after, watched, is_gone=True) for part in gone]
+    return tuple(touched)
 
 
 def _audiences(after: Profile, moved: tuple[int, ...], watched: Watched) -> Iterator[int]:
@@ -77,17 +82,16 @@ def _audiences(after: Profile, moved: tuple[int, ...], watched: Watched) -> Iter
             yield number
 
 
-def _parts(after: Profile, moved: tuple[int, ...], watched: Watched, known: Iterable[KnownLane]) -> list[str]:
+def _parts(after: Profile, watched: Watched) -> list[str]:
     if watched.parting.is_whole:
         return [""]
-    held = [part.write() for part in watched.parting.parts(watched.mapping.identities(after))]
-    return held + sorted({part for _, part in known} - set(held))
+    return [part.write() for part in watched.parting.parts(watched.mapping.identities(after))]
 
 
-def _lane(number: int, part: str, after: Profile, watched: Watched) -> LaneTouched:
+def _lane(number: int, part: str, after: Profile, watched: Watched, *, is_gone: bool = False) -> LaneTouched:
     key = watched.policy.aggregation_key
     status: Status | None = None
     if number and key is not None and key.include_segment_status:
-        status = watched.audiences.statuses(after)[number]["status"]
+        status = "exited" if is_gone else watched.audiences.statuses(after)[number]["status"]
     group = int(part.split("|", 1)[0] or 0) if part else 0
     return LaneTouched(number, part, Bucket(number, status, group).encode())

@@ -146,7 +146,7 @@ class House:
         """Start delivering, as a process that has just begun."""
         policy = RetryPolicy(tuple(timedelta(seconds=step) for step in steps), jitter=0)
         self.outbox = await SteppedOutbox.open(
-            self.store, self.clock, self.live, self.events.append, policy, Random(1), lease=60
+            self.store, self.clock, self.live, self.events.append, policy, Random(1), lease=60, deadline=30
         )
         self.backfiller = Backfiller(self.store, self.clock, self.live, self.outbox)
 

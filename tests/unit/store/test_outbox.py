@@ -557,6 +557,8 @@ def test_a_group_whose_audience_is_no_longer_sent_comes_to_its_end(yard):
 
     yard.settle(group, RETRY)
     yard.now += 1000
+    (again,) = yard.claim()
+    yard.settle(again, PARKED)
 
     assert yard.claim() == []
     assert yard.rows("groups", "claim_group", "1") == []

@@ -43,6 +43,7 @@ class Outbox:
     def __init__(self, *pairs, awaited=0):
         self.pairs = list(pairs)
         self.settled = []
+        self.lost = []
         self.awaited = awaited
         self.are_settled = asyncio.Event()
 
@@ -53,6 +54,9 @@ class Outbox:
                 await slots.freed.wait()
             slots.take(route.account)
             yield item, route
+
+    async def holds(self, item):
+        return item not in self.lost
 
     async def settle(self, item, settled):
         self.settled.append((item, list(settled)))

@@ -77,6 +77,48 @@ def test_check_prints_every_problem_with_its_line(tmp_path: Path) -> None:
     )
 
 
-def test_check_says_nothing_of_a_good_template(files: Path) -> None:
-    result = RUN.invoke(app, ["check", str(files / "body.peb")])
-    assert (result.exit_code, result.output) == (0, "")
+GOOD = '{"name": {{ input.profile.attributes.name.value | toJson }}}'
+WARNED = '{"a": "{{ input.profile.atributes }}",\n "b": "{{ customerData.b }}", "c": "{{ customerData.c }}"}'
+
+
+def check(folder: Path, text: str, *options: str) -> tuple[int, str]:
+    path = folder / "body.peb"
+    path.write_text(text)
+    result = RUN.invoke(app, ["check", str(path), *options])
+    return result.exit_code, result.stdout.replace(str(path), "body.peb")
+
+
+def test_check_says_nothing_of_a_good_template(tmp_path: Path) -> None:
+    assert check(tmp_path, GOOD, "--strict") == (0, "")
+
+
+def test_check_warns_with_the_place_the_code_and_the_way_out(tmp_path: Path) -> None:
+    code, output = check(tmp_path, WARNED)
+
+    assert code == 0
+    assert (
+        "body.peb:1:25: warning: `atributes` is not a member of `input.profile`; did you mean `attributes`? "
+        "[unknown-member]\n"
+        '{"a": "{{ input.profile.atributes }}",\n'
+        "                        ^\n"
+    ) in output
+    assert "[json-escaping]\n" in output
+    assert "  also at 2:11, 2:40\n" in output
+    assert "  rendered:\n" in output
+
+
+def test_check_with_strict_ends_with_1_if_there_is_a_warning(tmp_path: Path) -> None:
+    assert check(tmp_path, WARNED, "--strict")[0] == 1
+
+
+def test_check_knows_the_escaping_and_the_content_type(tmp_path: Path) -> None:
+    text = '{"a": "{{ customerData.a }}"}'
+    assert check(tmp_path, text, "--strict", "--escaping", "json") == (0, "")
+    assert check(tmp_path, text, "--strict", "--content-type", "text/csv") == (0, "")
+
+
+def test_check_takes_data_of_the_author(tmp_path: Path) -> None:
+    text = '{% if customerData.a == extra %}{"a": 1}{% else %}{"a": 2}{% endif %}'
+    (tmp_path / "own.json").write_text('{"customerData": {"a": "x"}, "extra": "x"}')
+    assert "[unknown-variable]" in check(tmp_path, text)[1]
+    assert check(tmp_path, text, "--context", str(tmp_path / "own.json")) == (0, "")
