@@ -90,6 +90,7 @@ class Headrace:
         await self.renderers.stop()
         await self.transport.close()
         self.store.close()
+        self.board.close()
 
 
 def serve(settings: Settings) -> None:

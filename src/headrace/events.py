@@ -5,11 +5,14 @@ A class is one kind of event. Its docstring is the help text of its metrics, its
 become the counters ``headrace_<event>_<field>_total``, labelled with the fields listed in ``labels``.
 """
 
+import queue
 import re
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import ClassVar, TextIO, cast
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, generate_latest
@@ -132,7 +135,9 @@ class Board:
 
     def __init__(self, log_format: str = "text") -> None:
         self.metrics = CollectorRegistry()
-        self._log = _logger(log_format)
+        dropped = Counter("headrace_log_lines_dropped", "Log lines that nobody took.", registry=self.metrics)
+        self._lines = Lines(sys.stderr, dropped.inc)
+        self._log = _logger(log_format, self._lines)
         self._counters: dict[type[Event], dict[str, Counter]] = {}
 
     def __call__(self, event: Event) -> None:
@@ -142,6 +147,10 @@ class Board:
         for field, counter in counters.items():
             (counter.labels(**labels) if labels else counter).inc(getattr(event, field) if field else 1)
         getattr(self._log, event.level)(name_of(kind), **{f.name: getattr(event, f.name) for f in fields(event)})
+
+    def close(self) -> None:
+        """Write what is left of the log, for as long as somebody takes it."""
+        self._lines.close()
 
     def exposition(self) -> bytes:
         """Return the metrics in Prometheus' text format."""
@@ -155,14 +164,54 @@ class Board:
         return self._counters.setdefault(kind, counters)
 
 
-def _logger(log_format: str) -> structlog.typing.FilteringBoundLogger:
+class Lines:
+    """
+    Log lines on their way out, written by a thread of their own.
+
+    Whoever announces never waits for whoever reads the log: when the pipe is full, lines are dropped and counted.
+    """
+
+    MOST = 10_000
+
+    def __init__(self, out: TextIO, dropped: Callable[[], None]) -> None:
+        self._out = out
+        self._dropped = dropped
+        self._waiting: queue.Queue[str | None] = queue.Queue(self.MOST)
+        self._writer = threading.Thread(target=self._write_all, name="log-writer", daemon=True)
+        self._writer.start()
+
+    def write(self, text: str) -> None:
+        try:
+            self._waiting.put_nowait(text)
+        except queue.Full:
+            self._dropped()
+
+    def flush(self) -> None:
+        """Nothing: the writer flushes."""
+
+    def close(self, seconds: float = 1.0) -> None:
+        """Give the writer its time to finish."""
+        with suppress(queue.Full):
+            self._waiting.put_nowait(None)
+        self._writer.join(seconds)
+
+    def _write_all(self) -> None:
+        while (text := self._waiting.get()) is not None:
+            try:
+                self._out.write(text)
+                self._out.flush()
+            except (OSError, ValueError):
+                self._dropped()
+
+
+def _logger(log_format: str, lines: Lines) -> structlog.typing.FilteringBoundLogger:
     last: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
+        structlog.PrintLogger(cast(TextIO, lines)),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

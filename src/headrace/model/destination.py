@@ -2,7 +2,8 @@
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import AliasChoices, Field, model_validator
+import regex
+from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from headrace.model.aggregation import Aggregation, Count
 from headrace.model.block import SERVER_SET, Block
@@ -31,6 +32,15 @@ class CustomerDataField(Block):
     default: str | int | None = Field(None, description="The value that is filled in already.")
     read_only: bool = Field(False, description="The operator cannot change the default.")
     hidden: bool = Field(False, description="The operator does not see it.")
+
+    @field_validator("pattern")
+    @classmethod
+    def _is_a_pattern(cls, pattern: str | None) -> str | None:
+        try:
+            regex.compile(pattern or "")
+        except regex.error as error:
+            raise ValueError(f"`pattern` is not a regular expression: {error}") from None
+        return pattern
 
 
 class UiAttributes(Block):

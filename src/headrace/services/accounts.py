@@ -5,6 +5,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+import regex
+
 from headrace.clock import Clock
 from headrace.connect.auth import Scheme, schemes
 from headrace.connect.keyring import Keyring, Place
@@ -24,6 +26,8 @@ from headrace.store.documents import Declared
 ACCOUNT = "account"
 SOURCE = "source-connection"
 TARGET = "target-connection"
+#: Seconds that an author's pattern may take over a value.
+PATTERN_TIME = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,12 @@ async def create_account(store: Store, clock: Clock, keyring: Keyring, caller: C
     kept = account.model_dump(mode="json", by_alias=True, exclude_unset=True)
     if account.auth is not None:
         auth_type = _auth_type(account.auth, destination)
-        _try(auth_type, account.auth.params)
-        sealed = {
-            name: keyring.seal(str(value), _place(caller, id_, name)) for name, value in account.auth.params.items()
-        }
+        params = _texts(account.auth.params)
+        _try(auth_type, params)
+        sealed = {name: keyring.seal(value, _place(caller, id_, name)) for name, value in params.items()}
         kept["auth"] = {"specName": auth_type, "params": sealed}
+    elif destination.delivery.authentication_rule == "CUSTOMER_AUTHENTICATION":
+        raise ConfigurationError([Problem("missing-field", "/auth", "the destination asks for credentials")])
     return await declared.create(store, clock, caller, ACCOUNT, kept, declared.nothing_to_check, id_)
 
 
@@ -83,9 +88,13 @@ async def create_target(store: Store, clock: Clock, caller: Caller, document: ob
 
     def check(tx: Transaction) -> list[Problem]:
         id_ = target.base_connection_id
-        if id_ is None or documents.get(tx, caller.number, ACCOUNT, id_) is not None:
-            return []
-        return [Problem("unknown-account", "/baseConnectionId", f"there is no account {id_!r}")]
+        account = documents.get(tx, caller.number, ACCOUNT, id_) if id_ is not None else None
+        if id_ is not None and account is None:
+            return [Problem("unknown-account", "/baseConnectionId", f"there is no account {id_!r}")]
+        if account is not None and account.document["connectionSpec"]["id"] != target.connection_spec.id:
+            message = "this account belongs to another destination: its credentials go nowhere else"
+            return [Problem("other-destination", "/baseConnectionId", message)]
+        return []
 
     defaults = {field.name: field.default for field in destination.customer_data_fields if field.default is not None}
     kept = target.model_dump(mode="json", by_alias=True, exclude_unset=True)
@@ -152,7 +161,15 @@ def _auth_type(auth: Auth, destination: Destination) -> str:
     raise ConfigurationError([Problem("not-allowed", "/auth/specName", message)])
 
 
-def _try(auth_type: str, params: dict[str, Any]) -> None:
+def _texts(params: dict[str, Any]) -> dict[str, str]:
+    """Return credentials that are texts, as all of them are; refuse others by name."""
+    wrong = [name for name, value in params.items() if not isinstance(value, str)]
+    if wrong:
+        raise ConfigurationError([Problem("invalid", f"/auth/params/{name}", f"`{name}` is a text") for name in wrong])
+    return params
+
+
+def _try(auth_type: str, params: dict[str, str]) -> None:
     """Refuse credentials that could never sign anything."""
     try:
         schemes.get(auth_type)(params)
@@ -175,12 +192,20 @@ def _judge(field: CustomerDataField, params: dict[str, Any]) -> list[Problem]:
     if value is None or value == "":
         message = f"`{field.name}` must be filled in"
         return [Problem("missing-field", where, message)] if field.is_required else []
-    if field.type == "integer" and not isinstance(value, int):
+    if field.type == "integer" and type(value) is not int:
         return [Problem("invalid", where, f"`{field.name}` is a whole number")]
     if field.type == "string" and not isinstance(value, str):
         return [Problem("invalid", where, f"`{field.name}` is a text")]
     if field.enum is not None and str(value) not in field.enum:
         return [Problem("not-allowed", where, f"`{field.name}` is one of: {', '.join(field.enum)}")]
-    if field.pattern is not None and re.search(field.pattern, str(value)) is None:
+    if field.pattern is not None and not _matches(field.pattern, str(value)):
         return [Problem("invalid", where, f"`{field.name}` does not match the pattern {field.pattern}")]
     return []
+
+
+def _matches(pattern: str, value: str) -> bool:
+    """Say whether a value has an author's pattern; one that takes its time over it does not."""
+    try:
+        return regex.search(pattern, value, timeout=PATTERN_TIME) is not None
+    except TimeoutError:
+        return False

@@ -198,7 +198,7 @@ def _split(body: bytes, lines: bool) -> Iterator[tuple[int, bytes]]:
         return
     try:
         documents = msgspec.json.decode(body, type=list[msgspec.Raw])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Unreadable(f"the body is not a JSON array of profiles: {error}") from None
     for number, document in enumerate(documents, 1):
         yield number, bytes(document)

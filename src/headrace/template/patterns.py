@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Protocol
 
 import re2
-import regex  # type: ignore[import-untyped]
+import regex
 
 from headrace.template.values import RenderError
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+
 from headrace.mapping import AttributeRow, IdentityRow
 from headrace.model.message import Bucket, Entry, Group
 from headrace.model.profile import encode

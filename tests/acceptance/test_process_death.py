@@ -1,0 +1,89 @@
+"""However the process ends: nothing that was accepted is lost, told out of order, or told twice without need."""
+
+import re
+import signal
+from pathlib import Path
+from random import Random
+
+import pytest
+
+import headrace
+from headrace.crashpoints import POINTS
+from headrace.testkit.partner import Answer
+
+from .journey import check_everything, history, journey
+
+#: How often each point is passed before the process dies: at once, and in the middle of everything.
+PASSED = {"before_ingest_commit": (1, 9), "after_ingest_commit": (1, 9)}
+MOMENTS = [(point, nth) for point in POINTS for nth in PASSED.get(point, (1, 80))]
+#: Where at least one message is under way, of which nobody knows afterwards what became of it.
+SENDING = ("after_claim", "after_render", "after_send", "before_settle_commit")
+
+
+@pytest.mark.parametrize(("point", "nth"), MOMENTS, ids=[f"{point}-{nth}" for point, nth in MOMENTS])
+def test_a_death_at_any_point_loses_nothing(tmp_path, point, nth):
+    with journey(tmp_path, crash_at=f"{point}:{nth}") as travelling:
+        travelling.send_all(history())
+        travelling.wait_until_settled()
+
+        assert travelling.deaths == [-signal.SIGKILL], f"{point} was not reached {nth} times"
+        assert travelling.statuses()[503] > 0
+        assert travelling.under_way.messages.total() >= (point in SENDING)
+        check_everything(travelling)
+
+
+def test_deaths_at_random_under_load_lose_nothing(tmp_path):
+    with journey(tmp_path) as travelling:
+        travelling.kill_at = {20 * place for place in Random(2026).sample(range(1, 13), 5)}
+        travelling.send_all(history())
+        travelling.wait_until_settled()
+
+        assert travelling.deaths == [-signal.SIGKILL] * 5
+        assert travelling.under_way.messages.total() >= 5
+        check_everything(travelling)
+
+
+def test_who_is_asked_to_stop_finishes_what_is_under_way_and_leaves_the_rest_for_the_next(tmp_path):
+    with journey(tmp_path) as travelling:
+        for partner in travelling.partners.values():
+            partner.delay = 0.2
+        travelling.send_all(history())
+        travelling.process.send_signal(signal.SIGTERM)
+        travelling.process.wait(20)
+        left = travelling.statuses().total()
+        for partner in travelling.partners.values():
+            partner.delay = 0.0
+        travelling.restart()
+        travelling.wait_until_settled()
+
+        assert travelling.deaths == [0]
+        assert 0 < left < travelling.statuses().total()
+        assert travelling.under_way.messages.total() == 0
+        assert travelling.duplicates() == 0
+        check_everything(travelling)
+
+
+def test_a_partner_that_hangs_does_not_keep_the_process_from_stopping(tmp_path):
+    with journey(tmp_path, request_deadline="1") as travelling:
+        scripts = {name: partner._default for name, partner in travelling.partners.items()}
+        for partner in travelling.partners.values():
+            partner._default = Answer(hang=True)
+        travelling.send_all(history(40))
+        travelling.process.send_signal(signal.SIGTERM)
+        travelling.process.wait(20)
+        for name, partner in travelling.partners.items():
+            partner._default = scripts[name]
+        travelling.restart()
+        travelling.wait_until_settled()
+
+        assert travelling.deaths == [0]
+        check_everything(travelling)
+
+
+def test_every_point_that_is_registered_is_a_place_in_the_code_and_the_other_way_round():
+    source = Path(headrace.__file__).parent
+    called = [
+        name for file in source.rglob("*.py") for name in re.findall(r'\bcrashpoint\("(\w+)"\)', file.read_text())
+    ]
+
+    assert sorted(called) == sorted(POINTS)
