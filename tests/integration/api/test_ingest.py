@@ -237,12 +237,17 @@ def test_the_same_person_twice_in_a_body_is_told_in_the_order_of_the_lines(headr
     assert ledger["accepted"] == sum(ledger[part] for part in ("delivered", "superseded", "withheld", "parked"))
 
 
+FAILS = '{"share":\n  {{ 100 / (input.profile.attributes.points.value | default(1)) }}}'
+IS_NO_JSON = '{"points": {{ input.profile.attributes.points.value | default(1) }}}'
 UNRENDERABLE = {
-    "a template that fails": ('{"share":\n  {{ 100 / (input.profile.attributes.points.value | default(1)) }}}', 0, "template",
-                              "requestBody:2:10: division by zero"),
-    "a body that is not JSON": ('{"points": {{ input.profile.attributes.points.value | default(1) }}}', "many", "render",
-                                "the rendered body is not JSON, as its content type says"),
-}  # fmt: skip
+    "a template that fails": (FAILS, 0, "template", "requestBody:2:10: division by zero"),
+    "a body that is not JSON": (
+        IS_NO_JSON,
+        "many",
+        "render",
+        "the rendered body is not JSON, as its content type says",
+    ),
+}
 
 
 @pytest.mark.parametrize(("body", "points", "code", "reason"), UNRENDERABLE.values(), ids=UNRENDERABLE)
