@@ -5,6 +5,7 @@ A class is one kind of event. Its docstring is the help text of its metrics, its
 become the counters ``headrace_<event>_<field>_total``, labelled with the fields listed in ``labels``.
 """
 
+import os
 import queue
 import re
 import sys
@@ -121,6 +122,8 @@ class WorkerFailed(Event):
     error: str
 
 
+_STANDARD_ERROR = 2
+
 #: How a part of the product says that something happened.
 Announce = Callable[[Event], None]
 
@@ -136,7 +139,7 @@ class Board:
     def __init__(self, log_format: str = "text") -> None:
         self.metrics = CollectorRegistry()
         dropped = Counter("headrace_log_lines_dropped", "Log lines that nobody took.", registry=self.metrics)
-        self._lines = Lines(sys.stderr, dropped.inc)
+        self._lines = Lines(dropped.inc)
         self._log = _logger(log_format, self._lines)
         self._counters: dict[type[Event], dict[str, Counter]] = {}
 
@@ -173,8 +176,7 @@ class Lines:
 
     MOST = 10_000
 
-    def __init__(self, out: TextIO, dropped: Callable[[], None]) -> None:
-        self._out = out
+    def __init__(self, dropped: Callable[[], None]) -> None:
         self._dropped = dropped
         self._waiting: queue.Queue[str | None] = queue.Queue(self.MOST)
         self._writer = threading.Thread(target=self._write_all, name="log-writer", daemon=True)
@@ -198,10 +200,15 @@ class Lines:
     def _write_all(self) -> None:
         while (text := self._waiting.get()) is not None:
             try:
-                self._out.write(text)
-                self._out.flush()
-            except (OSError, ValueError):
+                _write_whole(_STANDARD_ERROR, text.encode())
+            except OSError:
                 self._dropped()
+
+
+def _write_whole(descriptor: int, content: bytes) -> None:
+    """Write past Python's buffer, which would fail once more when the process ends."""
+    while content:
+        content = content[os.write(descriptor, content) :]
 
 
 def _logger(log_format: str, lines: Lines) -> structlog.typing.FilteringBoundLogger:

@@ -40,7 +40,7 @@ class Worker:
         self._announce = announce
         self._policy = policy
         self._deadline = deadline
-        self._slots = Slots(requests_per_account)
+        self._requests_per_account = requests_per_account
         self._outbox: StoredOutbox | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -82,7 +82,7 @@ class Worker:
     async def _deliver(self, outbox: StoredOutbox) -> None:
         while True:
             try:
-                return await pipeline.run(outbox, self._slots)
+                return await pipeline.run(outbox, Slots(self._requests_per_account))
             except Exception as error:  # What was claimed comes back when its lease ends; the rest must go on.
                 self._announce(WorkerFailed(step="deliver", error=f"{type(error).__name__}: {error}"))
                 await asyncio.sleep(1)

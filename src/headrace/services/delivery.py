@@ -19,6 +19,7 @@ from headrace.store.database import Store, StoreUnavailable, Transaction
 from headrace.store.dataflows import Backfill
 from headrace.streaming.settle import conclude
 from headrace.streaming.slots import Slots
+from headrace.streaming.streak import Streak
 from headrace.streaming.triggers import lanes
 
 T = TypeVar("T")
@@ -71,7 +72,7 @@ class StoredOutbox:
         self._maybe: set[Address] = set()
         self._due: dict[Address, int] = {}
         self._last_bucket: dict[Address, int] = {}
-        self._refusals: dict[Address, int] = {}
+        self._streaks: dict[Address, Streak] = {}
         self._woken = asyncio.Event()
         self._closed = False
 
@@ -154,7 +155,7 @@ class StoredOutbox:
         if name is not None:
             for event in _events(name, concluded, wait):
                 self._announce(event)
-            await self._hold_if_refused(address, name, concluded)
+            await self._hold_if_refused(address, name, group.number, concluded)
 
     async def _written(self, work: Callable[[Transaction], T], group: Group) -> T:
         """Write to the store; while it cannot take anything, try again for as long as the claim is ours."""
@@ -195,8 +196,9 @@ class StoredOutbox:
         except Exception:
             self._maybe |= asked  # Nothing was claimed, so what was found to rest may be waiting all the same.
             raise
-        for _, route in pairs:
+        for group, route in pairs:
             slots.take(route.account)
+            self._streaks.setdefault((group.tenant, group.dataflow), Streak()).claimed(group.number)
         return pairs
 
     def _claim_for(self, tx: Transaction, address: Address, route: PartnerRoute, free: int, now: int) -> list[Group]:
@@ -234,15 +236,13 @@ class StoredOutbox:
         for wait in waits:
             wait.cancel()
 
-    async def _hold_if_refused(self, address: Address, name: str, settled: Sequence[Settled]) -> None:
-        """Count messages that were refused whole, and stop a dataflow that has too many in a row."""
-        if not all(isinstance(item.outcome, Parked) for item in settled):
-            self._refusals.pop(address, None)
+    async def _hold_if_refused(self, address: Address, name: str, number: int, settled: Sequence[Settled]) -> None:
+        """Stop a dataflow of which too many messages in a row were refused whole."""
+        refused = all(isinstance(item.outcome, Parked) for item in settled)
+        streak = self._streaks.setdefault(address, Streak())
+        if streak.settled(number, refused=refused) < REFUSALS_TO_HOLD or not refused:
             return
-        self._refusals[address] = self._refusals.get(address, 0) + 1
-        if self._refusals[address] < REFUSALS_TO_HOLD:
-            return
-        self._refusals.pop(address, None)
+        streak.begin_again()
         last = next(item.outcome.reason for item in settled if isinstance(item.outcome, Parked))
         reason = f"{REFUSALS_TO_HOLD} messages in a row were refused; the last: {last}"
         now = self._clock.now()

@@ -68,7 +68,7 @@ async def ledger_metrics(store: Store) -> bytes:
 
 
 def _number(tx: Transaction, caller: Caller, id_: str) -> int:
-    stored = dataflows.get(tx, caller.number, id_)
-    if stored is None:
+    number = dataflows.number_of(tx, caller.number, id_)
+    if number is None:
         raise NotFound(f"there is no dataflow {id_!r} here")
-    return stored.dataflow
+    return number

@@ -263,7 +263,9 @@ def _answer_all(pieces: list[_Piece]) -> None:
 def _engine(path: Path, *, writes: bool) -> Engine:
     """Make an engine whose transactions begin when we say so, a writer's with the write lock taken at once."""
     pool = StaticPool if writes else QueuePool
-    engine = create_engine(f"sqlite:///{path}", poolclass=pool, connect_args={"check_same_thread": False})
+    engine = create_engine(
+        f"sqlite:///{path}", poolclass=pool, connect_args={"check_same_thread": False}, hide_parameters=True
+    )
 
     @event.listens_for(engine, "connect")
     def _prepare(driver: sqlite3.Connection, _record: object) -> None:

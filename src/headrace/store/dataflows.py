@@ -56,6 +56,12 @@ def get(tx: Transaction, tenant: int, id_: str) -> StoredDataflow | None:
     return None if row is None else StoredDataflow(**row)
 
 
+def number_of(tx: Transaction, tenant: int, id_: str) -> int | None:
+    """Return the number of a dataflow, also of one that is deleted: its ledger stays."""
+    query = select(dataflows.c.dataflow).where(dataflows.c.tenant == tenant, dataflows.c.id == id_)
+    return tx.core.execute(query).scalar_one_or_none()
+
+
 def all_of(tx: Transaction, tenant: int) -> list[StoredDataflow]:
     """Return a tenant's dataflows, newest first."""
     query = select(dataflows).where(dataflows.c.tenant == tenant, dataflows.c.deleted_at.is_(None))
