@@ -131,7 +131,14 @@ class StoredOutbox:
         return await self._store.write(lambda tx: outbox.renew(tx, group, now + self._lease))
 
     async def settle(self, group: Group, settled: Sequence[Settled]) -> None:
-        """Record an outcome for every entry, and decide when what is to be retried goes again."""
+        """Record an outcome for every entry; what cannot be recorded comes back when the lease ends. Never raises."""
+        try:
+            await self._settle(group, settled)
+        except Exception as error:  # One group's trouble must not end the requests of others.
+            self._announce(WorkerFailed(step="settle", error=f"{type(error).__name__}: {error}"))
+
+    async def _settle(self, group: Group, settled: Sequence[Settled]) -> None:
+        """Decide when what is to be retried goes again, write it all down, and say what happened."""
         concluded, wait = conclude(settled, group.attempt, self._policy, self._random)
         now = self._clock.now()
         retry_at = now + int(wait * 1000) if wait is not None else None
@@ -143,11 +150,7 @@ class StoredOutbox:
             flow = self._live.of(tx, group.tenant).get(group.dataflow)
             return flow.stored.id if was_ours and flow is not None else None
 
-        try:
-            name = await self._written(work, group)
-        except Exception as error:  # The lease gives the group back; the requests of others must go on.
-            self._announce(WorkerFailed(step="settle", error=f"{type(error).__name__}: {error}"))
-            return
+        name = await self._written(work, group)
         crashpoint("after_settle_commit")
         if retry_at is not None:
             self._due[address] = min(retry_at, self._due.get(address, retry_at))

@@ -49,7 +49,7 @@ class Outbox(Protocol):
         ...
 
     async def settle(self, group: Group, settled: Sequence[Settled]) -> None:
-        """Record an outcome for every entry of a group, in one transaction."""
+        """Record an outcome for every entry of a group, in one transaction. Never raises."""
         ...
 
 
