@@ -9,12 +9,13 @@ overrun is a single piece. A loop is charged for all its steps before the first.
 from dataclasses import dataclass
 
 from headrace.template import nodes
+from headrace.template.effort import steps_of_a_turn
 from headrace.template.limits import Limits
 from headrace.template.scopes import LOOP_MEMBERS, PAIR_MEMBERS, Scope, Scopes, direct_sets, used_members, uses
 from headrace.template.translate import Path, Translator
 from headrace.template.writer import Writer
 
-MOST_VALUES_IN_A_PIECE = 8
+MOST_VALUES_IN_A_PIECE = 4
 INLINED_DEPTH = 12
 """Choices that nest deeper, or hold deeper expressions, stay statements: Python limits brackets in brackets."""
 
@@ -229,15 +230,16 @@ class Compiler:
             write.line(f"if type({loop.items}) is not list: {loop.items} = items_of(m, {loop.items})", offset)
         write.line(f"if {loop.items}:", offset)
         write.indent += 1
-        self._charge_steps(loop, offset)
+        self._charge_steps(loop, steps_of_a_turn(statement.body), offset)
         self._iterate(loop, statement)
         write.indent -= 1
         if statement.otherwise:
             write.line(f"elif {loop.items} is not None:", offset)
             self._block(statement.otherwise, offset)
 
-    def _charge_steps(self, loop: "_Loop", offset: int) -> None:
-        self.writer.line(f"{loop.length} = len({loop.items}); m.steps -= {loop.length}", offset)
+    def _charge_steps(self, loop: "_Loop", each: int, offset: int) -> None:
+        times = f" * {each}" if each > 1 else ""
+        self.writer.line(f"{loop.length} = len({loop.items}); m.steps -= {loop.length}{times}", offset)
         self.writer.line("if m.steps < 0: m.exhausted()", offset)
 
     def _iterate(self, loop: "_Loop", statement: nodes.For) -> None:

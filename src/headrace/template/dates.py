@@ -20,6 +20,9 @@ from headrace.template.zones import ABBREVIATIONS, minutes_east, zone, zone_text
 
 DEFAULT_PATTERN = "yyyy-MM-dd'T'HH:mm:ssZ"
 LONGEST_PATTERN = 200
+STEPS_OF_A_CHARACTER = 3  # of a pattern that is met for the first time
+STEPS_OF_A_FIELD, STEPS_OF_A_READ_FIELD = 2, 4
+STEPS_OF_A_READING, STEPS_OF_A_ZONE = 15, 10
 LETTERS = "GyYMLwWDdFEuaHkKhmsSzZX"
 MONTHS = [
     "January",
@@ -70,11 +73,24 @@ def date(meter: Meter, value: object, pattern: object = None, existing: object =
     """A moment as text. A number is milliseconds since 1970; a string is read with ``existingFormat``."""
     if value is None:
         return None
-    meter.charge(4 * LONGEST_PATTERN)
-    moment = _moment(value, _pattern("existingFormat", existing))
+    meter.charge(LONGEST_PATTERN)
+    if isinstance(value, str):
+        moment = _datetime(_read(meter, value, _pattern("existingFormat", existing)))
+    else:
+        moment = _moment(value)
     if name is not None:
+        meter.spend(STEPS_OF_A_ZONE)
         moment = _at_zone(moment, zone(_text("timeZone", name)))
-    return Safe(format_date(moment, _pattern("format", pattern)))
+    chosen = _pattern("format", pattern)
+    meter.first_use(chosen, STEPS_OF_A_CHARACTER * len(chosen))
+    meter.spend(STEPS_OF_A_FIELD * len(elements(chosen)))
+    return Safe(format_date(moment, chosen))
+
+
+def _read(meter: Meter, value: str, pattern: str) -> int:
+    meter.first_use(pattern, STEPS_OF_A_CHARACTER * len(pattern))
+    meter.spend(STEPS_OF_A_READING + STEPS_OF_A_READ_FIELD * len(elements(pattern)))
+    return parse_date(str.__str__(value), pattern)
 
 
 def _text(argument: str, value: object) -> str:
@@ -87,9 +103,7 @@ def _pattern(argument: str, value: object) -> str:
     return DEFAULT_PATTERN if value is None else _text(argument, value)
 
 
-def _moment(value: object, existing: str) -> datetime:
-    if isinstance(value, str):
-        return _datetime(parse_date(str.__str__(value), existing))
+def _moment(value: object) -> datetime:
     if type(value) is int:
         return _datetime(value)
     if type(value) is float and math.isfinite(value):

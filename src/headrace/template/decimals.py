@@ -13,6 +13,8 @@ from headrace.template.values import RenderError, kind_name
 
 DEFAULT_PATTERN = "#,##0.###"
 LONGEST_PATTERN = 500
+STEPS_OF_A_CHARACTER = 5  # of a pattern that is met for the first time
+STEPS_OF_A_NUMBER = 10
 _EXACT = Context(prec=1200, rounding=ROUND_HALF_EVEN)
 _QUOTED = re.compile(r"'((?:[^']|'')*)'")
 _DIGITS = re.compile(r"#*0*(#*)")
@@ -31,7 +33,10 @@ def numberformat(meter: Meter, value: object, pattern: object = None) -> object:
         raise RenderError(f"argument `format` of filter `numberformat` must be a string, not {kind_name(pattern)}")
     meter.charge(4 * LONGEST_PATTERN)
     chosen = str.__str__(pattern) if pattern else DEFAULT_PATTERN
-    return format_number(value, chosen)  # type: ignore[arg-type]
+    meter.first_use(chosen, STEPS_OF_A_CHARACTER * len(chosen))
+    formatted = format_number(value, chosen)  # type: ignore[arg-type]
+    meter.spend(STEPS_OF_A_NUMBER + len(formatted) // 8)
+    return formatted
 
 
 @dataclass(frozen=True, slots=True)

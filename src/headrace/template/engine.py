@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from types import CodeType, FunctionType, TracebackType
+from types import CodeType, FunctionType, MappingProxyType, TracebackType
 
 from headrace.errors import TemplateError, TemplateSyntaxError
 from headrace.template import (
@@ -71,6 +71,8 @@ _HELPERS: dict[str, object] = {
     "UNSET": UNSET,
 }
 
+NO_HELPERS: Mapping[str, object] = MappingProxyType({})
+
 Render = Callable[[Mapping[str, object], Meter], str]
 
 
@@ -79,11 +81,18 @@ class Template:
 
     __slots__ = ("_code", "_compiled", "_limits", "_render", "_source", "escaping", "reads")
 
-    def __init__(self, source: Source, compiled: Compiled, escaping: str, limits: Limits) -> None:
+    def __init__(
+        self,
+        source: Source,
+        compiled: Compiled,
+        escaping: str,
+        limits: Limits,
+        helpers: Mapping[str, object] = NO_HELPERS,
+    ) -> None:
         self._source = source
         self._compiled = compiled
         self._limits = limits
-        self._code, self._render = _function(compiled, escaping, limits)
+        self._code, self._render = _function(compiled, escaping, limits, helpers)
         self.escaping = escaping
         self.reads: frozenset[Path] = compiled.reads
         """
@@ -133,9 +142,11 @@ class Template:
         return TemplateError(self._source.problem(offset, message), limit=limit)
 
 
-def _function(compiled: Compiled, escaping: str, limits: Limits) -> tuple[CodeType, Render]:
+def _function(
+    compiled: Compiled, escaping: str, limits: Limits, helpers: Mapping[str, object]
+) -> tuple[CodeType, Render]:
     """The generated function, in a world that holds the helpers and nothing else."""
-    world = dict(_HELPERS)
+    world = {**_HELPERS, **helpers}
     world["print_escaped"] = printer(escaping, limits.output)
     world["print_plain"] = plain_printer(limits.output)
     for strategy in STRATEGIES:

@@ -6,11 +6,14 @@ copy. What is printed is bounded by the output limit before it is copied.
 """
 
 import re
+import sys
 from collections.abc import Callable
 from urllib.parse import quote
 
 from headrace.template.printing import text
 from headrace.template.values import RenderError, Safe
+
+MOST_REMEMBERED = 10_000
 
 _JSON_SHORT = {
     '"': '\\"',
@@ -20,11 +23,8 @@ _JSON_SHORT = {
     "\n": "\\n",
     "\r": "\\r",
     "\t": "\\t",
-    "</": "<\\/",
 }
-_JSON_UNSAFE = re.compile(r"</|[^ !#-%\'-\[\]-~]")
 _JS_SHORT = {**_JSON_SHORT, "'": "\\'", "\0": "\\0"}
-_JS_UNSAFE = re.compile(r"</|[^ !#-%(-\[\]-~]")
 _CSS_UNSAFE = re.compile(r"^[0-9_]|^-(?=[-0-9])|[^A-Za-z0-9_-]")
 _CSS_BY_BACKSLASH = frozenset(" !\"#$%&'()*+,-./;<=>?@[\\]^_`{|}~")
 _HEX = frozenset("0123456789abcdefABCDEF")
@@ -50,16 +50,33 @@ def escape_json(value: str) -> str:
     """For the inside of a JSON string, in ASCII only."""
     if value.isascii() and value.isprintable() and not _holds_json_mark(value):
         return value
-    return _JSON_UNSAFE.sub(_json_character, value)
+    return value.translate(_JSON).replace("</", "<\\/")
 
 
 def _holds_json_mark(value: str) -> bool:
     return '"' in value or "\\" in value or "&" in value or "</" in value
 
 
-def _json_character(match: re.Match[str]) -> str:
-    found = match.group()
-    return _JSON_SHORT.get(found) or _utf16(found)
+def _json_character(found: str) -> str:
+    return _JSON_SHORT.get(found) or (found if " " <= found <= "~" and found != "&" else _utf16(found))
+
+
+class _Table(dict[int, str]):
+    """
+    What each character becomes, for ``str.translate``; a character is looked at when it is first met.
+
+    A pattern with a function for each match would take thirty times as long for a text of accented letters.
+    """
+
+    def __init__(self, change: Callable[[str], str]) -> None:
+        super().__init__()
+        self.change = change
+
+    def __missing__(self, code: int) -> str:
+        if len(self) >= MOST_REMEMBERED:
+            self.clear()
+        self[code] = changed = self.change(chr(code))
+        return changed
 
 
 def _utf16(character: str) -> str:
@@ -70,14 +87,13 @@ def _utf16(character: str) -> str:
 
 def escape_js(value: str) -> str:
     """For the inside of a JavaScript string."""
-    return _JS_UNSAFE.sub(_js_character, value)
+    return value.translate(_JS).replace("</", "<\\/")
 
 
-def _js_character(match: re.Match[str]) -> str:
-    found = match.group()
+def _js_character(found: str) -> str:
     short = _JS_SHORT.get(found)
-    if short:
-        return short
+    if short or (" " <= found <= "~" and found != "&"):
+        return short or found
     return f"\\x{ord(found):02X}" if ord(found) <= 0xFF else _utf16(found)
 
 
@@ -102,6 +118,8 @@ def escape_url_param(value: str) -> str:
         raise RenderError("a text holds half of a surrogate pair") from None
 
 
+_JSON, _JS = _Table(_json_character), _Table(_js_character)
+
 STRATEGIES: dict[str, Callable[[str], str]] = {
     "html": escape_html,
     "json": escape_json,
@@ -110,13 +128,20 @@ STRATEGIES: dict[str, Callable[[str], str]] = {
     "url_param": escape_url_param,
 }
 WIDEST = 12  # characters that one character can become
+PARTS = 16  # a text that is longer than such a part of the output's limit is looked at before it is printed
+WIDE = 2  # bytes of memory for each byte of the output's limit, for one text
+SMALL = 1 << 16
+LENGTH_OF_A_PART = 1 << 16
 
 
 def plain_printer(limit: int) -> Callable[[object], str]:
     """A function that prints any value without escaping."""
+    short = limit // PARTS
 
     def print_plain(value: object) -> str:
-        return value if type(value) is str else text(value, limit)
+        if type(value) is str and len(value) <= short:
+            return value
+        return _bounded(value if type(value) is str else text(value, limit), limit)
 
     return print_plain
 
@@ -124,9 +149,14 @@ def plain_printer(limit: int) -> Callable[[object], str]:
 def html_printer(limit: int) -> Callable[[object], str]:
     """As :func:`printer` for ``html``, with the usual case first."""
     rest = _general_printer(escape_html, limit)
+    short = limit // PARTS
 
     def print_html(value: object) -> str:
-        if type(value) is str and not ("&" in value or "<" in value or ">" in value or '"' in value or "'" in value):
+        if (
+            type(value) is str
+            and not ("&" in value or "<" in value or ">" in value or '"' in value or "'" in value)
+            and len(value) <= short
+        ):
             return value
         return rest(value)
 
@@ -143,12 +173,36 @@ def printer(strategy: str, limit: int) -> Callable[[object], str]:
 
 
 def _general_printer(escape: Callable[[str], str], limit: int) -> Callable[[object], str]:
+    short = limit // PARTS
+
     def print_escaped(value: object) -> str:
         if type(value) is Safe:
-            return str.__str__(value)
+            return _bounded(str.__str__(value), limit)
         shown = value if type(value) is str else text(value, limit)
-        if len(shown) > limit:
-            raise RenderError(f"the output is longer than {limit:,} bytes", limit="output")
-        return escape(shown)
+        return escape(shown) if len(shown) <= short else _long_escaped(_bounded(shown, limit), escape, limit)
 
     return print_escaped
+
+
+def _bounded(shown: str, limit: int) -> str:
+    """
+    The text if it may be printed.
+
+    Several values are put together before the output is measured, so one may neither be longer than all of the output
+    nor, with a single wide character in it, take several times as much memory.
+    """
+    if len(shown) > limit:
+        raise RenderError(f"the output is longer than {limit:,} bytes", limit="output")
+    if not shown.isascii() and sys.getsizeof(shown) > max(WIDE * limit, SMALL):
+        raise RenderError("a text that is printed takes too much memory", limit="strings")
+    return shown
+
+
+def _long_escaped(shown: str, escape: Callable[[str], str], limit: int) -> str:
+    """The escaped text, which is measured part by part before all of it is made."""
+    length = 0
+    for start in range(0, len(shown), LENGTH_OF_A_PART):
+        length += len(escape(shown[start : start + LENGTH_OF_A_PART]))
+        if length > limit:
+            raise RenderError(f"the output is longer than {limit:,} bytes", limit="output")
+    return escape(shown)

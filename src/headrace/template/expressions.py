@@ -135,9 +135,9 @@ class ExpressionParser:
 
     # Building -------------------------------------------------------------------------------------------------------
 
-    def count_node(self) -> None:
-        """Charge for a piece of the template."""
-        self.nodes_left -= 1
+    def count_node(self, count: int = 1) -> None:
+        """Charge for pieces of the template."""
+        self.nodes_left -= count
         if self.nodes_left < 0:
             raise ReadError(self.peek().start, f"the template has more than {self.limits.nodes:,} pieces")
 

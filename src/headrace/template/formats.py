@@ -14,6 +14,7 @@ from headrace.template.values import Character, RenderError, kind_name
 _SPECIFIER = re.compile(r"%([0-9]{1,9}\$|<)?([-#+ 0,(<]*)([1-9][0-9]*)?(?:\.([0-9]+))?([a-zA-Z%])")
 _ROUNDING = Context(prec=2000, rounding=ROUND_HALF_UP)
 LARGEST_PRECISION = 1000
+STEPS_OF_A_VALUE = 15
 CONVERSIONS = "bBcCdoxXeEfgGsS"
 
 
@@ -71,6 +72,7 @@ class _Formatter:
         if len(width or "") > 9 or len(precision or "") > 9:
             raise RenderError("filter `format` was given a width or precision that is too large")
         specifier = Specifier(flags, int(width or 0), int(precision) if precision else None, conversion)
+        self.meter.spend(STEPS_OF_A_VALUE + (specifier.precision or 0) // 16)
         self.meter.charge(specifier.width + (specifier.precision or 0))
         if conversion == "n":
             return "\n"

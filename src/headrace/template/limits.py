@@ -14,6 +14,11 @@ from headrace.template.values import Entry, RenderError, TemplateList, TemplateM
 
 MIB = 1 << 20
 BYTES_PER_STEP = 256  # copying this much counts as one step, so that work on long texts is bounded as well
+BACKTRACKING_SECONDS = 0.15
+"""
+For all regular expressions of one rendering that only a backtracking engine can match. It is the one limit that is a
+time, for nothing can be counted there.
+"""
 VALUE_DEPTH = 100  # how deep lists and maps made in a template may be nested
 
 
@@ -23,14 +28,18 @@ class Limits:
 
     source: int = MIB
     """Characters of the template's text."""
-    nodes: int = 20_000
-    """Pieces of the template: texts, tags, and parts of expressions."""
+    nodes: int = 5_000
+    """Pieces of the template: texts, tags, and parts of expressions; a loop counts for several."""
     depth: int = 64
     """Nesting of tags and of expressions."""
     loops: int = 16
     """Nesting of ``for`` tags."""
     steps: int = 1_000_000
-    """Loop iterations, and work on long texts and lists counted in the same coin."""
+    """
+    Turns of loops, each counted by what the loop's body does, and work on texts and lists in the same coin.
+
+    A step is about a fifth of a microsecond, so this many end within a quarter of a second.
+    """
     output: int = 4 * MIB
     """Bytes of the rendered text."""
     strings: int = 8 * MIB
@@ -45,13 +54,15 @@ DEFAULT_LIMITS = Limits()
 class Meter:
     """Counts what one rendering does."""
 
-    __slots__ = ("code", "fresh", "limits", "steps")
+    __slots__ = ("backtracking", "code", "fresh", "limits", "patterns", "steps")
 
     def __init__(self, limits: Limits, code: CodeType) -> None:
         self.limits = limits
         self.code = code
         self.steps = limits.steps
         self.fresh = 0
+        self.backtracking = BACKTRACKING_SECONDS
+        self.patterns: set[str] | None = None
 
     def exhausted(self) -> None:
         """Say that the steps are used up."""
@@ -60,6 +71,24 @@ class Meter:
     def overflow(self) -> None:
         """Say that the output grew too long."""
         raise RenderError(f"the output is longer than {self.limits.output:,} bytes", limit="output")
+
+    def spend(self, steps: int) -> None:
+        """Charge for steps."""
+        self.steps -= steps
+        if self.steps < 0:
+            self.exhausted()
+
+    def first_use(self, pattern: str, steps: int) -> None:
+        """
+        Charge for reading a pattern, once for each in a rendering.
+
+        Patterns that were read are kept for all renderings; what is charged must not depend on that.
+        """
+        if self.patterns is None:
+            self.patterns = set()
+        if pattern not in self.patterns:
+            self.patterns.add(pattern)
+            self.spend(steps)
 
     def work(self, size: int) -> None:
         """Charge for reading ``size`` characters or items."""
@@ -78,7 +107,7 @@ class Meter:
         """Charge for a list or map of ``count`` items that is about to be made."""
         if count > self.limits.items:
             raise RenderError(f"a list or map would hold more than {self.limits.items:,} items", limit="items")
-        self.steps -= count
+        self.steps -= count + 1
         self.charge(8 * count)
 
     def _take_stock(self, size: int) -> None:

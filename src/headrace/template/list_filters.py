@@ -158,6 +158,6 @@ def split(meter: Meter, value: object, delimiter: object = None, limit: object =
         raise RenderError("filter `split` needs a delimiter, a string that is a regular expression")
     most = 0 if limit is None else an_integer("split", "limit", limit)
     meter.charge(2 * len(plain))
-    pieces = split_text(plain, str.__str__(delimiter), most, meter.limits.items)
+    pieces = split_text(meter, plain, str.__str__(delimiter), most)
     meter.collection(len(pieces))
     return TemplateList(pieces)

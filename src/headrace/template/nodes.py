@@ -123,9 +123,10 @@ class MapLiteral(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Text that is copied to the output."""
+    """Text that is copied to the output; ``offset`` is where its first character stands."""
 
     value: str
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,7 @@ class If:
 
     branches: "tuple[tuple[Expression, Body], ...]"
     otherwise: "Body"
+    else_offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,7 @@ class For:
     iterable: Expression
     body: "Body"
     otherwise: "Body"
+    else_offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,3 +182,28 @@ class FilteredBody(Expression):
 
 Statement = Text | Output | If | For | Set | FilterBlock
 Body = tuple[Statement, ...]
+
+
+def parts_of(node: Expression) -> tuple[Expression, ...]:
+    """The expressions that an expression is made of."""
+    if isinstance(node, Chain):
+        return node.operands
+    if isinstance(node, ListLiteral):
+        return node.items
+    if isinstance(node, MapLiteral):
+        return tuple(part for item in node.items for part in item)
+    if isinstance(node, Unary):
+        return (node.operand,)
+    if isinstance(node, Test):
+        return (node.value,)
+    if isinstance(node, MethodCall):
+        return (node.target, *node.arguments)
+    if isinstance(node, Subscript):
+        return node.target, node.key
+    if isinstance(node, Filter):
+        return (node.value, *node.arguments)
+    if isinstance(node, Binary):
+        return node.left, node.right
+    if isinstance(node, Conditional):
+        return node.condition, node.yes, node.no
+    return node.arguments if isinstance(node, Call) else ()

@@ -15,6 +15,7 @@ from headrace.template.values import Entry, RenderError, TemplateList, kind_name
 
 _NUMERAL = re.compile(r"[-+]?[0-9]{1,30}(\.[0-9]{1,30})?")
 _WRAP, _HALF = 2**64, 2**63
+STEPS_OF_A_NUMERAL = 4
 
 
 def wrapped(value: int) -> int:
@@ -74,31 +75,34 @@ def subtract(meter: Meter, left: object, right: object) -> object:
         removed = right if isinstance(right, list) else [right]
         meter.collection(len(left))
         return TemplateList([item for item in left if not _holds(meter, removed, item)])
-    return _arithmetic("-", left, right, lambda a, b: a - b, lambda a, b: a - b)
+    return _arithmetic(meter, "-", left, right, lambda a, b: a - b, lambda a, b: a - b)
 
 
-def multiply(_: Meter, left: object, right: object) -> object:
+def multiply(meter: Meter, left: object, right: object) -> object:
     """``*``."""
-    return _arithmetic("*", left, right, lambda a, b: a * b, lambda a, b: a * b)
+    return _arithmetic(meter, "*", left, right, lambda a, b: a * b, lambda a, b: a * b)
 
 
-def divide(_: Meter, left: object, right: object) -> object:
+def divide(meter: Meter, left: object, right: object) -> object:
     """``/``: of two integers an integer, cut off toward zero."""
-    return _arithmetic("/", left, right, _integer_quotient, _quotient)
+    return _arithmetic(meter, "/", left, right, _integer_quotient, _quotient)
 
 
-def modulo(_: Meter, left: object, right: object) -> object:
+def modulo(meter: Meter, left: object, right: object) -> object:
     """``%``: the rest has the sign of the left side."""
-    return _arithmetic("%", left, right, lambda a, b: a - b * _integer_quotient(a, b), _rest)
+    return _arithmetic(meter, "%", left, right, lambda a, b: a - b * _integer_quotient(a, b), _rest)
 
 
 def _arithmetic(
+    meter: Meter,
     sign: str,
     left: object,
     right: object,
     integers: Callable[[int, int], int],
     doubles: Callable[[float, float], float],
 ) -> object:
+    if type(left) is str or type(right) is str:
+        meter.spend(STEPS_OF_A_NUMERAL)
     a, b = _numeric(left), _numeric(right)
     if a is None or b is None:
         raise _operands(sign, left, right)

@@ -37,7 +37,8 @@ NOT_AVAILABLE = frozenset(
 _THEIR_ENDS = frozenset(f"end{name}" for name in NOT_AVAILABLE)
 _MISSING = nodes.Literal(0, 1, None)
 MOST_PROBLEMS = 50
-TOKENS_OF_A_NODE = 10
+TOKENS_OF_A_NODE = 12
+PIECES_OF_A_LOOP = 4  # more than the one of every tag: so much more is made of it
 
 
 @dataclass(slots=True)
@@ -50,7 +51,7 @@ class _Open:
     name: str = ""
     body: list[nodes.Statement] = field(default_factory=list)
     branches: list[tuple[nodes.Expression, nodes.Body]] = field(default_factory=list)
-    in_else: bool = False
+    else_offset: int | None = None
     before_else: nodes.Body = ()
 
 
@@ -99,7 +100,7 @@ class Parser:
             elif self.skipping or token.kind is Kind.COMMENT:
                 return
             elif token.kind is Kind.TEXT and token.value:
-                self._add(nodes.Text(token.value))
+                self._add(nodes.Text(token.value, self.source.text.index(token.value, token.start)))
             elif token.kind is Kind.PRINT_OPEN:
                 self._refuse_glued_brace(token)
                 self._add(nodes.Output(self.expressions.expression()))
@@ -192,7 +193,7 @@ class Parser:
 
     def _else(self, token: Token) -> None:
         waiting = self._part_of(token)
-        waiting.in_else = True
+        waiting.else_offset = token.start
         if waiting.tag == "if":
             waiting.branches.append((waiting.header, tuple(waiting.body)))
         else:
@@ -208,12 +209,13 @@ class Parser:
         if waiting is None or token.value not in PARTS[waiting.tag]:
             where = f'inside tag "{waiting.tag}"' if waiting else "outside of a tag"
             raise ReadError(token.start, f"`{token.value}` has no meaning {where}")
-        if waiting.in_else:
+        if waiting.else_offset is not None:
             raise ReadError(token.start, f"`{token.value}` after `else`: only `{CLOSING[waiting.tag]}` may follow")
         return waiting
 
     def _for(self, token: Token) -> None:
         waiting = self._begin("for", token)
+        self.expressions.count_node(PIECES_OF_A_LOOP)
         waiting.name = self._assignable("a loop variable")
         following = self.expressions.peek()
         if following.is_operator(","):
@@ -275,10 +277,10 @@ class Parser:
         if waiting.tag == "filter":
             return nodes.FilterBlock(offset, waiting.header, body)
         if waiting.tag == "for":
-            first, second = (waiting.before_else, body) if waiting.in_else else (body, ())
-            return nodes.For(offset, waiting.name, waiting.header, first, second)
-        if waiting.in_else:
-            return nodes.If(tuple(waiting.branches), body)
+            first, second = (body, ()) if waiting.else_offset is None else (waiting.before_else, body)
+            return nodes.For(offset, waiting.name, waiting.header, first, second, waiting.else_offset)
+        if waiting.else_offset is not None:
+            return nodes.If(tuple(waiting.branches), body, waiting.else_offset)
         return nodes.If((*waiting.branches, (waiting.header, body)), ())
 
 

@@ -14,8 +14,9 @@ import orjson
 from headrace.template.limits import VALUE_DEPTH
 from headrace.template.values import Character, Entry, RenderError, Safe, TemplateList, TemplateMap, kind_name
 
+_SIMPLE = frozenset({int, str})
 _EXPONENT = re.compile(rb"[0-9][eE][-+0-9]")
-BYTES_OF_A_PIECE = 8
+BYTES_OF_A_PIECE = 64
 """A printed structure has at most one piece for so many characters of its limit: pieces cost memory too."""
 _SMALLEST_PLAIN, _LARGEST_PLAIN = 1e-7, 1e21
 
@@ -58,7 +59,21 @@ def text(value: object, limit: int) -> str:
         return str.__str__(value)
     if kind is dict or kind is list:
         return json_text(value, limit)
+    if kind is TemplateList and set(map(type, value)) <= _SIMPLE:  # type: ignore[call-overload]
+        return _simple_list(value, limit)  # type: ignore[arg-type]
     return _Printer(limit).java_text(value)
+
+
+def _simple_list(items: TemplateList, limit: int) -> str:
+    """What most lists of templates are: a few texts and integers."""
+    texts = [item if type(item) is str else str(item) for item in items]
+    if sum(map(len, texts)) + 2 * len(texts) > limit:
+        raise _too_long(limit)
+    return f"[{', '.join(texts)}]"
+
+
+def _too_long(limit: int) -> RenderError:
+    return RenderError(f"a printed list or map is too long: the limit is {limit:,} characters", limit="strings")
 
 
 def json_text(value: object, limit: int) -> str:
@@ -93,9 +108,7 @@ class _Printer:
     def _put(self, piece: str) -> None:
         self.left -= len(piece)
         if self.left < 0 or len(self.pieces) > self.most_pieces:
-            raise RenderError(
-                f"a printed list or map is too long: the limit is {self.limit:,} characters", limit="strings"
-            )
+            raise _too_long(self.limit)
         self.pieces.append(piece)
 
     def _deeper(self, depth: int) -> int:

@@ -11,7 +11,7 @@ from headrace.template.dates import EPOCH, format_date, parse_date
 from headrace.template.decimals import format_number
 from headrace.template.engine import compile_template
 from headrace.template.formats import format_text
-from headrace.template.limits import DEFAULT_LIMITS, Meter
+from headrace.template.limits import DEFAULT_LIMITS, Limits, Meter
 from headrace.template.patterns import split_text
 from headrace.template.values import Character, RenderError
 from headrace.template.zones import zone
@@ -74,4 +74,5 @@ def test_texts_are_formatted_as_in_java(pattern: str, arguments: list[Any], expe
 
 @pytest.mark.parametrize(("text", "pattern", "limit", "expected"), rows("splits"))
 def test_texts_are_split_as_in_java(text: str, pattern: str, limit: int, expected: list[str]) -> None:
-    assert split_text(text, pattern, limit, 1000) == expected
+    meter = Meter(Limits(), compile_template.__code__)
+    assert split_text(meter, text, pattern, limit) == expected
