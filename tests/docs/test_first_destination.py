@@ -46,7 +46,7 @@ def test_every_command_of_the_tutorial_does_what_the_page_says(tmp_path):
     assert '"accepted": 2' in ran.stdout
     assert '"line": 3' in ran.stdout
     assert '"delivered": 3' in ran.stdout
-    assert ran.stdout.endswith("Dear ANA@EXAMPLE.COM!")
+    assert "Dear ANA@EXAMPLE.COM!" in ran.stdout
     time.sleep(0.2)
     told = (tmp_path / "partner.log").read_text()
     assert told.count("POST /people") == 3
