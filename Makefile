@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 install = $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) || \
 	{ echo 'uv could not install this; pip tries, with its own configuration'; $(BIN)/python -m pip install --quiet $(1); }
 
-.PHONY: help setup demo test check docs bench verify lock fmt
+.PHONY: help setup demo test fuzz check docs bench verify lock fmt
 
 help:
 	@echo 'make TASK, where TASK is one of these:'
@@ -39,6 +39,9 @@ demo: $(INSTALLED)/run  ## deliver 10,000 people to a partner on this machine; A
 test: $(INSTALLED)/dev  ## run the tests; ARGS=tests/unit/template runs some of them
 	@$(BIN)/python -m pytest $(ARGS)
 
+fuzz: $(INSTALLED)/dev  ## feed the template language random programs; ARGS='--seconds 600' for how long
+	@$(BIN)/python fuzz/templates.py $(ARGS)
+
 check: $(INSTALLED)/dev  ## format, lint, types, and whether the locks are up to date
 	@$(BIN)/ruff format --check --quiet . || { echo 'some files are not formatted: run `make fmt`'; exit 1; }
 	@$(BIN)/ruff check --quiet .
@@ -48,6 +51,7 @@ check: $(INSTALLED)/dev  ## format, lint, types, and whether the locks are up to
 # Longer campaigns join here, each as a line of its own, before the tests: their summary comes last.
 verify: $(INSTALLED)/dev  ## everything that has to hold before a change is handed in
 	@$(MAKE) check
+	@$(MAKE) fuzz ARGS='--seconds 60'
 	@$(MAKE) test
 
 docs: $(INSTALLED)/docs  ## build the documentation into site/, strictly

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from headrace.template import nodes
 from headrace.template.escaping import STRATEGIES
 from headrace.template.printing import text
-from headrace.template.scopes import Scopes
+from headrace.template.scopes import LOOP_MEMBERS, Scopes
 from headrace.template.writer import marked
 
 CALLS = {
@@ -182,7 +182,7 @@ class Translator:
         if isinstance(node, nodes.Subscript) and isinstance(node.target, nodes.Name) and node.target.name == "loop":
             known = self.scopes.members_of("loop")
             key = node.key.value if isinstance(node.key, nodes.Literal) else None
-            if known and isinstance(key, str) and key in known:
+            if known and key in LOOP_MEMBERS and isinstance(key, str) and key in known:
                 return key
         return None
 

@@ -1,117 +1,18 @@
 """The compiled function against an interpreter that does the same in the simplest way: no cleverness may show."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from interpreter import Interpreter
 
 from headrace import template
-from headrace.template import nodes, operators, runtime
-from headrace.template.conditions import is_empty
-from headrace.template.engine import compile_template
-from headrace.template.escaping import printer
-from headrace.template.filters import upper
-from headrace.template.limits import DEFAULT_LIMITS, Meter
+from headrace.template import runtime
+from headrace.template.limits import DEFAULT_LIMITS
 from headrace.template.parser import parse
 from headrace.template.source import Source
 from headrace.template.values import RenderError, TemplateMap
-
-PRINT = {True: printer("html", 10**6), False: printer("none", 10**6)}
-
-
-class Interpreter:
-    """Renders by walking the tree, with a list of maps for the scopes."""
-
-    def __init__(self, context: dict[str, Any]) -> None:
-        self.scopes: list[dict[str, Any]] = [dict(context)]
-        self.meter = Meter(DEFAULT_LIMITS, compile_template.__code__)
-        self.filtered: list[str] = []
-
-    def body(self, body: nodes.Body, *, escaping: bool) -> str:
-        return "".join(piece for statement in body for piece in self.statement(statement, escaping))
-
-    def statement(self, statement: nodes.Statement, escaping: bool) -> Iterator[str]:
-        if isinstance(statement, nodes.Text):
-            yield statement.value
-        elif isinstance(statement, nodes.Output):
-            yield self.printed(statement.value, escaping)
-        elif isinstance(statement, nodes.Set):
-            self.assign(statement.name, self.value(statement.value))
-        elif isinstance(statement, nodes.FilterBlock):
-            self.filtered.append(self.body(statement.body, escaping=False))
-            yield self.printed(statement.chain, escaping)
-            self.filtered.pop()
-        elif isinstance(statement, nodes.If):
-            chosen = next((body for test, body in statement.branches if self.truth(test)), statement.otherwise)
-            yield self.body(chosen, escaping=escaping)
-        else:
-            yield from self.loop(statement, escaping)
-
-    def loop(self, statement: nodes.For, escaping: bool) -> Iterator[str]:
-        items = runtime.items_of(self.meter, self.value(statement.iterable))
-        if items == []:
-            yield self.body(statement.otherwise, escaping=escaping)
-            return
-        self.scopes.append({})
-        for index, item in enumerate(items or []):
-            self.scopes[-1]["loop"] = runtime.loop_map(index, len(items or []))
-            self.scopes[-1][statement.name] = item
-            yield self.body(statement.body, escaping=escaping)
-        self.scopes.pop()
-
-    def printed(self, node: nodes.Expression, escaping: bool) -> str:
-        if isinstance(node, nodes.Literal):
-            return PRINT[False](node.value)
-        if isinstance(node, nodes.Conditional):
-            branch = node.yes if self.truth(node.condition) else node.no
-            if isinstance(branch, nodes.Literal):
-                return PRINT[False](branch.value)
-            return PRINT[escaping](self.value(branch))
-        if isinstance(node, nodes.Chain) and len(node.operands) <= 2 and node.operator == "~":
-            literal = all(isinstance(part, nodes.Literal) and isinstance(part.value, str) for part in node.operands)
-            return PRINT[escaping and not literal](self.value(node))
-        return PRINT[escaping](self.value(node))
-
-    def read(self, name: str) -> Any:
-        return next((scope[name] for scope in reversed(self.scopes) if name in scope), None)
-
-    def assign(self, name: str, value: Any) -> None:
-        scope = next((scope for scope in reversed(self.scopes) if name in scope), self.scopes[-1])
-        scope[name] = value
-
-    def truth(self, node: nodes.Expression) -> bool:
-        return operators.truth(self.value(node))
-
-    def value(self, node: nodes.Expression) -> Any:
-        if isinstance(node, nodes.Literal):
-            return node.value
-        if isinstance(node, nodes.Name):
-            return self.read(node.name)
-        if isinstance(node, nodes.FilteredBody):
-            return self.filtered[-1]
-        if isinstance(node, nodes.Subscript):
-            return runtime.subscript(self.meter, self.value(node.target), self.value(node.key))
-        if isinstance(node, nodes.Unary):
-            return not self.truth(node.operand)
-        if isinstance(node, nodes.Conditional):
-            return self.value(node.yes if self.truth(node.condition) else node.no)
-        if isinstance(node, nodes.Test):
-            value = self.value(node.value)
-            return (is_empty(self.meter, value) if node.name == "empty" else value is not None) is not node.negated
-        if isinstance(node, nodes.Binary):
-            return operators.equal(self.meter, self.value(node.left), self.value(node.right))
-        if isinstance(node, nodes.Filter):
-            value = self.value(node.value)
-            return upper(self.meter, value)
-        assert isinstance(node, nodes.Chain)
-        if node.operator == "and":
-            return all(self.truth(part) for part in node.operands)
-        if node.operator == "or":
-            return any(self.truth(part) for part in node.operands)
-        return operators.concatenate(self.meter, *(self.value(part) for part in node.operands))
-
 
 NAMES = st.sampled_from(["a", "b", "xs", "m", "e"])
 LITERALS = st.sampled_from(['"&"', "'x'", "1", "true", "null", '""'])
@@ -165,7 +66,7 @@ CONTEXTS = st.dictionaries(NAMES, VALUES, max_size=4)
 @given(STATEMENTS, CONTEXTS)
 def test_the_compiled_function_does_what_the_interpreter_does(text: str, context: dict[str, Any]) -> None:
     try:
-        expected: str | None = Interpreter(context).body(parse(Source(text, "t"), DEFAULT_LIMITS), escaping=True)
+        expected: str | None = Interpreter(context, DEFAULT_LIMITS).body(parse(Source(text, "t"), DEFAULT_LIMITS))
     except RenderError:
         expected = None
     try:
