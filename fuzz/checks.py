@@ -82,6 +82,8 @@ def _rendered(compiled: template.Template, context: dict[str, Any]) -> tuple[str
     except template.TemplateError as error:
         if CANARY in error.message.replace(error.problems[0].source_line, "") and CANARY not in compiled.text:
             raise FindingError("a message holds what is in the data") from error
+        if "not plain data" in error.message:
+            raise FindingError("a template holds something that is no data") from error
         return error.limit or error.problems[0].message, None
 
 

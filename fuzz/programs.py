@@ -103,7 +103,7 @@ class Programs:
         return "".join([*parts, self._tag("endif")])
 
     def _for(self) -> str:
-        over = self.random.choice(("xs", "m", "xs", "input.profiles", "e", "e.value", self.expression()))
+        over = self.random.choice(("xs", "m", "m", "xs", "e", "e.value", self._name(), self.expression()))
         body = self.body() + self.random.choice(("", "{% if not loop.last %},{% endif %}"))
         otherwise = self._tag("else") + self.body() if self.random.random() < 0.3 else ""
         return f"{self._tag(f'for {self.random.choice(NAMES)} in {over}')}{body}{otherwise}{self._tag('endfor')}"
@@ -180,7 +180,8 @@ class Programs:
         arguments = self._arguments(signature.parameters, signature.variadic)
         if name == "escape":
             arguments = f"'{self.random.choice(tuple(STRATEGIES))}'"
-        return f"({self.expression()} | {name}{f'({arguments})' if arguments or self.random.random() < 0.1 else ''})"
+        value = self.random.choice((self.expression, self._name))()
+        return f"({value} | {name}{f'({arguments})' if arguments or self.random.random() < 0.1 else ''})"
 
     def _call(self) -> str:
         signature = self.random.choice(tuple(registry.functions.entries.values()))

@@ -297,6 +297,7 @@ def _without_separator(statement: nodes.For) -> tuple[nodes.Body, str]:
         and condition.operator == "not"
         and set(uses(condition.operand, "loop")) == {"last"}
         and isinstance(condition.operand, nodes.Subscript)
+        and isinstance(condition.operand.target, nodes.Name)
         and not any(use is None for use in uses(tuple(body), "loop"))
     )
     if not is_separator or not all(isinstance(text, nodes.Text) for text in texts):
