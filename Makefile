@@ -75,6 +75,8 @@ lock: $(INSTALLED)/build  ## resolve pyproject.toml into requirements/; ARGS=--u
 	$(LOCK) $(ARGS) --group build --constraints requirements/dev.txt --output-file requirements/build.txt
 	@$(BIN)/python requirements/inputs.py --write
 
+# A lock names everything that is needed, so nothing more is looked for: what aepp asks for is not (see pyproject.toml).
+
 # What is installed, as empty files: each is newer than the lock it was installed from.
 
 $(INSTALLED)/build: requirements/build.txt
@@ -85,11 +87,11 @@ $(INSTALLED)/build: requirements/build.txt
 
 $(INSTALLED)/run: requirements/run.txt pyproject.toml $(INSTALLED)/build
 	@echo 'installing requirements/run.txt and Headrace itself'
-	@$(call install,--require-hashes --requirement requirements/run.txt)
+	@$(call install,--no-deps --require-hashes --requirement requirements/run.txt)
 	@$(call install,--no-deps --no-build-isolation --editable .)
 	@touch $@
 
 $(INSTALLED)/dev $(INSTALLED)/docs $(INSTALLED)/bench: $(INSTALLED)/%: requirements/%.txt $(INSTALLED)/run
 	@echo 'installing requirements/$*.txt'
-	@$(call install,--require-hashes --requirement requirements/$*.txt)
+	@$(call install,--no-deps --require-hashes --requirement requirements/$*.txt)
 	@touch $@

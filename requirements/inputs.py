@@ -23,6 +23,7 @@ def fingerprint(pyproject: bytes) -> str:
         "groups": table["dependency-groups"],
         "python": project["requires-python"],
         "run": project["dependencies"],
+        "uv": table["tool"]["uv"],
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 

@@ -93,7 +93,7 @@ async def admit(store: Store, client: Client, organization: str, sandbox: str) -
     tenant = await store.read(lambda tx: access.find_tenant(tx, organization, sandbox))
     if tenant is None:
         raise NotFound(f"there is no sandbox {sandbox!r} in this organization")
-    return Caller(client.client_id, tenant, frozenset(client.permissions))
+    return Caller(f"client:{client.client_id}", tenant, frozenset(client.permissions))
 
 
 def _hash(secret: str) -> str:

@@ -186,5 +186,5 @@ def _existing(tx: Transaction, caller: Caller, id_: str) -> StoredDataflow:
 
 
 def _note(tx: Transaction, caller: Caller, action: str, stored: StoredDataflow, now: int) -> None:
-    audit.note(tx, caller.number, caller.client_id, action, DATAFLOW, stored.id, now, stored.version)
+    audit.note(tx, caller.number, caller.actor, action, DATAFLOW, stored.id, now, stored.version)
     access.raise_configuration(tx, caller.number)

@@ -7,9 +7,9 @@ from headrace.store.access import Tenant
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An API client that signed in, in one sandbox of its organization."""
+    """Somebody who signed in, in one sandbox: ``actor`` is ``client:`` and its id, or ``user:`` and theirs."""
 
-    client_id: str
+    actor: str
     tenant: Tenant
     permissions: frozenset[str]
 

@@ -35,7 +35,7 @@ async def create(
 
     def work(tx: Transaction) -> Declared:
         _refuse(check(tx))
-        declared = documents.add(tx, caller.number, noun, id_ or str(uuid.uuid4()), document, now)
+        declared = documents.add(tx, caller.number, noun, id_ or str(uuid.uuid4()), document, now, caller.actor)
         _note(tx, caller, "create", noun, declared, now)
         return declared
 
@@ -72,7 +72,7 @@ async def replace(
     def work(tx: Transaction) -> Declared:
         known = existing(tx, caller, noun, id_)
         _refuse(check(tx))
-        declared = documents.replace(tx, caller.number, noun, known, document, now)
+        declared = documents.replace(tx, caller.number, noun, known, document, now, caller.actor)
         if declared is None:
             raise Conflict
         _note(tx, caller, "replace", noun, declared, now)
@@ -97,7 +97,8 @@ async def delete(
         known = existing(tx, caller, noun, id_)
         if (used_by := user(tx)) is not None:
             raise Conflict(f"this {noun.replace('-', ' ')} is in use by {used_by}; delete that first")
-        documents.remove(tx, caller.number, noun, id_)
+        if not documents.remove(tx, caller.number, noun, known, now, caller.actor):
+            raise Conflict
         _note(tx, caller, "delete", noun, known, now)
 
     await store.write(work)
@@ -123,5 +124,5 @@ def _refuse(problems: list[Problem]) -> None:
 
 
 def _note(tx: Transaction, caller: Caller, action: str, noun: str, declared: Declared, now: int) -> None:
-    audit.note(tx, caller.number, caller.client_id, action, noun, declared.id, now, declared.version)
+    audit.note(tx, caller.number, caller.actor, action, noun, declared.id, now, declared.version)
     access.raise_configuration(tx, caller.number)

@@ -1,12 +1,17 @@
-"""What people declare: one table a noun, each row the document as it was sent, its version and its dates."""
+"""
+What people declare: one table a noun, each row the document as it was sent, its version and its dates.
+
+Every version is kept beside it for good, with who made it; what was published points at versions, not at rows.
+"""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy import Table, delete, func, insert, select, update
 
 from headrace.store import tables
 from headrace.store.database import Transaction
+from headrace.store.tables import versions
 
 Document = dict[str, Any]
 
@@ -14,6 +19,8 @@ Document = dict[str, Any]
 NOUNS: dict[str, Table] = {
     "destination-server": tables.destination_servers,
     "destination": tables.destinations,
+    "audience-template": tables.audience_templates,
+    "credentials": tables.credentials,
     "account": tables.accounts,
     "source-connection": tables.source_connections,
     "target-connection": tables.target_connections,
@@ -31,26 +38,46 @@ class Declared:
     modified_at: int
 
 
-def add(tx: Transaction, tenant: int, noun: str, id_: str, document: Document, now: int) -> Declared:
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of an object: what was done, by whom, and the document that was left; ``None`` once it is deleted."""
+
+    version: int
+    action: str
+    actor: str
+    at: int
+    document: Document | None
+
+
+def add(tx: Transaction, tenant: int, noun: str, id_: str, document: Document, now: int, actor: str) -> Declared:
     """Keep a new object at version 1."""
     declared = Declared(id_, 1, document, now, now)
     tx.core.execute(insert(NOUNS[noun]).values(tenant=tenant, **asdict(declared)))
+    _remember(tx, tenant, noun, id_, Version(1, "create", actor, now, document))
     return declared
 
 
-def replace(tx: Transaction, tenant: int, noun: str, known: Declared, document: Document, now: int) -> Declared | None:
+def replace(
+    tx: Transaction, tenant: int, noun: str, known: Declared, document: Document, now: int, actor: str
+) -> Declared | None:
     """Put a document in the place of the one that was read; ``None`` if somebody else was quicker."""
     table = NOUNS[noun]
     is_as_read = (table.c.tenant == tenant) & (table.c.id == known.id) & (table.c.version == known.version)
     declared = Declared(known.id, known.version + 1, document, known.created_at, now)
-    changed = tx.core.execute(update(table).where(is_as_read).values(**asdict(declared))).rowcount
-    return declared if changed else None
+    if not tx.core.execute(update(table).where(is_as_read).values(**asdict(declared))).rowcount:
+        return None
+    _remember(tx, tenant, noun, known.id, Version(declared.version, "replace", actor, now, document))
+    return declared
 
 
-def remove(tx: Transaction, tenant: int, noun: str, id_: str) -> bool:
-    """Delete an object; say whether it was there."""
+def remove(tx: Transaction, tenant: int, noun: str, known: Declared, now: int, actor: str) -> bool:
+    """Delete the object that was read; ``False`` if somebody else was quicker. Its versions stay."""
     table = NOUNS[noun]
-    return tx.core.execute(delete(table).where(table.c.tenant == tenant, table.c.id == id_)).rowcount > 0
+    is_as_read = (table.c.tenant == tenant) & (table.c.id == known.id) & (table.c.version == known.version)
+    if not tx.core.execute(delete(table).where(is_as_read)).rowcount:
+        return False
+    _remember(tx, tenant, noun, known.id, Version(known.version + 1, "delete", actor, now, None))
+    return True
 
 
 def get(tx: Transaction, tenant: int, noun: str, id_: str) -> Declared | None:
@@ -65,6 +92,42 @@ def all_of(tx: Transaction, tenant: int, noun: str) -> list[Declared]:
     table = NOUNS[noun]
     query = select(table).where(table.c.tenant == tenant).order_by(table.c.created_at, table.c.id)
     return [_declared(row) for row in tx.core.execute(query).mappings()]
+
+
+def page(tx: Transaction, tenant: int, noun: str, most: int, start: str | None) -> tuple[list[Declared], str | None]:
+    """
+    Return up to ``most`` objects, oldest first, from ``start`` on, and the id that the next page starts with.
+
+    ``start`` is the id of an object that may be gone by now: its place is known from its versions.
+    """
+    table = NOUNS[noun]
+    query = select(table).where(table.c.tenant == tenant)
+    if start is not None:
+        born = select(func.min(versions.c.at)).where(_is_it(tenant, noun, start)).scalar_subquery()
+        query = query.where((table.c.created_at > born) | ((table.c.created_at == born) & (table.c.id >= start)))
+    rows = tx.core.execute(query.order_by(table.c.created_at, table.c.id).limit(most + 1)).mappings().all()
+    return [_declared(row) for row in rows[:most]], rows[most]["id"] if len(rows) > most else None
+
+
+def versions_of(tx: Transaction, tenant: int, noun: str, id_: str) -> list[Version]:
+    """Return every version of an object, oldest first; also of one that is deleted."""
+    query = select(*(versions.c[name] for name in Version.__dataclass_fields__)).where(_is_it(tenant, noun, id_))
+    return [Version(*row) for row in tx.core.execute(query.order_by(versions.c.version))]
+
+
+def version(tx: Transaction, tenant: int, noun: str, id_: str, number: int) -> Version | None:
+    """Return one version of an object."""
+    query = select(*(versions.c[name] for name in Version.__dataclass_fields__)).where(_is_it(tenant, noun, id_))
+    row = tx.core.execute(query.where(versions.c.version == number)).one_or_none()
+    return None if row is None else Version(*row)
+
+
+def _is_it(tenant: int, noun: str, id_: str) -> Any:
+    return (versions.c.tenant == tenant) & (versions.c.noun == noun) & (versions.c.id == id_)
+
+
+def _remember(tx: Transaction, tenant: int, noun: str, id_: str, made: Version) -> None:
+    tx.core.execute(insert(versions).values(tenant=tenant, noun=noun, id=id_, **asdict(made)))
 
 
 def _declared(row: Any) -> Declared:

@@ -3,10 +3,14 @@ The tables. ``tenant``, one small integer for an organization's sandbox, comes f
 
 Text names stay at the door: people, audiences and dataflows are integers inside, because an index of integers is what
 makes a change cheap. Moments are milliseconds since 1970.
+
+*Control* tables hold what people declare and who they are: small, and altered by revisions after a copy. *Data* tables
+(``DATA``) grow with people and changes: revisions only add to them, and the copy leaves them out.
 """
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Column,
     ForeignKey,
     Index,
@@ -22,12 +26,15 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
+#: 64 bits everywhere; SQLite numbers rows by themselves only under this very name.
+Whole = BigInteger().with_variant(Integer, "sqlite")
+
 # -- who: organizations, sandboxes, their API clients -----------------------------------------------------------------
 
 organizations = Table(
     "organizations",
     metadata,
-    Column("organization", Integer, primary_key=True),
+    Column("organization", Whole, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
 )
 
@@ -35,22 +42,30 @@ organizations = Table(
 tenants = Table(
     "tenants",
     metadata,
-    Column("tenant", Integer, primary_key=True),
-    Column("organization", Integer, ForeignKey("organizations.organization"), nullable=False),
+    Column("tenant", Whole, primary_key=True),
+    Column("organization", Whole, ForeignKey("organizations.organization"), nullable=False),
     Column("sandbox", Text, nullable=False),
     Column("sandbox_id", Text, nullable=False),
-    Column("sequence", Integer, nullable=False, server_default="0"),
-    Column("configuration", Integer, nullable=False, server_default="0"),
+    Column("sequence", Whole, nullable=False, server_default="0"),
+    Column("configuration", Whole, nullable=False, server_default="0"),
     UniqueConstraint("organization", "sandbox"),
 )
 
+#: ``tenants``: the sandboxes it may work in, ``None`` for all of its organization's.
 api_clients = Table(
     "api_clients",
     metadata,
-    Column("organization", Integer, ForeignKey("organizations.organization"), nullable=False),
+    Column("organization", Whole, ForeignKey("organizations.organization"), nullable=False),
     Column("client_id", Text, nullable=False),
     Column("secret_hash", Text, nullable=False),
     Column("permissions", JSON, nullable=False),
+    Column("name", Text, nullable=True),
+    Column("tenants", JSON(none_as_null=True), nullable=True),
+    Column("created_at", Whole, nullable=True),
+    Column("created_by", Text, nullable=True),
+    Column("expires_at", Whole, nullable=True),
+    Column("last_used_at", Whole, nullable=True),
+    Column("revoked_at", Whole, nullable=True),
     PrimaryKeyConstraint("organization", "client_id"),
     UniqueConstraint("client_id"),
 )
@@ -60,7 +75,52 @@ access_tokens = Table(
     metadata,
     Column("token_hash", Text, primary_key=True),
     Column("client_id", Text, ForeignKey("api_clients.client_id"), nullable=False),
-    Column("expires_at", Integer, nullable=False),
+    Column("expires_at", Whole, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("user", Whole, primary_key=True),
+    Column("organization", Whole, ForeignKey("organizations.organization"), nullable=False),
+    Column("id", Text, nullable=False, unique=True),
+    Column("email", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("password_hash", Text, nullable=True),
+    Column("version", Whole, nullable=False),
+    Column("created_at", Whole, nullable=False),
+    Column("modified_at", Whole, nullable=False),
+    Column("disabled_at", Whole, nullable=True),
+)
+
+#: ``tenant`` 0: in every sandbox of the organization.
+user_roles = Table(
+    "user_roles",
+    metadata,
+    Column("user", Whole, ForeignKey("users.user"), nullable=False),
+    Column("tenant", Whole, nullable=False),
+    Column("role", Text, nullable=False),
+    PrimaryKeyConstraint("user", "tenant", "role"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("session_hash", Text, primary_key=True),
+    Column("user", Whole, ForeignKey("users.user"), nullable=False),
+    Column("created_at", Whole, nullable=False),
+    Column("seen_at", Whole, nullable=False),
+    Column("expires_at", Whole, nullable=False),
+)
+
+#: Who signed in with a wrong secret, how often in a row, and until when nothing more is tried.
+sign_in_failures = Table(
+    "sign_in_failures",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("failures", Whole, nullable=False),
+    Column("last_at", Whole, nullable=False),
+    Column("locked_until", Whole, nullable=False),
 )
 
 data_keys = Table(
@@ -68,7 +128,7 @@ data_keys = Table(
     metadata,
     Column("organization", Text, nullable=False),
     Column("key_id", Text, nullable=False),
-    Column("position", Integer, nullable=False),
+    Column("position", Whole, nullable=False),
     Column("wrapped", LargeBinary, nullable=False),
     PrimaryKeyConstraint("organization", "key_id"),
 )
@@ -81,36 +141,90 @@ def _declared(name: str) -> Table:
     return Table(
         name,
         metadata,
-        Column("tenant", Integer, ForeignKey("tenants.tenant"), nullable=False),
+        Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
         Column("id", Text, nullable=False),
-        Column("version", Integer, nullable=False),
+        Column("version", Whole, nullable=False),
         Column("document", JSON, nullable=False),
-        Column("created_at", Integer, nullable=False),
-        Column("modified_at", Integer, nullable=False),
+        Column("created_at", Whole, nullable=False),
+        Column("modified_at", Whole, nullable=False),
         PrimaryKeyConstraint("tenant", "id"),
     )
 
 
 destination_servers = _declared("destination_servers")
 destinations = _declared("destinations")
+audience_templates = _declared("audience_templates")
+credentials = _declared("credentials")
 accounts = _declared("accounts")
 source_connections = _declared("source_connections")
 target_connections = _declared("target_connections")
+
+#: Every version that any of these ever had, kept for good: what was published points here. A deletion is a version too.
+versions = Table(
+    "versions",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("noun", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("version", Whole, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", Whole, nullable=False),
+    Column("document", JSON(none_as_null=True), nullable=True),
+    PrimaryKeyConstraint("tenant", "noun", "id", "version"),
+)
+
+#: Requests to publish: which versions (``pinned``: noun, id, version of each), for whom, and what was decided.
+publish_requests = Table(
+    "publish_requests",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("config_id", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("access", Text, nullable=False),
+    Column("allowed_orgs", JSON, nullable=False),
+    Column("pinned", JSON, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("submitted_by", Text, nullable=False),
+    Column("submitted_at", Whole, nullable=False),
+    Column("decided_by", Text, nullable=True),
+    Column("decided_at", Whole, nullable=True),
+    Column("reason", Text, nullable=True),
+    Column("published_at", Whole, nullable=True),
+    Column("ended_at", Whole, nullable=True),
+    PrimaryKeyConstraint("tenant", "config_id"),
+    UniqueConstraint("config_id"),
+)
+Index("publish_requests_of_destination", publish_requests.c.destination, publish_requests.c.status)
+
+#: What the operator of a target connection has agreed that a destination may be sent, and to which origins.
+consents = Table(
+    "consents",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("target", Text, nullable=False),
+    Column("config_id", Text, nullable=True),
+    Column("origins", JSON, nullable=False),
+    Column("fields", JSON, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "target"),
+)
 
 #: ``state``: enabled, disabled by the operator, or held because everything it sent was refused.
 dataflows = Table(
     "dataflows",
     metadata,
-    Column("tenant", Integer, ForeignKey("tenants.tenant"), nullable=False),
-    Column("dataflow", Integer, nullable=False),
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("dataflow", Whole, nullable=False),
     Column("id", Text, nullable=False),
-    Column("version", Integer, nullable=False),
+    Column("version", Whole, nullable=False),
     Column("document", JSON, nullable=False),
-    Column("created_at", Integer, nullable=False),
-    Column("modified_at", Integer, nullable=False),
+    Column("created_at", Whole, nullable=False),
+    Column("modified_at", Whole, nullable=False),
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=True),
-    Column("deleted_at", Integer, nullable=True),
+    Column("deleted_at", Whole, nullable=True),
     PrimaryKeyConstraint("tenant", "dataflow"),
     UniqueConstraint("tenant", "id"),
 )
@@ -119,13 +233,13 @@ dataflows = Table(
 audiences = Table(
     "audiences",
     metadata,
-    Column("tenant", Integer, nullable=False),
-    Column("audience", Integer, nullable=False),
+    Column("tenant", Whole, nullable=False),
+    Column("audience", Whole, nullable=False),
     Column("namespace", Text, nullable=False),
     Column("id", Text, nullable=False),
     Column("name", Text, nullable=True),
-    Column("created_at", Integer, nullable=False),
-    Column("modified_at", Integer, nullable=False),
+    Column("created_at", Whole, nullable=False),
+    Column("modified_at", Whole, nullable=False),
     PrimaryKeyConstraint("tenant", "audience"),
     UniqueConstraint("tenant", "namespace", "id"),
 )
@@ -134,13 +248,13 @@ audiences = Table(
 dataflow_audiences = Table(
     "dataflow_audiences",
     metadata,
-    Column("tenant", Integer, nullable=False),
-    Column("dataflow", Integer, nullable=False),
-    Column("audience", Integer, nullable=False),
-    Column("mapped_at", Integer, nullable=False),
-    Column("modified_at", Integer, nullable=False),
-    Column("backfill_from", Integer, nullable=True),
-    Column("backfill_to", Integer, nullable=True),
+    Column("tenant", Whole, nullable=False),
+    Column("dataflow", Whole, nullable=False),
+    Column("audience", Whole, nullable=False),
+    Column("mapped_at", Whole, nullable=False),
+    Column("modified_at", Whole, nullable=False),
+    Column("backfill_from", Whole, nullable=True),
+    Column("backfill_to", Whole, nullable=True),
     PrimaryKeyConstraint("tenant", "dataflow", "audience"),
     sqlite_with_rowid=False,
 )
@@ -151,8 +265,8 @@ dataflow_audiences = Table(
 profiles = Table(
     "profiles",
     metadata,
-    Column("tenant", Integer, nullable=False),
-    Column("profile", Integer, nullable=False),
+    Column("tenant", Whole, nullable=False),
+    Column("profile", Whole, nullable=False),
     Column("key", Text, nullable=False),
     Column("document", LargeBinary, nullable=False),
     PrimaryKeyConstraint("tenant", "profile"),
@@ -163,11 +277,11 @@ profiles = Table(
 changes = Table(
     "changes",
     metadata,
-    Column("tenant", Integer, nullable=False),
-    Column("dataflow", Integer, nullable=False),
-    Column("profile", Integer, nullable=False),
-    Column("audience", Integer, nullable=False),
-    Column("seq", Integer, nullable=False),
+    Column("tenant", Whole, nullable=False),
+    Column("dataflow", Whole, nullable=False),
+    Column("profile", Whole, nullable=False),
+    Column("audience", Whole, nullable=False),
+    Column("seq", Whole, nullable=False),
     PrimaryKeyConstraint("tenant", "dataflow", "profile", "audience", "seq"),
     sqlite_with_rowid=False,
 )
@@ -176,18 +290,18 @@ changes = Table(
 lanes = Table(
     "lanes",
     metadata,
-    Column("tenant", Integer, nullable=False),
-    Column("dataflow", Integer, nullable=False),
-    Column("profile", Integer, nullable=False),
-    Column("audience", Integer, nullable=False),
+    Column("tenant", Whole, nullable=False),
+    Column("dataflow", Whole, nullable=False),
+    Column("profile", Whole, nullable=False),
+    Column("audience", Whole, nullable=False),
     Column("part", Text, nullable=False),
-    Column("bucket", Integer, nullable=False),
-    Column("desired_seq", Integer, nullable=False),
-    Column("claimed_seq", Integer, nullable=True),
-    Column("claim_group", Integer, nullable=True),
-    Column("acked_seq", Integer, nullable=True),
-    Column("waiting_since", Integer, nullable=True),
-    Column("due", Integer, nullable=True),
+    Column("bucket", Whole, nullable=False),
+    Column("desired_seq", Whole, nullable=False),
+    Column("claimed_seq", Whole, nullable=True),
+    Column("claim_group", Whole, nullable=True),
+    Column("acked_seq", Whole, nullable=True),
+    Column("waiting_since", Whole, nullable=True),
+    Column("due", Whole, nullable=True),
     Column("shown", LargeBinary, nullable=True),
     PrimaryKeyConstraint("tenant", "dataflow", "profile", "audience", "part"),
     sqlite_with_rowid=False,
@@ -213,14 +327,14 @@ Index(
 groups = Table(
     "groups",
     metadata,
-    Column("tenant", Integer, nullable=False),
-    Column("claim_group", Integer, nullable=False),
-    Column("dataflow", Integer, nullable=False),
-    Column("bucket", Integer, nullable=False),
-    Column("epoch", Integer, nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("lease_until", Integer, nullable=True),
-    Column("due", Integer, nullable=True),
+    Column("tenant", Whole, nullable=False),
+    Column("claim_group", Whole, nullable=False),
+    Column("dataflow", Whole, nullable=False),
+    Column("bucket", Whole, nullable=False),
+    Column("epoch", Whole, nullable=False),
+    Column("attempt", Whole, nullable=False),
+    Column("lease_until", Whole, nullable=True),
+    Column("due", Whole, nullable=True),
     Column("reason", Text, nullable=True),
     PrimaryKeyConstraint("tenant", "claim_group"),
 )
@@ -230,14 +344,14 @@ Index("groups_of_dataflow", groups.c.tenant, groups.c.dataflow, groups.c.due)
 parked = Table(
     "parked",
     metadata,
-    Column("tenant", Integer, nullable=False),
-    Column("dataflow", Integer, nullable=False),
-    Column("parked", Integer, nullable=False),
-    Column("profile", Integer, nullable=False),
-    Column("audience", Integer, nullable=False),
-    Column("seq", Integer, nullable=False),
-    Column("parked_at", Integer, nullable=False),
-    Column("attempts", Integer, nullable=False),
+    Column("tenant", Whole, nullable=False),
+    Column("dataflow", Whole, nullable=False),
+    Column("parked", Whole, nullable=False),
+    Column("profile", Whole, nullable=False),
+    Column("audience", Whole, nullable=False),
+    Column("seq", Whole, nullable=False),
+    Column("parked_at", Whole, nullable=False),
+    Column("attempts", Whole, nullable=False),
     Column("code", Text, nullable=False),
     Column("reason", Text, nullable=False),
     PrimaryKeyConstraint("tenant", "dataflow", "parked"),
@@ -249,7 +363,7 @@ parked = Table(
 
 def _ledger_columns() -> list[Column[int]]:
     names = ("accepted", "delivered", "superseded", "withheld", "parked", "messages")
-    return [Column(name, Integer, nullable=False, server_default="0") for name in names]
+    return [Column(name, Whole, nullable=False, server_default="0") for name in names]
 
 
 #: What each transaction added, one row for each dataflow and audience it touched; folded into ``ledger`` later, because
@@ -257,43 +371,52 @@ def _ledger_columns() -> list[Column[int]]:
 ledger_deltas = Table(
     "ledger_deltas",
     metadata,
-    Column("delta", Integer, primary_key=True, autoincrement=True),
-    Column("tenant", Integer, nullable=False),
-    Column("dataflow", Integer, nullable=False),
-    Column("audience", Integer, nullable=False),
+    Column("delta", Whole, primary_key=True, autoincrement=True),
+    Column("tenant", Whole, nullable=False),
+    Column("dataflow", Whole, nullable=False),
+    Column("audience", Whole, nullable=False),
     *_ledger_columns(),
 )
 
 ledger = Table(
     "ledger",
     metadata,
-    Column("tenant", Integer, nullable=False),
-    Column("dataflow", Integer, nullable=False),
-    Column("audience", Integer, nullable=False),
+    Column("tenant", Whole, nullable=False),
+    Column("dataflow", Whole, nullable=False),
+    Column("audience", Whole, nullable=False),
     *_ledger_columns(),
     PrimaryKeyConstraint("tenant", "dataflow", "audience"),
     sqlite_with_rowid=False,
 )
 
-#: Who changed what; written in the transaction of the change, never altered.
+#: Who changed what, in an organization; ``tenant`` is the sandbox, if it was in one. Written in the transaction of the
+#: change, never altered: each entry's hash covers the one before it.
 audit = Table(
     "audit",
     metadata,
-    Column("tenant", Integer, nullable=False),
-    Column("entry", Integer, nullable=False),
-    Column("at", Integer, nullable=False),
+    Column("organization", Whole, ForeignKey("organizations.organization"), nullable=False),
+    Column("entry", Whole, nullable=False),
+    Column("tenant", Whole, nullable=True),
+    Column("at", Whole, nullable=False),
     Column("actor", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("noun", Text, nullable=False),
     Column("id", Text, nullable=False),
-    Column("version", Integer, nullable=True),
-    PrimaryKeyConstraint("tenant", "entry"),
+    Column("version", Whole, nullable=True),
+    Column("details", JSON(none_as_null=True), nullable=True),
+    Column("hash", Text, nullable=False),
+    PrimaryKeyConstraint("organization", "entry"),
 )
 
 #: One row for each start of a process that claims: its number fences the claims of those before it.
 epochs = Table(
     "epochs",
     metadata,
-    Column("epoch", Integer, primary_key=True),
-    Column("started_at", Integer, nullable=False),
+    Column("epoch", Whole, primary_key=True),
+    Column("started_at", Whole, nullable=False),
+)
+
+#: The tables that grow with people and changes.
+DATA = frozenset(
+    {"audiences", "dataflow_audiences", "profiles", "changes", "lanes", "groups", "parked", "ledger_deltas", "ledger"}
 )

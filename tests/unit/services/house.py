@@ -139,7 +139,7 @@ class House:
         self.servers, self.destinations, self.flows = {}, {}, {}
         self.store.write_now(letting_in.begin)
         (tenant,) = self.store.read_now(access.all_tenants)
-        self.caller = Caller("client", tenant, frozenset(letting_in.PERMISSIONS))
+        self.caller = Caller("client:house", tenant, frozenset(letting_in.PERMISSIONS))
         self.outbox = None
 
     async def open(self, steps=STEPS):
