@@ -29,7 +29,7 @@ Object = dict[str, Any]
 
 @router.post("/destination-servers", summary="Create a destination server")
 async def create_server(caller: Author, body: JsonBody, handed: Handed, strict: Strict = True) -> Object:
-    return _authored(await authoring.save_server(handed.store, handed.clock, caller, body, strict=strict), caller)
+    return _authored(await authoring.save(handed.store, handed.clock, caller, SERVER, body, strict=strict), caller)
 
 
 @router.get("/destination-servers", summary="List the destination servers")
@@ -47,20 +47,20 @@ async def replace_server(
     instance_id: str, caller: Author, body: JsonBody, handed: Handed, strict: Strict = True
 ) -> Object:
     _refuse_another(instance_id, body)
-    saved = await authoring.save_server(handed.store, handed.clock, caller, body, strict=strict, id_=instance_id)
+    saved = await authoring.save(handed.store, handed.clock, caller, SERVER, body, strict=strict, id_=instance_id)
     await handed.wake(caller.number)
     return _authored(saved, caller)
 
 
 @router.delete("/destination-servers/{instance_id}", summary="Delete a destination server that is not in use")
 async def delete_server(instance_id: str, caller: Author, handed: Handed) -> Response:
-    await authoring.delete_server(handed.store, handed.clock, caller, instance_id)
+    await authoring.delete(handed.store, handed.clock, caller, SERVER, instance_id)
     return Response(status_code=200)
 
 
 @router.post("/destinations", summary="Create a destination")
 async def create_destination(caller: Author, body: JsonBody, handed: Handed, strict: Strict = True) -> Object:
-    saved = await authoring.save_destination(handed.store, handed.clock, caller, body, strict=strict)
+    saved = await authoring.save(handed.store, handed.clock, caller, DESTINATION, body, strict=strict)
     return _authored(saved, caller, is_destination=True)
 
 
@@ -80,14 +80,14 @@ async def replace_destination(
     instance_id: str, caller: Author, body: JsonBody, handed: Handed, strict: Strict = True
 ) -> Object:
     _refuse_another(instance_id, body)
-    saved = await authoring.save_destination(handed.store, handed.clock, caller, body, strict=strict, id_=instance_id)
+    saved = await authoring.save(handed.store, handed.clock, caller, DESTINATION, body, strict=strict, id_=instance_id)
     await handed.wake(caller.number)
     return _authored(saved, caller, is_destination=True)
 
 
 @router.delete("/destinations/{instance_id}", summary="Delete a destination that is not in use")
 async def delete_destination(instance_id: str, caller: Author, handed: Handed) -> Response:
-    await authoring.delete_destination(handed.store, handed.clock, caller, instance_id)
+    await authoring.delete(handed.store, handed.clock, caller, DESTINATION, instance_id)
     return Response(status_code=200)
 
 

@@ -1,63 +1,87 @@
 """
-A block of configuration: one class that validates the JSON, documents it, and is what the engine reads.
+A block of configuration: one class that documents the JSON, checks it, and is what the engine reads.
 
-Reading finds every problem at once. Keys that the original sets by itself, or once knew, are accepted and ignored; any
-other unknown key is refused with its path and the nearest right name, or only warned about when the caller is lenient.
+A field says what is right for it alone. What binds several fields is a *rule*: a method that yields the problems that
+it sees. ``reading.examine`` reads a document into blocks, as far as it can be read, and lets every rule speak that
+finds the fields it looks at.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
-from difflib import get_close_matches
-from typing import Any, ClassVar, TypeVar, get_args
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Strict
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails
 
-from headrace.model.problem import ConfigurationError, Problem
+from headrace.model.problem import Problem
 
 #: What the server adds to every stored object; sent back by clients that read, change and replace.
 SERVER_SET = frozenset({"instanceId", "createdDate", "lastModifiedDate", "qos"})
 
+#: ``true`` or ``false``, and no text or number that looks like it.
+Flag = Annotated[bool, Strict()]
+#: A whole number, and no text or fraction that looks like it.
+Whole = Annotated[int, Strict()]
+
+
+def _as_whole(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19 else value
+
+
+#: A whole number; published configurations write some of them as digits in quotes.
+Count = Annotated[int, Strict(), BeforeValidator(_as_whole)]
+
 
 class Block(BaseModel):
-    """A frozen block: ``snake_case`` here, ``camelCase`` on the wire, unknown keys refused."""
+    """A frozen block: ``snake_case`` here, ``camelCase`` on the wire."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=False)
 
+    #: Keys that are accepted and count for nothing: the original sets them by itself, or once knew them.
     ignored: ClassVar[frozenset[str]] = frozenset()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _forget_ignored(cls, value: object) -> object:
-        if not cls.ignored or not isinstance(value, Mapping):
-            return value
-        return {key: item for key, item in value.items() if key not in cls.ignored}
+    #: Names that fields had in older forms of the original, each with the one it has now.
+    old_names: ClassVar[Mapping[str, str]] = {}
 
 
-B = TypeVar("B", bound=Block)
+Rule = Callable[[Any], Iterator[Problem]]
+R = TypeVar("R", bound=Rule)
 
 
-def read(block: type[B], document: object, *, strict: bool = True) -> tuple[B, list[Problem]]:
+def rule(check: R) -> R:
     """
-    Read a block from JSON and return it with the warnings.
+    Mark a method of a block as a rule: it yields what is wrong, with pointers that begin at the block.
 
-    With ``strict`` false, unknown keys are warnings: they are left out of the block.
-
-    Raises:
-        ConfigurationError: with every error found.
+    It may look at every field below its block. Where one could not be read it stops there, without a word: that field
+    has a problem of its own.
     """
-    try:
-        return block.model_validate(document), []
-    except ValidationError as failure:
-        details = [detail for detail in failure.errors(include_url=False) if not _is_echo(detail)]
-        problems = _each_once(_problem(block, document, detail) for detail in details)
-    unknown = [problem for problem in problems if problem.code == "unknown-field"]
-    if strict or not unknown:
-        raise ConfigurationError(problems)
-    # Rules between fields are only looked at once every field is right, so the second look may find something new.
-    result, others = read(block, _without(document, {problem.pointer for problem in unknown}), strict=False)
-    return result, [replace(problem, severity="warning") for problem in unknown] + others
+    check.__dict__["is_rule"] = True
+    return check
+
+
+@cache
+def rules_of(block: type[Block]) -> tuple[Rule, ...]:
+    """Return the rules of a block, those it inherits first, in the order in which they are written."""
+    found = {
+        name: member for kind in reversed(block.__mro__) for name, member in vars(kind).items() if _is_rule(member)
+    }
+    return tuple(found.values())
+
+
+def wire_names(block: type[Block]) -> dict[str, str]:
+    """Return the fields of a block by the names they have in JSON."""
+    return {field.alias or name: name for name, field in block.model_fields.items()}
+
+
+Holding = Literal["one", "list", "map"]
+
+
+@cache
+def inner_block(block: type[Block], name: str) -> tuple[type[Block], Holding] | None:
+    """Return the block that a field holds, and whether it holds one, a list or a map of them."""
+    return _held(block.model_fields[name].annotation)
 
 
 def pointer(path: tuple[int | str, ...]) -> str:
@@ -70,94 +94,25 @@ def pointer(path: tuple[int | str, ...]) -> str:
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
-def _problem(block: type[Block], document: object, detail: ErrorDetails) -> Problem:
-    kind = detail["type"]
-    path = detail["loc"] if kind == "missing" else _inside(document, detail["loc"])
-    where = pointer(path)
-    name = str(path[-1]) if path else "the document"
-    if kind == "missing":
-        return Problem("missing-field", where, f"`{name}` is missing")
-    if kind == "extra_forbidden":
-        return Problem("unknown-field", where, _unknown(name, _block_at(block, path[:-1])))
-    if kind in ("literal_error", "enum"):
-        return Problem("not-allowed", where, _not_one_of(detail, document))
-    if kind in ("value_error", "assertion_error"):
-        return Problem("invalid", where, detail["msg"].split(", ", 1)[-1])
-    return Problem("invalid", where, f"`{name}`: {detail['msg'][:1].lower()}{detail['msg'][1:]}")
+def steps(text: str) -> list[str]:
+    """
+    Read the steps of a JSON pointer.
+
+    >>> steps("/a~1b/0")
+    ['a/b', '0']
+    """
+    return [step.replace("~1", "/").replace("~0", "~") for step in text.split("/")[1:]]
 
 
-def _is_echo(detail: ErrorDetails) -> bool:
-    """Say whether a list is only called too short because the items it has are wrong, each of which is told."""
-    return detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]
+def _is_rule(member: object) -> bool:
+    return callable(member) and getattr(member, "is_rule", False)
 
 
-def _inside(document: Any, path: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """Return as much of a path as is in the document; what follows only names the alternatives a value was tried as."""
-    for place, step in enumerate(path):
-        is_there = isinstance(step, int) if isinstance(document, list) else isinstance(document, Mapping)
-        if not is_there or (isinstance(document, Mapping) and step not in document):
-            return path[:place]
-        document = document[step]
-    return path
-
-
-def _each_once(problems: Iterable[Problem]) -> list[Problem]:
-    """Make one problem of those that say of one value that it is none of several alternatives."""
-    found: dict[tuple[str, str], Problem] = {}
-    for problem in problems:
-        known = found.setdefault((problem.code, problem.pointer), problem)
-        if known is not problem:
-            both = f"{known.message}, or {problem.message.split(': ', 1)[-1]}"
-            found[problem.code, problem.pointer] = replace(known, message=both)
-    return list(found.values())
-
-
-def _unknown(name: str, owner: type[Block] | None) -> str:
-    if owner is None:
-        return f"`{name}` is not a field here"
-    known = sorted(alias for alias in _aliases(owner))
-    lowered = {alias.lower(): alias for alias in known}
-    near = get_close_matches(name.lower(), lowered, n=1)
-    if near:
-        return f"`{name}` is not a field here; did you mean `{lowered[near[0]]}`?"
-    return f"`{name}` is not a field here; these are: {', '.join(known)}"
-
-
-def _not_one_of(detail: ErrorDetails, document: object) -> str:
-    allowed = str(detail.get("ctx", {}).get("expected", ""))
-    return f"{detail['input']!r} is not allowed here; use {allowed}"
-
-
-def _aliases(block: type[Block]) -> Iterator[str]:
-    for name, field in block.model_fields.items():
-        yield field.alias or name
-
-
-def _block_at(block: type[Block], path: tuple[int | str, ...]) -> type[Block] | None:
-    """Find the class of the block at a path of wire names, list positions and map keys."""
-    if not path:
-        return block
-    for name, field in block.model_fields.items():
-        if (field.alias or name) == path[0]:
-            inner = list(_blocks_in(field.annotation))
-            rest = path[1:]
-            while inner and rest and rest[0] not in set(_aliases(inner[0])):
-                rest = rest[1:]  # A list position or a map key: it names an item, not a field.
-            return _block_at(inner[0], rest) if inner else None
-    return None
-
-
-def _blocks_in(annotation: Any) -> Iterator[type[Block]]:
+def _held(annotation: Any) -> tuple[type[Block], Holding] | None:
     if isinstance(annotation, type) and issubclass(annotation, Block):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _blocks_in(argument)
-
-
-def _without(document: object, pointers: set[str], at: str = "") -> object:
-    if isinstance(document, Mapping):
-        kept = {key: (item, f"{at}{pointer((key,))}") for key, item in document.items()}
-        return {key: _without(item, pointers, where) for key, (item, where) in kept.items() if where not in pointers}
-    if isinstance(document, list):
-        return [_without(item, pointers, f"{at}/{position}") for position, item in enumerate(document)]
-    return document
+        return annotation, "one"
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):
+        return next((held for argument in arguments if (held := _held(argument))), None)
+    inner = _held(arguments[-1 if origin is dict else 0]) if origin in (tuple, dict) else None
+    return None if inner is None else (inner[0], "map" if origin is dict else "list")

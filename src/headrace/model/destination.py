@@ -1,12 +1,14 @@
 """A destination as its author declares it: what operators are asked for, what may be mapped, how it is sent."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 import regex
-from pydantic import AliasChoices, Field, field_validator, model_validator
+from pydantic import Field
 
-from headrace.model.aggregation import Aggregation, Count
-from headrace.model.block import SERVER_SET, Block
+from headrace.model.aggregation import Aggregation
+from headrace.model.block import SERVER_SET, Block, Count, Flag, rule
+from headrace.model.problem import Problem
 
 AuthenticationRule = Literal["CUSTOMER_AUTHENTICATION", "PLATFORM_AUTHENTICATION", "NONE"]
 HASHED = "sha256(lower($))"
@@ -26,21 +28,19 @@ class CustomerDataField(Block):
     title: str | None = Field(None, description="The label on the form.")
     description: str | None = Field(None, description="The help on the form.")
     type: Literal["string", "integer"] = Field(description="The type of the value.")
-    is_required: bool = Field(False, description="The operator must fill it in.")
+    is_required: Flag = Field(False, description="The operator must fill it in.")
     pattern: str | None = Field(None, description="A regular expression the value must match.")
     enum: tuple[str, ...] | None = Field(None, description="The values to choose from.")
     default: str | int | None = Field(None, description="The value that is filled in already.")
-    read_only: bool = Field(False, description="The operator cannot change the default.")
-    hidden: bool = Field(False, description="The operator does not see it.")
+    read_only: Flag = Field(False, description="The operator cannot change the default.")
+    hidden: Flag = Field(False, description="The operator does not see it.")
 
-    @field_validator("pattern")
-    @classmethod
-    def _is_a_pattern(cls, pattern: str | None) -> str | None:
+    @rule
+    def _the_pattern_is_one(self) -> Iterator[Problem]:
         try:
-            regex.compile(pattern or "")
+            regex.compile(self.pattern or "")
         except regex.error as error:
-            raise ValueError(f"`pattern` is not a regular expression: {error}") from None
-        return pattern
+            yield Problem("not-a-pattern", "/pattern", f"`pattern` is not a regular expression: {error}")
 
 
 class UiAttributes(Block):
@@ -50,11 +50,11 @@ class UiAttributes(Block):
     category: str | None = Field(None, description="The catalog's filter.")
     connection_type: str | None = Field(None, description="Shown in the list of accounts.")
     frequency: Literal["Streaming"] | None = Field(None, description="`Streaming` for destinations that take messages.")
-    is_beta: bool | str | None = Field(None, description="Show a beta badge.")
+    is_beta: Flag | str | None = Field(None, description="Show a beta badge.")
     icon: dict[str, Any] | None = Field(None, description="The logo.")
     icon_url: str | None = Field(None, description="The logo, in an older form.")
-    flow_runs_supported: bool | None = Field(None, description="Show the runs of dataflows.")
-    monitoring_supported: bool | None = Field(None, description="Offer the monitoring view.")
+    flow_runs_supported: Flag | None = Field(None, description="Show the runs of dataflows.")
+    monitoring_supported: Flag | None = Field(None, description="Offer the monitoring view.")
 
 
 class AcceptedNamespace(Block):
@@ -66,21 +66,21 @@ class AcceptedNamespace(Block):
 class IdentityNamespace(Block):
     """A target identity: a name in the partner's system for who a person is."""
 
-    accepts_attributes: bool = Field(False, description="Profile attributes may be mapped to it.")
-    accepts_custom_namespaces: bool = Field(False, description="Custom identity namespaces may be mapped to it.")
+    accepts_attributes: Flag = Field(False, description="Profile attributes may be mapped to it.")
+    accepts_custom_namespaces: Flag = Field(False, description="Custom identity namespaces may be mapped to it.")
     accepted_global_namespaces: dict[str, AcceptedNamespace] = Field(
         default_factory=dict, description="The standard namespaces that may be mapped to it."
     )
     transformation: Transformation | None = Field(None, description="A transformation operators may apply.")
 
-    @model_validator(mode="after")
-    def _accepts_something(self) -> "IdentityNamespace":
+    @rule
+    def _accepts_something(self) -> Iterator[Problem]:
         if not (self.accepts_attributes or self.accepts_custom_namespaces or self.accepted_global_namespaces):
-            raise ValueError(
+            message = (
                 "nothing can be mapped to this namespace: set `acceptsAttributes` or `acceptsCustomNamespaces`, "
                 "or list `acceptedGlobalNamespaces`"
             )
-        return self
+            yield Problem("accepts-nothing", "", message)
 
 
 class ProfileField(Block):
@@ -90,43 +90,40 @@ class ProfileField(Block):
     title: str | None = Field(None, description="Its label.")
     description: str | None = Field(None, description="Its help.")
     type: str = Field(description="Its type: `string` nearly always.")
-    is_required: bool = Field(False, description="The operator must map it.")
-    read_only: bool = Field(False, description="The operator cannot change it.")
-    hidden: bool = Field(False, description="The operator does not see it.")
+    is_required: Flag = Field(False, description="The operator must map it.")
+    read_only: Flag = Field(False, description="The operator cannot change it.")
+    hidden: Flag = Field(False, description="The operator does not see it.")
 
 
 class SchemaConfig(Block):
     """What operators may map, and which audiences they may choose."""
 
-    profile_fields: tuple[ProfileField, ...] | None = Field(None, description="The target attributes, predefined.")
-    use_customer_schema_for_attribute_mapping: bool = Field(False, description="Targets take the names of the sources.")
-    profile_required: bool = Field(False, description="Operators can map attributes.")
-    segment_required: Literal[True] = Field(description="Operators choose audiences; always true.")
-    identity_required: bool = Field(False, description="Operators can map identities.")
-    segment_namespace_allow_list: tuple[str, ...] | None = Field(
-        None,
-        validation_alias=AliasChoices("segmentNamespaceAllowList", "segmentNamespaceAllowed"),
-        description="Only audiences of these origins.",
-    )
-    segment_namespace_deny_list: tuple[str, ...] | None = Field(
-        None,
-        validation_alias=AliasChoices("segmentNamespaceDenyList", "segmentNamespaceDenied"),
-        description="No audiences of these origins.",
-    )
+    old_names: ClassVar[Mapping[str, str]] = {
+        "segmentNamespaceAllowed": "segmentNamespaceAllowList",
+        "segmentNamespaceDenied": "segmentNamespaceDenyList",
+    }
 
-    @model_validator(mode="after")
-    def _lists_exclude_each_other(self) -> "SchemaConfig":
+    profile_fields: tuple[ProfileField, ...] | None = Field(None, description="The target attributes, predefined.")
+    use_customer_schema_for_attribute_mapping: Flag = Field(False, description="Targets take the names of the sources.")
+    profile_required: Flag = Field(False, description="Operators can map attributes.")
+    segment_required: Literal[True] = Field(description="Operators choose audiences; always true.")
+    identity_required: Flag = Field(False, description="Operators can map identities.")
+    segment_namespace_allow_list: tuple[str, ...] | None = Field(None, description="Only audiences of these origins.")
+    segment_namespace_deny_list: tuple[str, ...] | None = Field(None, description="No audiences of these origins.")
+
+    @rule
+    def _the_lists_exclude_each_other(self) -> Iterator[Problem]:
         if self.segment_namespace_allow_list and self.segment_namespace_deny_list:
-            raise ValueError("`segmentNamespaceAllowList` and `segmentNamespaceDenyList` exclude each other")
-        return self
+            message = "`segmentNamespaceAllowList` and `segmentNamespaceDenyList` exclude each other"
+            yield Problem("lists-exclude", "/segmentNamespaceDenyList", message)
 
 
 class AudienceMetadata(Block):
     """Where the identifier comes from that an audience has in the partner's system."""
 
-    map_experience_platform_segment_name: bool = Field(False, description="It is the audience's name.")
-    map_experience_platform_segment_id: bool = Field(False, description="It is the audience's id.")
-    map_user_input: bool = Field(False, description="The operator types it.")
+    map_experience_platform_segment_name: Flag = Field(False, description="It is the audience's name.")
+    map_experience_platform_segment_id: Flag = Field(False, description="It is the audience's id.")
+    map_user_input: Flag = Field(False, description="The operator types it.")
 
 
 class Delivery(Block):
@@ -175,19 +172,15 @@ class Destination(Block):
     max_profile_attributes: Count = Field(2000, ge=1, description="The most attributes an operator may map.")
     max_identity_attributes: Count = Field(10, ge=1, description="The most identities an operator may map.")
 
-    @model_validator(mode="after")
-    def _asks_for_what_it_uses(self) -> "Destination":
-        rule = self.delivery.authentication_rule
-        if rule == "CUSTOMER_AUTHENTICATION" and not self.customer_authentication_configurations:
-            raise ValueError(
-                "`CUSTOMER_AUTHENTICATION` needs an entry in `customerAuthenticationConfigurations`: "
-                "operators could not sign in"
-            )
-        if rule != "CUSTOMER_AUTHENTICATION" and self.customer_authentication_configurations:
-            raise ValueError(
-                f"`customerAuthenticationConfigurations` needs the rule `CUSTOMER_AUTHENTICATION`, not `{rule}`"
-            )
-        return self
+    @rule
+    def _asks_for_what_it_uses(self) -> Iterator[Problem]:
+        wanted, where = self.delivery.authentication_rule, "/customerAuthenticationConfigurations"
+        if wanted == "CUSTOMER_AUTHENTICATION" and not self.customer_authentication_configurations:
+            message = f"`{wanted}` needs an entry in `{where[1:]}`: operators could not sign in"
+            yield Problem("no-sign-in", where, message)
+        if wanted != "CUSTOMER_AUTHENTICATION" and self.customer_authentication_configurations:
+            message = f"`{where[1:]}` needs the rule `CUSTOMER_AUTHENTICATION`, not `{wanted}`"
+            yield Problem("sign-in-unused", where, message)
 
     @property
     def delivery(self) -> Delivery:

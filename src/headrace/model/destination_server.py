@@ -1,10 +1,12 @@
 """Where a destination's messages go, and the request that carries each."""
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from headrace.model.block import SERVER_SET, Block
+from headrace.model.block import SERVER_SET, Block, rule
+from headrace.model.problem import Problem
 from headrace.model.text import TemplatedText
 
 HttpMethod = Literal["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD"]
@@ -58,8 +60,8 @@ class DestinationServer(Block):
     url_based_destination: UrlBasedDestination | None = Field(None, description="The address of a `URL_BASED` server.")
     http_template: HttpTemplate | None = Field(None, description="The request sent to a `URL_BASED` server.")
 
-    @model_validator(mode="after")
-    def _has_what_its_type_needs(self) -> "DestinationServer":
-        if self.url_based_destination is None:
-            raise ValueError("a `URL_BASED` server needs `urlBasedDestination` with its `url`")
-        return self
+    @rule
+    def _has_what_its_type_needs(self) -> Iterator[Problem]:
+        if self.destination_server_type == "URL_BASED" and self.url_based_destination is None:
+            message = "a `URL_BASED` server needs `urlBasedDestination` with its `url`"
+            yield Problem("missing-field", "/urlBasedDestination", message)

@@ -5,12 +5,14 @@ The shapes are those that clients of the original send. A dataflow's one transfo
 the audiences, and the mapping of attributes and identities.
 """
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from headrace.model.block import SERVER_SET, Block
+from headrace.model.block import SERVER_SET, Block, Flag, Whole, rule
 from headrace.model.destination import Transformation
+from headrace.model.problem import Problem
 
 _FLOW_SERVICE_SET = SERVER_SET | {
     "id",
@@ -126,10 +128,10 @@ class FieldMapping(Block):
     source_type: Literal["text/x.schema-path"] = Field("text/x.schema-path", description="How to read `source`.")
     source: str = Field(min_length=1, description="An attribute's path, or `identityMap.<namespace>`.")
     destination: str = Field(min_length=1, description="A target attribute, or `identityMap.<target namespace>`.")
-    identity: bool | None = Field(None, description="Written by clients; the paths say it already.")
-    primary_identity: bool | None = Field(None, description="Written by clients; not used.")
-    function_version: int | None = Field(None, description="Written by clients; not used.")
-    copy_mode_mapping: bool | None = Field(None, description="Written by clients; not used.")
+    identity: Flag | None = Field(None, description="Written by clients; the paths say it already.")
+    primary_identity: Flag | None = Field(None, description="Written by clients; not used.")
+    function_version: Whole | None = Field(None, description="Written by clients; not used.")
+    copy_mode_mapping: Flag | None = Field(None, description="Written by clients; not used.")
     source_attribute: str | None = Field(None, description="Written by clients; not used.")
     destination_xdm_path: str | None = Field(None, description="Written by clients; not used.")
     extension: FieldMappingExtension = Field(
@@ -191,15 +193,15 @@ class TransformParams(Block):
     primary_fields: Any = Field(None, description="For files only.")
     profile_mapping: dict[str, Any] | None = Field(None, description="For files only.")
 
-    @model_validator(mode="after")
-    def _names_an_audience_once(self) -> "TransformParams":
+    @rule
+    def _names_an_audience_once(self) -> Iterator[Problem]:
         seen: set[tuple[str, str]] = set()
-        for selector in self.segment_selectors.selectors:
+        for place, selector in enumerate(self.segment_selectors.selectors):
             audience = (selector.value.namespace, selector.value.id)
             if audience in seen:
-                raise ValueError(f"the audience {audience[1]!r} is chosen twice")
+                where = f"/segmentSelectors/selectors/{place}/value/id"
+                yield Problem("chosen-twice", where, f"the audience {audience[1]!r} is chosen twice")
             seen.add(audience)
-        return self
 
 
 class Transform(Block):

@@ -12,13 +12,14 @@ from headrace.connect.auth import Scheme, schemes
 from headrace.connect.keyring import Keyring, Place
 from headrace.connect.secrets import Secret
 from headrace.errors import AccountError
-from headrace.model.block import Block, read
+from headrace.model.block import Block
 from headrace.model.destination import CustomerDataField, Destination
 from headrace.model.flow import Auth, BaseConnection, SourceConnection, TargetConnection
 from headrace.model.problem import ConfigurationError, Problem
+from headrace.model.reading import read
 from headrace.services import declared
-from headrace.services.authoring import DESTINATION, lenient
 from headrace.services.caller import Caller
+from headrace.services.checks import DESTINATION, lenient
 from headrace.store import documents
 from headrace.store.database import Store, Transaction
 from headrace.store.documents import Declared
@@ -146,7 +147,7 @@ async def _destination(store: Store, caller: Caller, id_: str) -> Destination:
     if stored is None:
         message = f"there is no destination {id_!r}; a connection spec's id is the destination's `instanceId`"
         raise ConfigurationError([Problem("unknown-destination", "/connectionSpec/id", message)])
-    return lenient(Destination, stored)
+    return lenient(Destination, stored.document)
 
 
 def _auth_type(auth: Auth, destination: Destination) -> str:

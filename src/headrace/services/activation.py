@@ -8,13 +8,13 @@ from jsonpath.exceptions import JSONPatchError, JSONPatchTestFailure, JSONPointe
 
 from headrace.clock import Clock
 from headrace.errors import Conflict, NotFound, RequestError
-from headrace.model.block import read
 from headrace.model.destination import Destination
 from headrace.model.flow import Flow
 from headrace.model.problem import ConfigurationError, Problem
+from headrace.model.reading import read
 from headrace.services.accounts import SOURCE, TARGET
-from headrace.services.authoring import DESTINATION, lenient
 from headrace.services.caller import Caller
+from headrace.services.checks import DESTINATION, lenient
 from headrace.services.rules import problems_of
 from headrace.store import access, audiences, audit, dataflows, documents, outbox, profiles
 from headrace.store.database import Store, Transaction
@@ -140,7 +140,7 @@ def _refuse(tx: Transaction, caller: Caller, flow: Flow) -> None:
     else:
         stored = documents.get(tx, caller.number, DESTINATION, target.document["connectionSpec"]["id"])
         assert stored is not None, "a destination with a target connection is not deleted"
-        problems += problems_of(flow, lenient(Destination, stored))
+        problems += problems_of(flow, lenient(Destination, stored.document))
     if problems:
         raise ConfigurationError(problems)
 

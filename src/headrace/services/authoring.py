@@ -1,29 +1,28 @@
-"""Authoring: destination servers and destinations, checked by themselves, with their templates, against each other."""
+"""Authoring: the four objects a destination is made of, each kept only if it is right, alone and with the others."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from headrace.clock import Clock
-from headrace.errors import TemplateSyntaxError
-from headrace.model.block import Block, pointer, read
 from headrace.model.destination import Destination
-from headrace.model.destination_server import DestinationServer
 from headrace.model.flow import Flow
-from headrace.model.problem import ConfigurationError, Problem
+from headrace.model.problem import Problem
 from headrace.render.parts import Parting
 from headrace.services import declared
 from headrace.services.caller import Caller
+from headrace.services.checks import AUDIENCE_TEMPLATE, CREDENTIALS, DESTINATION, EXAMINE, SERVER, Document, lenient
 from headrace.services.rules import problems_of
 from headrace.store import dataflows, documents
 from headrace.store.database import Store, Transaction
 from headrace.store.documents import Declared
-from headrace.template import Template
-from headrace.template import compile as compile_template
 
-SERVER = "destination-server"
-DESTINATION = "destination"
-B = TypeVar("B", bound=Block)
+__all__ = ["AUDIENCE_TEMPLATE", "CREDENTIALS", "DESTINATION", "SERVER", "Authored", "delete", "save"]
+
+#: Keys that the server adds to objects of each noun; sent back by clients, and left out of what is kept.
+_ADDED = {noun: frozenset({"instanceId", "createdDate", "lastModifiedDate", "qos"}) for noun in EXAMINE} | {
+    DESTINATION: Destination.ignored
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,103 +33,82 @@ class Authored:
     warnings: tuple[Problem, ...]
 
 
-async def save_server(
-    store: Store, clock: Clock, caller: Caller, document: object, *, strict: bool = True, id_: str | None = None
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """The other objects of a sandbox, as a transaction sees them."""
+
+    tx: Transaction
+    tenant: int
+
+    def get(self, noun: str, id_: str) -> Document | None:
+        found = documents.get(self.tx, self.tenant, noun, id_)
+        return found.document if found is not None else None
+
+    def all_of(self, noun: str) -> list[tuple[str, Document]]:
+        return [(item.id, item.document) for item in documents.all_of(self.tx, self.tenant, noun)]
+
+
+async def save(
+    store: Store,
+    clock: Clock,
+    caller: Caller,
+    noun: str,
+    document: object,
+    *,
+    strict: bool = True,
+    id_: str | None = None,
 ) -> Authored:
     """
-    Keep a destination server: a new one, or in the place of ``id_``.
+    Keep an object: a new one, or in the place of ``id_``.
 
     Raises:
-        ConfigurationError: with every problem of the server, of its templates, and of it under its destinations.
+        ConfigurationError: with every problem of the object, of its templates, and of it with the others.
+        NotFound: there is no object ``id_`` here.
     """
-    wrong = [problem for _, _, problems in _templates(document) for problem in problems]
-    server, warnings = _read_with(wrong, DestinationServer, document, strict)
-    kept = _without(document, server.ignored)
+    warnings: list[Problem] = []
 
     def check(tx: Transaction) -> list[Problem]:
-        users = _destinations_using(tx, caller, id_) if id_ is not None else []
-        fits = [_fit(server, kept, user, f"with destination {name!r}: ", "") for name, user in users]
-        return [problem for problems in fits for problem in problems]
+        examined = EXAMINE[noun](document, Sandbox(tx, caller.number), id_, strict)
+        if noun == DESTINATION and id_ is not None:
+            examined.ask(_breaks(tx, caller, id_, examined.block))
+        warnings[:] = examined.warnings
+        return examined.problems
 
-    return Authored(await _save(store, clock, caller, SERVER, kept, check, id_), tuple(warnings))
+    kept = {key: value for key, value in document.items() if key not in _ADDED[noun]} if type(document) is dict else {}
+    if id_ is None:
+        return Authored(await declared.create(store, clock, caller, noun, kept, check), tuple(warnings))
+    return Authored(await declared.replace(store, clock, caller, noun, id_, kept, check), tuple(warnings))
 
 
-async def save_destination(
-    store: Store, clock: Clock, caller: Caller, document: object, *, strict: bool = True, id_: str | None = None
-) -> Authored:
+async def delete(store: Store, clock: Clock, caller: Caller, noun: str, id_: str) -> None:
     """
-    Keep a destination: a new one, or in the place of ``id_``.
+    Delete an object that nothing uses.
 
     Raises:
-        ConfigurationError: with every problem of the destination, and of it together with its server.
+        Conflict: something does; the message names it.
+        NotFound: it is not in this sandbox.
     """
-    destination, warnings = _read_with([], Destination, document, strict)
-    kept = _without(document, destination.ignored)
-
-    def check(tx: Transaction) -> list[Problem]:
-        where = "/destinationDelivery/0/destinationServerId"
-        if destination.delivery.authentication_rule == "PLATFORM_AUTHENTICATION":
-            message = "`PLATFORM_AUTHENTICATION` needs shared credentials, and there are none; use another rule"
-            return [Problem("no-credentials", "/destinationDelivery/0/authenticationId", message)]
-        stored = documents.get(tx, caller.number, SERVER, destination.delivery.destination_server_id)
-        if stored is None:
-            wrong = destination.delivery.destination_server_id
-            return [Problem("unknown-server", where, f"there is no destination server {wrong!r}; create it first")]
-        fits = list(_fit(lenient(DestinationServer, stored), stored.document, destination, "", where))
-        return fits + list(_breaks(tx, caller, id_, destination)) if id_ is not None else fits
-
-    return Authored(await _save(store, clock, caller, DESTINATION, kept, check, id_), tuple(warnings))
+    await declared.delete(store, clock, caller, noun, id_, lambda tx: next(_users(tx, caller, noun, id_), None))
 
 
-async def delete_server(store: Store, clock: Clock, caller: Caller, id_: str) -> None:
-    """Delete a destination server that no destination uses."""
-
-    def user(tx: Transaction) -> str | None:
-        return next((f"destination {name!r}" for name, _ in _destinations_using(tx, caller, id_)), None)
-
-    await declared.delete(store, clock, caller, SERVER, id_, user)
-
-
-async def delete_destination(store: Store, clock: Clock, caller: Caller, id_: str) -> None:
-    """Delete a destination that no account belongs to."""
-
-    def user(tx: Transaction) -> str | None:
-        for noun in ("account", "target-connection"):
-            for stored in documents.all_of(tx, caller.number, noun):
+def _users(tx: Transaction, caller: Caller, noun: str, id_: str) -> Iterator[str]:
+    """Name what uses an object."""
+    if noun == SERVER:
+        for stored in documents.all_of(tx, caller.number, DESTINATION):
+            destination = lenient(Destination, stored.document)
+            if destination.delivery.destination_server_id == id_:
+                yield f"destination {destination.name!r}"
+    if noun == DESTINATION:
+        for user in ("account", "target-connection"):
+            for stored in documents.all_of(tx, caller.number, user):
                 if stored.document["connectionSpec"]["id"] == id_:
-                    return f"{noun.replace('-', ' ')} {stored.document['name']!r}"
-        return None
-
-    await declared.delete(store, clock, caller, DESTINATION, id_, user)
-
-
-def lenient(block: type[B], stored: Declared) -> B:
-    """Read a stored object; what was only warned about when it was kept is left out."""
-    return read(block, stored.document, strict=False)[0]
-
-
-def _fit(
-    server: DestinationServer, document: dict[str, Any], destination: Destination, prefix: str, where: str
-) -> Iterator[Problem]:
-    """Say what keeps a server and a destination from working together."""
-    http = server.http_template
-    if http is None or http.request_body is None or http.content_type is None:
-        message = "a server that delivers needs `httpTemplate` with `httpMethod`, `requestBody` and `contentType`"
-        yield Problem("not-a-delivery-server", where, f"{prefix}{message}")
-    asked_for = {field.name for field in destination.customer_data_fields}
-    for path, template, _ in _templates(document):
-        for used in sorted(template.reads if template is not None else ()):
-            if used[0] == "customerData" and len(used) > 1 and used[1] not in asked_for:
-                message = (
-                    f"the template at {path} reads `customerData.{used[1]}`, which no customer data field is named"
-                )
-                yield Problem("unknown-customer-data", where or path, f"{prefix}{message}")
+                    yield f"{user.replace('-', ' ')} {stored.document['name']!r}"
 
 
 def _breaks(tx: Transaction, caller: Caller, id_: str, destination: Destination) -> Iterator[Problem]:
     """Say which dataflows would no longer be right under a changed destination."""
     stored = documents.get(tx, caller.number, DESTINATION, id_)
-    before = lenient(Destination, stored) if stored is not None else destination
+    before = lenient(Destination, stored.document) if stored is not None else destination
     for flow in _dataflows_using(tx, caller, id_):
         name = f"dataflow {flow.name!r}"
         if _lanes(destination) != _lanes(before):
@@ -140,7 +118,7 @@ def _breaks(tx: Transaction, caller: Caller, id_: str, destination: Destination)
             yield Problem(problem.code, "", f"with {name}: {problem.message}")
 
 
-def _lanes(destination: Destination) -> tuple[object, ...]:
+def _lanes(destination: Destination) -> tuple[Any, ...]:
     """Return what says which lanes people leave by: while any are on their way it cannot change."""
     policy = destination.aggregation.policy
     parting = Parting.of(policy, tuple(destination.identity_namespaces))
@@ -149,58 +127,7 @@ def _lanes(destination: Destination) -> tuple[object, ...]:
 
 def _dataflows_using(tx: Transaction, caller: Caller, id_: str) -> Iterator[Flow]:
     for stored in dataflows.all_of(tx, caller.number):
-        flow = Flow.model_validate(stored.document)
+        flow = lenient(Flow, stored.document)
         target = documents.get(tx, caller.number, "target-connection", flow.target_connection_ids[0])
         if target is not None and target.document["connectionSpec"]["id"] == id_:
             yield flow
-
-
-def _templates(value: object, path: str = "") -> Iterator[tuple[str, Template | None, list[Problem]]]:
-    """
-    Compile every template in a document: its JSON pointer with the template, or with what is wrong with it.
-
-    It walks the JSON and not the block, so that templates are judged even where the rest cannot be read.
-    """
-    if isinstance(value, dict) and value.get("templatingStrategy") == "PEBBLE_V1" and type(value.get("value")) is str:
-        try:
-            yield path, compile_template(value["value"], name=path[1:]), []
-        except TemplateSyntaxError as error:
-            yield path, None, [Problem(error.code, f"{path}/value", str(problem)) for problem in error.problems]
-    elif isinstance(value, dict | list):
-        for step, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _templates(item, f"{path}{pointer((step,))}")
-
-
-def _read_with(wrong: list[Problem], block: type[B], document: object, strict: bool) -> tuple[B, list[Problem]]:
-    """Read a block; refuse it with its own problems and the ones already found, all at once."""
-    try:
-        result = read(block, document, strict=strict)
-    except ConfigurationError as error:
-        raise ConfigurationError(error.problems + wrong) from None
-    if wrong:
-        raise ConfigurationError(wrong)
-    return result
-
-
-def _destinations_using(tx: Transaction, caller: Caller, server_id: str) -> list[tuple[str, Destination]]:
-    stored = [lenient(Destination, item) for item in documents.all_of(tx, caller.number, DESTINATION)]
-    return [(item.name, item) for item in stored if item.delivery.destination_server_id == server_id]
-
-
-async def _save(
-    store: Store,
-    clock: Clock,
-    caller: Caller,
-    noun: str,
-    document: dict[str, Any],
-    check: declared.Check,
-    id_: str | None,
-) -> Declared:
-    if id_ is None:
-        return await declared.create(store, clock, caller, noun, document, check)
-    return await declared.replace(store, clock, caller, noun, id_, document, check)
-
-
-def _without(document: object, ignored: frozenset[str]) -> dict[str, Any]:
-    assert isinstance(document, dict)
-    return {key: value for key, value in document.items() if key not in ignored}

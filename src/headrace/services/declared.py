@@ -118,9 +118,8 @@ def nothing_to_check(_tx: Transaction) -> list[Problem]:
 
 
 def _refuse(problems: list[Problem]) -> None:
-    errors = [problem for problem in problems if problem.severity == "error"]
-    if errors:
-        raise ConfigurationError(errors)
+    if any(problem.is_error for problem in problems):
+        raise ConfigurationError(problems)
 
 
 def _note(tx: Transaction, caller: Caller, action: str, noun: str, declared: Declared, now: int) -> None:

@@ -30,7 +30,7 @@ from headrace.render.recipe import MappedAudience, Recipe
 from headrace.render.recipes import recipe_of
 from headrace.render.target import Audiences
 from headrace.services.accounts import ACCOUNT, TARGET, credentials
-from headrace.services.authoring import DESTINATION, SERVER, lenient
+from headrace.services.checks import DESTINATION, SERVER, lenient
 from headrace.store import access, audiences, dataflows, documents
 from headrace.store.access import Tenant
 from headrace.store.audiences import StoredAudience
@@ -183,17 +183,17 @@ class Parts:
     @classmethod
     def of(cls, tx: Transaction, tenant: int, document: dict[str, Any]) -> "Parts":
         """Gather the parts of a dataflow's document, all of which are there: what is in use is not deleted."""
-        flow = Flow.model_validate(document)
+        flow = lenient(Flow, document)
         target = _there(documents.get(tx, tenant, TARGET, flow.target_connection_ids[0]))
         destination = _there(documents.get(tx, tenant, DESTINATION, target.document["connectionSpec"]["id"]))
-        read_destination = lenient(Destination, destination)
+        read_destination = lenient(Destination, destination.document)
         server = _there(documents.get(tx, tenant, SERVER, read_destination.delivery.destination_server_id))
         account_id = target.document.get("baseConnectionId")
         account = documents.get(tx, tenant, ACCOUNT, account_id) if account_id else None
         customer_data = target.document.get("params", {})
         in_force = [server.document, destination.document, document.get("transformations"), customer_data]
         version = hashlib.sha256(orjson.dumps(in_force)).hexdigest()[:16]
-        return cls(flow, read_destination, lenient(DestinationServer, server), account, customer_data, version)
+        return cls(flow, read_destination, lenient(DestinationServer, server.document), account, customer_data, version)
 
 
 def mapping_of(flow: Flow, destination: Destination) -> Mapping:

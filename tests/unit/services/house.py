@@ -170,10 +170,10 @@ class House:
         **policy,
     ):
         """Declare a destination, and send the given audiences there."""
-        server = await authoring.save_server(self.store, self.clock, self.caller, self.server_document(body))
+        server = await authoring.save(self.store, self.clock, self.caller, authoring.SERVER, self.server_document(body))
         self.servers[name] = server.declared.id
-        destination = await authoring.save_destination(
-            self.store, self.clock, self.caller, self.destination_document(name, **policy)
+        destination = await authoring.save(
+            self.store, self.clock, self.caller, authoring.DESTINATION, self.destination_document(name, **policy)
         )
         self.destinations[name] = destination.declared.id
         connection = {"name": name, "connectionSpec": {"id": destination.declared.id}}

@@ -1,0 +1,87 @@
+"""The requests that create, rename and delete an audience in the partner's system."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from headrace.model.block import SERVER_SET, Block, rule
+from headrace.model.problem import Problem
+
+EVENTS = (
+    "create",
+    "update",
+    "delete",
+    "validate",
+    "notify",
+    "createDestination",
+    "updateDestination",
+    "deleteDestination",
+)
+
+
+class PlainHeader(Block):
+    """One header of the request; its value may hold macros."""
+
+    header: str = Field(min_length=1, description="The header's name.")
+    value: str = Field(description="The header's value, with macros.")
+
+
+class JsonBody(Block):
+    """The body of the request."""
+
+    content: Any = Field(alias="json", description="A JSON value; its texts may hold macros.")
+
+
+class ResponseField(Block):
+    """Something that is read from the partner's answer."""
+
+    name: str = Field(min_length=1, description="What it is; `externalAudienceId` is the audience's id there.")
+    value: str = Field(description="Where it stands in the answer, as a template.")
+
+
+class AudienceEvent(Block):
+    """The request that is made when something happens to an audience or a dataflow."""
+
+    url: str = Field(min_length=1, description="The partner's endpoint, with macros.")
+    http_method: Literal["GET", "POST", "PUT", "DELETE", "PATCH"] = Field(description="The method of the request.")
+    headers: tuple[PlainHeader, ...] = Field((), description="The headers of the request.")
+    request_body: JsonBody | None = Field(None, description="The body of the request.")
+    response_fields: tuple[ResponseField, ...] = Field((), description="What is kept of the answer.")
+    response_error_fields: tuple[ResponseField, ...] = Field((), description="What is told of an error.")
+
+
+class MetadataTemplate(Block):
+    """The requests, by what makes them necessary."""
+
+    name: str | None = Field(None, description="Shown before the partner's error texts.")
+    create: AudienceEvent | None = Field(None, description="An audience is activated for the first time.")
+    update: AudienceEvent | None = Field(None, description="An audience's name or description changes.")
+    delete: AudienceEvent | None = Field(None, description="An audience is no longer activated.")
+    validate_: AudienceEvent | None = Field(None, alias="validate", description="Before other requests: may it be?")
+    notify: AudienceEvent | None = Field(None, description="Files have been delivered.")
+    create_destination: AudienceEvent | None = Field(None, description="A dataflow is made.")
+    update_destination: AudienceEvent | None = Field(None, description="A dataflow is changed.")
+    delete_destination: AudienceEvent | None = Field(None, description="A dataflow is deleted.")
+
+    @rule
+    def _there_is_an_event(self) -> Iterator[Problem]:
+        events = (self.create, self.update, self.delete, self.validate_, self.notify)
+        if not any((*events, self.create_destination, self.update_destination, self.delete_destination)):
+            yield Problem("no-event", "", f"an audience template has at least one event of: {', '.join(EVENTS)}")
+
+
+class Validation(Block):
+    """What a customer data field must look like before any request is made."""
+
+    field: str = Field(min_length=1, description="The customer data field.")
+    regex: str = Field(description="The regular expression that its value must match.")
+
+
+class AudienceTemplate(Block):
+    """How audiences are kept in step between here and the partner's system."""
+
+    ignored: ClassVar[frozenset[str]] = SERVER_SET
+
+    metadata_template: MetadataTemplate = Field(description="The requests.")
+    validations: tuple[Validation, ...] = Field((), description="Checked before any request is made.")
