@@ -20,12 +20,13 @@ _INSERT = f"""
     INSERT INTO ledger_deltas (tenant, dataflow, audience, {", ".join(COLUMNS)})
     VALUES (:tenant, :dataflow, :audience, {", ".join(f":{column}" for column in COLUMNS)})
 """  # noqa: S608
-_SUMS = ", ".join(f"coalesce(sum({column}), 0)" for column in COLUMNS)
+#: A sum of whole numbers is a decimal to PostgreSQL.
+_SUMS = ", ".join(f"CAST(coalesce(sum({column}), 0) AS BIGINT)" for column in COLUMNS)
 _BOTH = f"""
     SELECT audience, {_SUMS} FROM (
         SELECT audience, {", ".join(COLUMNS)} FROM ledger WHERE tenant = :tenant AND dataflow = :dataflow
         UNION ALL
-        SELECT audience, {", ".join(COLUMNS)} FROM ledger_deltas WHERE tenant = :tenant AND dataflow = :dataflow)
+        SELECT audience, {", ".join(COLUMNS)} FROM ledger_deltas WHERE tenant = :tenant AND dataflow = :dataflow) AS sums
     GROUP BY audience ORDER BY audience
 """  # noqa: S608
 _LAST_DELTA = "SELECT max(delta) FROM ledger_deltas"
