@@ -11,6 +11,7 @@ import itertools
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,9 @@ class Postgres:
         return self.address(self.last)
 
     @contextlib.contextmanager
-    def lent(self) -> Iterator[str]:
-        """Lend a database in the newest form, and take it away afterwards."""
-        address = self.create()
+    def lent(self, template: str | None = None) -> Iterator[str]:
+        """Lend a database, by default in the newest form, and take it away afterwards."""
+        address = self.create(template)
         yield address
         self.run(f"DROP DATABASE {make_url(address).database} WITH (FORCE)")
 
@@ -64,6 +65,18 @@ class Postgres:
         name = make_url(address).database
         ended = self.run(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'")
         return len(ended)
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database, and its server."""
+
+    server: Postgres
+    address: str
+
+    def read(self, query: str) -> list[Any]:
+        """Ask as an administrator beside Headrace would."""
+        return self.server.run(query, str(make_url(self.address).database))
 
 
 @contextlib.contextmanager
