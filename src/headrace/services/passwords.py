@@ -19,8 +19,8 @@ AT_A_TIME = 2
 class Passwords:
     """Hashes and checks passwords. One for a process."""
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher()
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
         self._threads = ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="passwords")
         self._of_nobody = self._threads.submit(self._hasher.hash, secrets.token_urlsafe())
 
