@@ -100,4 +100,4 @@ def _shown(signed_in: SignedIn, secret: str) -> JSONResponse:
 
 def _is_secure(request: Request, handed: Doors) -> bool:
     """Say whether the cookie travels by TLS alone: always, but on this machine itself."""
-    return not (is_loopback(handed.settings.host) and request.url.scheme == "http")
+    return not (is_loopback(handed.settings.host) and request.scope["scheme"] == "http")

@@ -12,7 +12,11 @@ SandboxName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 #: In bytes of UTF-8. Longer passwords add nothing, and a limit keeps what is hashed small.
 LONGEST_PASSWORD = 1024
 
-Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), AfterValidator(str.casefold)]
+#: What is shown to people holds no control characters, which would do things to a terminal.
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Email = Annotated[
+    str, Field(max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$"), AfterValidator(str.casefold)
+]
 Password = Annotated[SecretStr, Field(max_length=LONGEST_PASSWORD)]
 
 
@@ -37,7 +41,7 @@ class ClientSettings(Block):
 
     ignored: ClassVar[frozenset[str]] = frozenset({"clientId", "createdAt", "createdBy", "lastUsedAt", "revokedAt"})
 
-    name: str = Field(min_length=1, max_length=200, description="What it is for.")
+    name: Name = Field(description="What it is for.")
     permissions: tuple[PermissionName, ...] | None = Field(None, description="What it may do; or `role`.")
     role: RoleName | None = Field(None, description="A role, whose permissions it gets; or `permissions`.")
     sandboxes: tuple[SandboxName, ...] | None = Field(
@@ -65,7 +69,7 @@ class UserSettings(Block):
     ignored: ClassVar[frozenset[str]] = frozenset({"id", "createdAt", "modifiedAt", "etag"})
 
     email: Email = Field(description="The e-mail address to sign in with.")
-    name: str = Field(min_length=1, max_length=200, description="Their name.")
+    name: Name = Field(description="Their name.")
     roles: tuple[GivenRole, ...] = Field((), description="Their roles.")
     disabled: bool = Field(False, description="Whether they are kept from signing in.")
 

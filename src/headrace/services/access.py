@@ -135,3 +135,6 @@ def _complete_first_client(tx: Transaction, now: int) -> None:
         for client in clients.all_of(tx, organization.number):
             if client.created_at is None and set(client.permissions) == _ONCE_EVERYTHING:
                 clients.replaced(tx, client, permissions=tuple(PERMISSIONS), created_at=now)
+                details = {"permissions": list(PERMISSIONS)}
+                id_, number = client.client_id, organization.number
+                audit.note_in_organization(tx, number, "headrace", "replace", "client", id_, now, details=details)

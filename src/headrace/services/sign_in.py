@@ -59,7 +59,7 @@ def _succeed(tx: Transaction, subject: str, user: User, renewed: str | None) -> 
 
 
 def _fail(tx: Transaction, counted: Failures, user: User | None, now: int) -> None:
-    failures.keep(tx, counted)
+    failures.touch(tx, counted.subject, now)
     waits = backoff.wait_after(counted.failures)
     if user is not None and waits:
         details: dict[str, Any] = {"failures": counted.failures, "seconds": waits // 1000}

@@ -48,7 +48,7 @@ async def create(
     """
     wanted, _ = read(NewUser, document)
     given = wanted.password.get_secret_value() if wanted.password is not None else None
-    password = given or rules.new_password()
+    password = given if given is not None else rules.new_password()
     rules.refuse_bad(password, wanted.email, "/password")
     hashed, now, id_ = await passwords.hash(password), clock.now(), str(uuid.uuid4())
 
@@ -134,7 +134,7 @@ async def reset_password(
     """
     wanted, _ = read(PasswordReset, document)
     given = wanted.password.get_secret_value() if wanted.password is not None else None
-    password = given or rules.new_password()
+    password = given if given is not None else rules.new_password()
     rules.refuse_bad(password, (await get(store, principal, id_)).email, "/password")
     hashed, now = await passwords.hash(password), clock.now()
 

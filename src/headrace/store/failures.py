@@ -39,6 +39,12 @@ def keep(tx: Transaction, failures: Failures) -> None:
     tx.core.execute(insert(sign_in_failures).values(asdict(failures)))
 
 
+def touch(tx: Transaction, subject: str, now: int) -> None:
+    """Write down when a failure that is counted already was seen to be one. Others may have been counted since."""
+    mine = sign_in_failures.c.subject == subject
+    tx.core.execute(update(sign_in_failures).where(mine).values(last_at=now))
+
+
 def forget(tx: Transaction, subject: str) -> None:
     """Forget the failures of a subject that succeeded."""
     tx.core.execute(delete(sign_in_failures).where(sign_in_failures.c.subject == subject))

@@ -156,6 +156,24 @@ def test_everybody_may_do_what_their_role_says_where_it_says_so(matrix, holder, 
     assert not wrong, "\n".join(wrong)
 
 
+def test_an_admin_of_one_sandbox_has_that_and_nothing_else(headrace, matrix):
+    client = made(headrace.api.post("/access/clients", {"name": "prod's", "role": "admin", "sandboxes": ["prod"]}))
+    api = Api.signed_in(headrace.api.url, client["clientId"], client["clientSecret"], "demo@headrace")
+    headrace.opened.append(api)
+
+    for (method, path), needs in matrix.operations.items():
+        id_ = matrix.world.object_for(path, fresh=method == "DELETE") if "{" in path else ""
+        api.headers["x-sandbox-name"] = "dev"
+        elsewhere = ask(api, method, path, id_)
+        api.headers["x-sandbox-name"] = "prod"
+        here = ask(api, method, path, id_)
+        if needs.in_sandbox:
+            assert (elsewhere.status, here.status not in (401, 403, 404)) == (404, True), (method, path)
+            assert "there is no sandbox 'dev' in this organization" in elsewhere.text, (method, path)
+        else:
+            assert (elsewhere.status, here.status) == (403, 403), (method, path)
+
+
 def test_the_matrix_is_large(matrix):
     cells = len(matrix.operations) * len(HOLDERS) * len(PLACES)
 

@@ -103,6 +103,7 @@ CROSS_SITE = {
     "a wrong token": {"X-CSRF-Token": "0" * 64},
     "another origin": {"Origin": "https://evil.example"},
     "no origin at all": {"Origin": "null"},
+    "an origin that is none": {"Origin": "http://["},
     "the same host on another port": {"Origin": "http://127.0.0.1:1"},
 }
 

@@ -87,6 +87,25 @@ async def test_of_guesses_that_come_at_once_no_more_are_looked_at(gate):
     assert (await refusal(gate.sign_in(user.email)))[0] is TooManyTries
 
 
+async def test_guesses_that_are_seen_to_be_wrong_in_another_order_count_no_less(gate, monkeypatch):
+    user, others_are_done = await gate.user(), asyncio.Event()
+
+    async def verify(_, password):
+        if password == "first":
+            await others_are_done.wait()
+        return False
+
+    monkeypatch.setattr(gate.passwords, "verify", verify)
+    first = asyncio.create_task(refusal(gate.sign_in(user.email, "first")))
+    await asyncio.sleep(0)
+    for _ in range(4):
+        await refusal(gate.sign_in(user.email, "another"))
+    others_are_done.set()
+    await first
+
+    assert (await refusal(gate.sign_in(user.email)))[0] is TooManyTries
+
+
 async def test_a_day_of_guessing_is_about_a_hundred_guesses(gate):
     client, _ = await gate.client()
     end, looked_at = gate.clock.now() + 24 * 60 * 60 * 1000, 0

@@ -172,4 +172,5 @@ async def test_the_client_of_an_older_first_start_may_do_what_has_become_of_ever
     assert gate.store.write_now(lambda tx: access.begin(tx, gate.clock.now())) is None
 
     assert (await gate.principal_of("hr-old", "hrs-old")).grants.everywhere == set(PERMISSIONS)
+    assert [(entry.actor, entry.action, entry.id) for entry in gate.audit()] == [("headrace", "replace", "hr-old")]
     assert (await gate.principal_of("hr-lesser", "hrs-old")).grants.everywhere == set(lesser)

@@ -65,6 +65,7 @@ async def test_an_e_mail_is_one_however_it_is_written_and_belongs_to_one_user(ga
 
 
 RULES = {
+    "empty": ("", "at least 12 characters"),
     "short": ("eleven char", "at least 12 characters"),
     "the e-mail": ("Person@Example.com", "e-mail"),
     "long in bytes": ("é" * 600, "at most 1024 bytes"),
@@ -80,7 +81,7 @@ async def test_a_password_is_refused_that_is(gate, password, says):
     (problem,) = refused.value.problems
     assert problem.pointer == "/password"
     assert says in problem.message
-    assert password not in str(refused.value.problems)
+    assert not password or password not in str(refused.value.problems)
 
 
 async def test_a_password_is_made_when_none_is_given_and_can_be_signed_in_with(gate):
@@ -89,6 +90,21 @@ async def test_a_password_is_made_when_none_is_given_and_can_be_signed_in_with(g
 
     assert len(password) >= passwords.SHORTEST
     await gate.sign_in("new@example.com", password)
+
+
+async def test_an_empty_password_is_not_one_that_was_left_out(gate):
+    user = await gate.user()
+
+    with pytest.raises(ConfigurationError):
+        await reset(gate, user, password="")
+
+
+@pytest.mark.parametrize("settings", [{"email": "a@b\x00"}, {"email": "a b@c"}, {"email": "ab"}, {"name": "a\x1b[2J"}])
+async def test_a_user_is_not_called(gate, settings):
+    with pytest.raises(ConfigurationError) as refused:
+        await gate.user(**settings)
+
+    assert [problem.pointer for problem in refused.value.problems] == [f"/{next(iter(settings))}"]
 
 
 async def test_passwords_are_argon2id_with_the_parameters_of_the_library():
