@@ -2,7 +2,8 @@
 What the matrix of who may do what needs to know of routes that it cannot read from them: one object for each.
 
 A route under a new noun takes a line in ``MAKERS``; one that looks at its body before it looks for its object takes a
-valid body in ``BODIES``; a second parameter in a path takes a value in ``FURTHER``.
+valid body in ``BODIES``; a second parameter in a path takes a value in ``FURTHER``; what the host may see of others is
+named in ``HOST_SEES``.
 """
 
 import copy
@@ -106,6 +107,9 @@ BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
 #: Query and headers that a path cannot do without.
 QUERIES = {f"{FLOWS}/flows/{{id}}/action": "?op=enable"}
 HEADERS = {("PATCH", f"{FLOWS}/flows/{{id}}"): {"If-Match": '"a version"'}}
+
+#: Beginnings of paths whose objects are the business of the host, wherever they are.
+HOST_SEES: set[str] = set()
 
 #: Values for parameters after a path's first.
 FURTHER: dict[str, str] = {}
