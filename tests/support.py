@@ -25,9 +25,11 @@ import uvicorn
 import headrace
 from headrace.app import Headrace, url_of
 from headrace.cli.client import AUTHORING, FLOWS, Client, wait_for_server
-from headrace.services import access
+from headrace.model.roles import PERMISSIONS
+from headrace.services import access, keys
 from headrace.settings import Settings
 from headrace.store import access as stored_access
+from headrace.store import clients
 
 __all__ = ["AUTHORING", "FLOWS", "Answer", "Api", "InProcess", "Server", "add_client", "eventually", "in_process"]
 
@@ -210,8 +212,8 @@ def add_client(app: Headrace, client_id: str, organization: str, sandbox: str, w
         number = organizations.get(organization) or stored_access.add_organization(tx, organization)
         if stored_access.find_tenant(tx, organization, sandbox) is None:
             stored_access.add_tenant(tx, number, sandbox, f"id-of-{organization}-{sandbox}")
-        permissions = [permission for permission in access.PERMISSIONS if permission != without]
-        stored_access.add_client(tx, number, client_id, access._hash("secret"), permissions)
+        permissions = tuple(permission for permission in PERMISSIONS if permission != without)
+        clients.add(tx, clients.Client(number, client_id, keys.hash_of("secret"), permissions))
 
     app.store.write_now(work)
 
@@ -223,7 +225,10 @@ def in_process(folder: Path, **settings: Any) -> Iterator[InProcess]:
         port = listener.getsockname()[1]
         wanted = {"data_dir": folder / "data", "key_file": folder / "keys" / "master.key", "port": port, **settings}
         app = Headrace(Settings(**wanted))
-        server = uvicorn.Server(uvicorn.Config(app.app, log_level="warning", ws="none", lifespan="on"))
+        config = uvicorn.Config(
+            app.app, log_level="warning", ws="none", lifespan="on", timeout_keep_alive=int(PATIENCE)
+        )
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), name="headrace")
         thread.start()
         try:

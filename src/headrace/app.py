@@ -31,6 +31,7 @@ from headrace.services import access
 from headrace.services.access import FirstClient
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
+from headrace.services.passwords import Passwords
 from headrace.settings import Settings
 from headrace.store import dataflows
 from headrace.store.database import Store
@@ -70,7 +71,8 @@ class Headrace:
             requests_per_account=settings.requests_per_account,
         )
         ingestion = Ingestion(self.store, self.clock, self.live, self.board, self.worker.wake)
-        doors = Doors(self.store, self.clock, keyring, ingestion, self.board, settings, self.wake_all)
+        self.passwords = Passwords()
+        doors = Doors(self.store, self.clock, keyring, self.passwords, ingestion, self.board, settings, self.wake_all)
         self.app = application(doors, self._lifespan)
 
     async def wake_all(self, tenant: int) -> None:
@@ -80,8 +82,9 @@ class Headrace:
 
     @asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+        now = self.clock.now()
         # Inside the transaction: whoever dies between the two would leave a store that nobody can sign in to.
-        await self.store.write(lambda tx: write_credentials(self.settings, access.begin(tx)))
+        await self.store.write(lambda tx: write_credentials(self.settings, access.begin(tx, now)))
         await self.renderers.start()
         await self.worker.start()
         self.board(Started(url=url_of(self.settings), data_dir=str(self.settings.data_dir)))
@@ -89,6 +92,7 @@ class Headrace:
         await self.worker.stop()
         await self.renderers.stop()
         await self.transport.close()
+        self.passwords.close()
         self.store.close()
         self.board.close()
 

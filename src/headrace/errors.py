@@ -14,7 +14,9 @@ HeadraceError
 │   ├── Unauthorized
 │   ├── Forbidden
 │   ├── NotFound
-│   └── Conflict
+│   ├── Conflict
+│   ├── StaleVersion
+│   └── TooManyTries
 ├── PartnerError              the partner, at the other end of the wire
 └── OperationError            whoever runs the process: settings, disk, data directory
 
@@ -148,6 +150,22 @@ class Conflict(RequestError):
     """The object was changed by somebody else, or is in use."""
 
     code = "conflict"
+
+
+class StaleVersion(RequestError):
+    """The object was changed by somebody else since it was read."""
+
+    code = "stale-version"
+
+
+class TooManyTries(RequestError):
+    """Signing in failed too often in a row; wait before the next try."""
+
+    code = "too-many-tries"
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        super().__init__(f"signing in failed too often in a row; try again in {seconds} seconds")
 
 
 class PartnerError(HeadraceError):

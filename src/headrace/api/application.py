@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from headrace import __version__
-from headrace.api import authoring, flows, operations, problems
+from headrace.api import access, auditing, authoring, flows, operations, problems, sessions
 from headrace.api.doors import Doors
 from headrace.api.reference import reference
 from headrace.errors import HeadraceError
@@ -28,7 +28,14 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         redoc_url=None,
     )
     app.state.doors = doors
-    for router in (authoring.router, flows.router, operations.router):
+    for router in (
+        authoring.router,
+        flows.router,
+        access.router,
+        sessions.router,
+        auditing.router,
+        operations.router,
+    ):
         app.include_router(router)
     app.add_exception_handler(problems.GatewayError, problems.gateway)
     app.add_exception_handler(HeadraceError, problems.ours)

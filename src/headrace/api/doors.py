@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import orjson
 from fastapi import Depends, Request
@@ -12,14 +12,29 @@ from headrace.clock import Clock
 from headrace.connect.keyring import Keyring
 from headrace.errors import Forbidden, Unauthorized
 from headrace.events import Board
-from headrace.services import access
-from headrace.services.access import PERMISSIONS
-from headrace.services.caller import Caller
+from headrace.model.roles import PERMISSIONS
+from headrace.services import access, keys, sessions
+from headrace.services.caller import Caller, Principal
 from headrace.services.ingestion import Ingestion
+from headrace.services.passwords import Passwords
 from headrace.settings import Settings
 from headrace.store.database import Store
 
-__all__ = ["Doors", "JsonBody", "allowed", "json_body", "problem"]
+__all__ = [
+    "Doors",
+    "JsonBody",
+    "allowed",
+    "allowed_in_organization",
+    "json_body",
+    "open_to_everybody",
+    "open_to_signed_in",
+    "problem",
+]
+
+SESSION_COOKIE = "headrace_session"
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +44,26 @@ class Doors:
     store: Store
     clock: Clock
     keyring: Keyring
+    passwords: Passwords
     ingestion: Ingestion
     board: Board
     settings: Settings
     wake: Callable[[int], Coroutine[Any, Any, None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a route needs of whoever calls it: a permission, or a reason why none."""
+
+    permission: str | None = None
+    reason: str | None = None
+    is_signed_in: bool = True
+    in_sandbox: bool = False
+    is_host: bool = False
+
+
 Admit = Callable[[Request], Coroutine[Any, Any, Caller]]
+AdmitPrincipal = Callable[[Request], Coroutine[Any, Any, Principal]]
 
 
 def doors(request: Request) -> Doors:
@@ -44,42 +72,127 @@ def doors(request: Request) -> Doors:
     return handed
 
 
-def allowed(permission: str, *, sandbox: str | None = None) -> Admit:
+def allowed(permission: str, *, sandbox: str | None = None, host: bool = False) -> Admit:
     """
-    Make the dependency that admits callers who hold a permission, by the four headers of the original.
+    Make the dependency that admits callers who hold a permission in the sandbox that they name.
 
-    ``sandbox`` is the one that a request without ``x-sandbox-name`` means; without it the header is needed.
+    ``sandbox`` is the one that a request without ``x-sandbox-name`` means; without it the header is needed. With
+    ``host``, only callers of the organization that runs the installation are admitted.
     """
     assert permission in PERMISSIONS, permission
 
     async def admit(request: Request) -> Caller:
-        handed, headers = doors(request), request.headers
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise GatewayError(403, "403010", "Oauth token is missing.")
-        api_key, organization = headers.get("x-api-key"), headers.get("x-gw-ims-org-id")
-        try:
-            client = await access.client_of(handed.store, handed.clock, token.strip())
-        except Unauthorized as error:
-            raise GatewayError(401, "401013", error.message) from None
-        if not api_key:
-            raise GatewayError(403, "403000", "Api Key is required")
-        if api_key != client.client_id:
-            raise GatewayError(403, "403003", "Api Key is invalid")
-        if not organization:
-            raise GatewayError(400, "400003", "Missing header")
-        name = headers.get("x-sandbox-name") or sandbox
+        principal = await _principal(request)
+        name = request.headers.get("x-sandbox-name") or sandbox
         if not name:
             raise GatewayError(400, "400003", "Missing header: x-sandbox-name")
-        try:
-            caller = await access.admit(handed.store, client, organization, name)
-        except Forbidden as error:
-            raise GatewayError(403, "403025", error.message) from None
-        if permission not in caller.permissions:
-            raise Forbidden(f"this client does not have the permission {permission!r}")
+        caller = await access.admit(doors(request).store, principal, name)
+        _refuse_unless(permission, caller.permissions, caller, host=host)
         return caller
 
-    admit.permission = permission  # type: ignore[attr-defined]
+    return _needing(admit, Needs(permission, in_sandbox=True, is_host=host))
+
+
+def allowed_in_organization(permission: str, *, host: bool = False) -> AdmitPrincipal:
+    """
+    Make the dependency that admits whoever holds a permission in all sandboxes of their organization.
+
+    It is for what belongs to no sandbox; ``host`` as with :func:`allowed`.
+    """
+    assert permission in PERMISSIONS, permission
+
+    async def admit(request: Request) -> Principal:
+        principal = await _principal(request)
+        _refuse_unless(permission, principal.grants.everywhere, principal, host=host)
+        return principal
+
+    return _needing(admit, Needs(permission, is_host=host))
+
+
+def open_to_signed_in(reason: str) -> AdmitPrincipal:
+    """Make the dependency of a route that needs no permission, only somebody who signed in, and say why."""
+
+    async def admit(request: Request) -> Principal:
+        return await _principal(request)
+
+    return _needing(admit, Needs(reason=reason))
+
+
+def open_to_everybody(reason: str) -> Callable[[], Coroutine[Any, Any, None]]:
+    """Make the dependency of a route that lets everybody in, and say why."""
+
+    async def admit() -> None:
+        return None
+
+    return _needing(admit, Needs(reason=reason, is_signed_in=False))
+
+
+def refuse_foreign_origin(request: Request) -> None:
+    """
+    Refuse a request that a page of somebody else made a browser send.
+
+    Only the host is compared, with its port: where TLS ends at a proxy, the scheme here is not the browser's.
+
+    Raises:
+        Forbidden: `Origin` names another host than the one that is asked.
+    """
+    origin = request.headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
+        raise Forbidden("this request was sent by a page of another origin")
+
+
+async def _principal(request: Request) -> Principal:
+    """Say who asks: by the session's cookie where there is one and nothing else, else by the original's headers."""
+    if "authorization" not in request.headers and SESSION_COOKIE in request.cookies:
+        return await _principal_of_session(request, request.cookies[SESSION_COOKIE])
+    return await _principal_of_token(request)
+
+
+async def _principal_of_session(request: Request, secret: str) -> Principal:
+    handed = doors(request)
+    principal = await sessions.principal_of_session(handed.store, handed.clock, secret)
+    if request.method not in _SAFE:
+        refuse_foreign_origin(request)
+        if not keys.is_same(request.headers.get("x-csrf-token", ""), keys.csrf_token_of(secret)):
+            raise Forbidden("X-CSRF-Token is missing or wrong; the answer to signing in has the right one")
+    return _of_organization(principal, request.headers.get("x-gw-ims-org-id", principal.organization.name))
+
+
+async def _principal_of_token(request: Request) -> Principal:
+    handed, headers = doors(request), request.headers
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise GatewayError(403, "403010", "Oauth token is missing.")
+    api_key, organization = headers.get("x-api-key"), headers.get("x-gw-ims-org-id")
+    try:
+        principal = await access.principal_of_token(handed.store, handed.clock, token.strip())
+    except Unauthorized as error:
+        raise GatewayError(401, "401013", error.message) from None
+    if not api_key:
+        raise GatewayError(403, "403000", "Api Key is required")
+    if principal.actor != f"client:{api_key}":
+        raise GatewayError(403, "403003", "Api Key is invalid")
+    if not organization:
+        raise GatewayError(400, "400003", "Missing header")
+    return _of_organization(principal, organization)
+
+
+def _of_organization(principal: Principal, name: str) -> Principal:
+    if name != principal.organization.name:
+        raise GatewayError(403, "403025", "Profile is not valid")
+    return principal
+
+
+def _refuse_unless(permission: str, held: frozenset[str], who: Principal | Caller, *, host: bool) -> None:
+    if permission not in held:
+        kind = who.actor.partition(":")[0]
+        raise Forbidden(f"this {kind} does not have the permission {permission!r}")
+    if host and not who.is_host:
+        raise Forbidden("only the organization that runs this installation may do this")
+
+
+def _needing(admit: F, needs: Needs) -> F:
+    admit.needs = needs  # type: ignore[attr-defined]
     return admit
 
 

@@ -8,12 +8,11 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from headrace.api.doors import Doors, JsonBody, allowed, doors
-from headrace.errors import HeadraceError, NotFound, RequestError
+from headrace.errors import HeadraceError, NotFound, RequestError, StaleVersion
 from headrace.model.flow import PROFILE_STORE_SPEC
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.services import accounts, activation, declared
 from headrace.services.accounts import ACCOUNT, SOURCE, TARGET
-from headrace.services.activation import StaleVersion
 from headrace.services.authoring import DESTINATION
 from headrace.services.caller import Caller
 from headrace.store.dataflows import StoredDataflow

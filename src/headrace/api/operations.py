@@ -1,18 +1,16 @@
-"""Tokens, profiles in, the ledger, and how the process is."""
+"""Profiles in, the ledger, and how the process is."""
 
 import hmac
-import ipaddress
 from dataclasses import asdict
 from typing import Annotated, Any
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from headrace.api.doors import Doors, allowed, doors, problem
+from headrace.api.doors import Doors, allowed, doors, open_to_everybody, problem
+from headrace.api.loopback import is_loopback
 from headrace.clock import iso
-from headrace.errors import Unauthorized
-from headrace.services import access, monitoring
+from headrace.services import monitoring
 from headrace.services.caller import Caller
 from headrace.store.audiences import StoredAudience
 
@@ -22,21 +20,9 @@ Handed = Annotated[Doors, Depends(doors)]
 Watcher = Annotated[Caller, Depends(allowed("monitoring:read"))]
 Sender = Annotated[Caller, Depends(allowed("profiles:write"))]
 OURS = {"x-headrace": True}
+_WELL = open_to_everybody("Whoever watches the process has no account, and this says nothing but that it works.")
+_METRICS = open_to_everybody("Metrics have a token of their own, or are served on a loopback address alone.")
 _LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
-
-
-@router.post("/ims/token/v3", tags=["access"], summary="Exchange a client's credentials for an access token")
-async def token(request: Request, handed: Handed) -> Response:
-    form = {name: values[0] for name, values in parse_qs((await request.body()).decode("utf-8", "replace")).items()}
-    if form.get("grant_type") != "client_credentials":
-        return _refused("unsupported_grant_type", "grant_type must be client_credentials", 400)
-    client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
-    try:
-        issued = await access.issue_token(handed.store, handed.clock, client_id, secret)
-    except Unauthorized as error:
-        return _refused("invalid_client", error.message, 401)
-    body = {"access_token": issued, "token_type": "bearer", "expires_in": access.TOKEN_LIFE - 1}
-    return JSONResponse(body, headers={"Cache-Control": "no-store"})
 
 
 @router.post("/ingest/profiles", tags=["profiles"], summary="Take profiles in", openapi_extra=OURS)
@@ -97,34 +83,35 @@ async def parked(
     return {"items": items, "next": items[-1]["number"] if len(items) == limit else None}
 
 
-@router.get("/healthz", tags=["operations"], summary="Whether the process works", openapi_extra=OURS)
+@router.get(
+    "/healthz",
+    tags=["operations"],
+    summary="Whether the process works",
+    openapi_extra=OURS,
+    dependencies=[Depends(_WELL)],
+)
 async def health(handed: Handed) -> dict[str, str]:
     await handed.store.read(lambda tx: tx.run("SELECT 1").fetchone())
     return {"status": "ok"}
 
 
-@router.get("/metrics", tags=["operations"], summary="Metrics in Prometheus' text format", openapi_extra=OURS)
+@router.get(
+    "/metrics",
+    tags=["operations"],
+    summary="Metrics in Prometheus' text format",
+    openapi_extra=OURS,
+    dependencies=[Depends(_METRICS)],
+)
 async def metrics(request: Request, handed: Handed) -> Response:
     wanted = handed.settings.metrics_token
     given = request.headers.get("authorization", "").removeprefix("Bearer ")
     if wanted and not hmac.compare_digest(given.encode(), wanted.encode()):
         return problem(401, "Unauthorized", "metrics need their token", "unauthorized")
-    if not wanted and not _is_loopback(handed.settings.host):
+    if not wanted and not is_loopback(handed.settings.host):
         return problem(403, "Forbidden", "set HEADRACE_METRICS_TOKEN to serve metrics on this address", "forbidden")
     text = handed.board.exposition() + await monitoring.ledger_metrics(handed.store)
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _refused(error: str, description: str, status: int) -> JSONResponse:
-    return JSONResponse({"error": error, "error_description": description}, status)
-
-
 def _audience(audience: StoredAudience | None) -> dict[str, Any] | None:
     return None if audience is None else {"namespace": audience.namespace, "id": audience.id, "name": audience.name}
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -7,7 +7,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from headrace.errors import AuthoringError, Conflict, Forbidden, HeadraceError, NotFound, RequestError, Unauthorized
+from headrace.errors import (
+    AuthoringError,
+    Conflict,
+    Forbidden,
+    HeadraceError,
+    NotFound,
+    RequestError,
+    StaleVersion,
+    TooManyTries,
+    Unauthorized,
+)
 from headrace.events import Announce, RequestFailed
 from headrace.model.problem import ConfigurationError
 from headrace.store.database import StoreUnavailable
@@ -63,7 +73,10 @@ async def ours(_request: Request, error: Exception) -> JSONResponse:
         answer = problem(503, title, error.message, error.code)
         answer.headers["Retry-After"] = str(RETRY_AFTER)
         return answer
-    return problem(_status(error), title, error.message, error.code)
+    answer = problem(_status(error), title, error.message, error.code)
+    if isinstance(error, TooManyTries):
+        answer.headers["Retry-After"] = str(error.seconds)
+    return answer
 
 
 async def wrong_request(_request: Request, error: Exception) -> JSONResponse:
@@ -102,6 +115,8 @@ def _status(error: HeadraceError) -> int:
         (Forbidden, 403),
         (NotFound, 404),
         (Conflict, 409),
+        (StaleVersion, 412),
+        (TooManyTries, 429),
         (TooLarge, 413),
         (AuthoringError, 400),
     ]

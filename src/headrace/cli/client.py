@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from headrace.errors import RequestError
+from headrace.errors import OperationError, RequestError
 
 AUTHORING = "/data/core/activation/authoring"
 FLOWS = "/data/foundation/flowservice"
@@ -70,6 +70,24 @@ class Client:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+def sign_in(data_dir: Path) -> Client:
+    """
+    Sign in at the server that runs on a data directory.
+
+    Raises:
+        OperationError: there is none, or it does not run.
+    """
+    path = data_dir / "credentials.json"
+    try:
+        return Client.from_file(path)
+    except FileNotFoundError:
+        raise OperationError(f"there is no {path}: start `headrace serve` first, or name its --data-dir") from None
+    except ConnectionError:
+        raise OperationError(
+            f"nothing answers where {path} says that Headrace listens: is `headrace serve` running?"
+        ) from None
 
 
 def wait_for_server(path: Path, url_path: str = "/healthz", seconds: float = 30.0) -> Client:

@@ -21,6 +21,7 @@ COMMANDS = {
     "serve": ("headrace.cli.serve:app", "Run everything in one process."),
     "migrate": ("headrace.cli.migrate:app", "Show the form of the store, or move it to another."),
     "api": ("headrace.cli.api:app", "Call the REST API of the server that runs here."),
+    "access": ("headrace.cli.access:app", "Say who may do what: users, API clients, sandboxes."),
     "partner": ("headrace.cli.partner:app", "Be a partner to send to, and show what arrives."),
     "profiles": ("headrace.cli.profiles:app", "Make source profiles to try things with."),
     "template": ("headrace.cli.template:app", "Render and check message templates."),

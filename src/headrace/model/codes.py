@@ -58,6 +58,10 @@ CODES: dict[str, Code] = {
     "unknown-source": Code("There is no such source connection.", "Create it first."),
     "unknown-target": Code("There is no such target.", "Use one of those listed."),
     "credentials": Code("Credentials that cannot sign anything.", "Write them as the message says."),
+    # -- who may do what ------------------------------------------------------------------------------------------
+    "bad-password": Code("A password that is not good enough.", "Take another, as the message says."),
+    "one-of-two": Code("Two fields of which one is needed, and both or none are there.", "Say one of them."),
+    "unknown-sandbox": Code("There is no such sandbox in the organization.", "Use one of those listed."),
     # -- dataflows ------------------------------------------------------------------------------------------------
     "aggregation-in-use": Code(
         "People are on their way under the grouping that would change.", "Delete the dataflow first."

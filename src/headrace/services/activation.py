@@ -7,7 +7,7 @@ from jsonpath import JSONPatch
 from jsonpath.exceptions import JSONPatchError, JSONPatchTestFailure, JSONPointerError
 
 from headrace.clock import Clock
-from headrace.errors import Conflict, NotFound, RequestError
+from headrace.errors import Conflict, NotFound, StaleVersion
 from headrace.model.destination import Destination
 from headrace.model.flow import Flow
 from headrace.model.problem import ConfigurationError, Problem
@@ -21,12 +21,6 @@ from headrace.store.database import Store, Transaction
 from headrace.store.dataflows import StoredDataflow
 
 DATAFLOW = "dataflow"
-
-
-class StaleVersion(RequestError):
-    """The object was changed by somebody else since it was read."""
-
-    code = "stale-version"
 
 
 async def create(store: Store, clock: Clock, caller: Caller, document: object) -> StoredDataflow:

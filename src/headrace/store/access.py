@@ -1,12 +1,22 @@
-"""Organizations, sandboxes, API clients and the access tokens handed to them. Secrets and tokens are kept as hashes."""
+"""Organizations and their sandboxes."""
 
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Select, func, insert, select
 
 from headrace.store.database import Transaction
-from headrace.store.tables import access_tokens, api_clients, organizations, tenants
+from headrace.store.tables import organizations, tenants
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """An organization: its number, its name, and whether it is the first one, which runs the installation."""
+
+    number: int
+    name: str
+    is_host: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +27,12 @@ class Tenant:
     organization: str
     sandbox: str
     sandbox_id: str
+    organization_number: int
+    is_host: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
-    """An API client: whose it is, what it may do, and the hash of its secret."""
-
-    client_id: str
-    organization: str
-    secret_hash: str
-    permissions: tuple[str, ...]
+_first = select(func.min(organizations.alias("first").c.organization)).scalar_subquery()
+_IS_HOST = (organizations.c.organization == _first).label("is_host")
 
 
 def add_organization(tx: Transaction, name: str) -> int:
@@ -35,15 +41,10 @@ def add_organization(tx: Transaction, name: str) -> int:
     return int(result.scalar_one())
 
 
-def add_tenant(tx: Transaction, organization: int, sandbox: str, sandbox_id: str) -> None:
-    """Keep a new sandbox of an organization."""
-    tx.core.execute(insert(tenants).values(organization=organization, sandbox=sandbox, sandbox_id=sandbox_id))
-
-
-def add_client(tx: Transaction, organization: int, client_id: str, secret_hash: str, permissions: list[str]) -> None:
-    """Keep a new API client of an organization."""
-    row = {"organization": organization, "client_id": client_id, "secret_hash": secret_hash}
-    tx.core.execute(insert(api_clients).values(**row, permissions=permissions))
+def add_tenant(tx: Transaction, organization: int, sandbox: str, sandbox_id: str) -> int:
+    """Keep a new sandbox of an organization and return its number."""
+    row = {"organization": organization, "sandbox": sandbox, "sandbox_id": sandbox_id}
+    return int(tx.core.execute(insert(tenants).values(**row).returning(tenants.c.tenant)).scalar_one())
 
 
 def is_empty(tx: Transaction) -> bool:
@@ -51,10 +52,40 @@ def is_empty(tx: Transaction) -> bool:
     return tx.core.execute(select(organizations.c.organization).limit(1)).first() is None
 
 
+def find_organization(tx: Transaction, name: str) -> Organization | None:
+    """Return an organization by its name."""
+    row = tx.core.execute(_organizations().where(organizations.c.name == name)).one_or_none()
+    return None if row is None else Organization(row[0], row[1], bool(row[2]))
+
+
+def organization_of(tx: Transaction, number: int) -> Organization:
+    """Return an organization that is known to be there by its number."""
+    row = tx.core.execute(_organizations().where(organizations.c.organization == number)).one()
+    return Organization(row[0], row[1], bool(row[2]))
+
+
+def all_organizations(tx: Transaction) -> list[Organization]:
+    """Return every organization, the first one first."""
+    rows = tx.core.execute(_organizations().order_by(organizations.c.organization))
+    return [Organization(row[0], row[1], bool(row[2])) for row in rows]
+
+
 def find_tenant(tx: Transaction, organization: str, sandbox: str) -> Tenant | None:
     """Return a sandbox by its names."""
-    rows = [tenant for tenant in all_tenants(tx) if (tenant.organization, tenant.sandbox) == (organization, sandbox)]
-    return rows[0] if rows else None
+    wanted = (organizations.c.name == organization) & (tenants.c.sandbox == sandbox)
+    row = tx.core.execute(_tenants().where(wanted)).one_or_none()
+    return None if row is None else _tenant(row)
+
+
+def all_tenants(tx: Transaction) -> list[Tenant]:
+    """Return every sandbox there is."""
+    return [_tenant(row) for row in tx.core.execute(_tenants())]
+
+
+def tenants_of(tx: Transaction, organization: int) -> list[Tenant]:
+    """Return the sandboxes of an organization, by name."""
+    wanted = tenants.c.organization == organization
+    return [_tenant(row) for row in tx.core.execute(_tenants().where(wanted).order_by(tenants.c.sandbox))]
 
 
 def configuration(tx: Transaction, tenant: int) -> int:
@@ -73,34 +104,15 @@ def raise_configuration(tx: Transaction, tenant: int) -> None:
     tx.run("UPDATE tenants SET configuration = :number WHERE tenant = :tenant", {"tenant": tenant, "number": number})
 
 
-def all_tenants(tx: Transaction) -> list[Tenant]:
-    """Return every sandbox there is."""
-    query = select(tenants.c.tenant, organizations.c.name, tenants.c.sandbox, tenants.c.sandbox_id)
-    return [Tenant(*row) for row in tx.core.execute(query.join(organizations))]
+def _organizations() -> Select[Any]:
+    return select(organizations.c.organization, organizations.c.name, _IS_HOST)
 
 
-def find_client(tx: Transaction, client_id: str) -> Client | None:
-    """Return an API client by its id."""
-    query = (
-        select(api_clients.c.client_id, organizations.c.name, api_clients.c.secret_hash, api_clients.c.permissions)
-        .join(organizations)
-        .where(api_clients.c.client_id == client_id)
-    )
-    row = tx.core.execute(query).one_or_none()
-    return None if row is None else Client(row[0], row[1], row[2], tuple(row[3]))
+def _tenants() -> Select[Any]:
+    names = (tenants.c.tenant, organizations.c.name, tenants.c.sandbox, tenants.c.sandbox_id)
+    query = select(*names, tenants.c.organization.label("organization_number"), _IS_HOST)
+    return query.select_from(tenants).join(organizations)
 
 
-def add_token(tx: Transaction, token_hash: str, client_id: str, expires_at: int, now: int) -> None:
-    """Keep a new access token, and forget those that have expired."""
-    tx.core.execute(delete(access_tokens).where(access_tokens.c.expires_at <= now))
-    row = {"token_hash": token_hash, "client_id": client_id, "expires_at": expires_at}
-    tx.core.execute(insert(access_tokens).values(**row))
-
-
-def client_of_token(tx: Transaction, token_hash: str, now: int) -> Client | None:
-    """Return the client that a token was handed to and is still good for."""
-    query = select(access_tokens.c.client_id).where(
-        access_tokens.c.token_hash == token_hash, access_tokens.c.expires_at > now
-    )
-    client_id = tx.core.execute(query).scalar_one_or_none()
-    return None if client_id is None else find_client(tx, client_id)
+def _tenant(row: Any) -> Tenant:
+    return Tenant(row[0], row[1], row[2], row[3], row[4], bool(row[5]))

@@ -15,6 +15,7 @@ from headrace.connect.keyfile import LocalKeyFile
 from headrace.connect.keyring import Keyring
 from headrace.connect.retry import RetryPolicy
 from headrace.model.http import Response
+from headrace.model.roles import PERMISSIONS
 from headrace.render.destination import CompiledDestination
 from headrace.services import access as letting_in
 from headrace.services import accounts, activation, authoring, monitoring
@@ -137,9 +138,9 @@ class House:
         self.woken = []
         self.ingestion = Ingestion(self.store, self.clock, self.live, self.events.append, self._wake)
         self.servers, self.destinations, self.flows = {}, {}, {}
-        self.store.write_now(letting_in.begin)
+        self.store.write_now(lambda tx: letting_in.begin(tx, self.clock.now()))
         (tenant,) = self.store.read_now(access.all_tenants)
-        self.caller = Caller("client:house", tenant, frozenset(letting_in.PERMISSIONS))
+        self.caller = Caller("client:house", tenant, frozenset(PERMISSIONS))
         self.outbox = None
 
     async def open(self, steps=STEPS):

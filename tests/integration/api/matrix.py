@@ -1,0 +1,121 @@
+"""
+What the matrix of who may do what needs to know of routes that it cannot read from them: one object for each.
+
+A route under a new noun takes a line in ``MAKERS``; one that looks at its body before it looks for its object takes a
+valid body in ``BODIES``; a second parameter in a path takes a value in ``FURTHER``; what the host may see of others is
+named in ``HOST_SEES``.
+"""
+
+import copy
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from headrace.cli import examples
+from support import AUTHORING, FLOWS, Answer, Api, InProcess
+
+from .conftest import Operator, destination_on
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class World:
+    """A Headrace with an object of every kind in one sandbox of its first organization."""
+
+    headrace: InProcess
+    operator: Operator
+    #: The objects that every caller tries their hands on, by the beginning of the paths that lead to them.
+    made: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def api(self) -> Api:
+        """The first client, who may do everything."""
+        return self.headrace.api
+
+    def object_for(self, path: str, *, fresh: bool = False) -> str:
+        """Return the id of an object for a path with a parameter: the one that is there, or one of its own."""
+        beginning = path[: path.index("{")]
+        assert beginning in MAKERS, (
+            f"nothing is known of objects under {beginning!r}: add a line to MAKERS in tests/integration/api/matrix.py"
+            " with a function that makes one and returns its id"
+        )
+        if fresh:
+            return MAKERS[beginning](self)
+        if beginning not in self.made:
+            self.made[beginning] = MAKERS[beginning](self)
+        return self.made[beginning]
+
+
+def _server(world: World) -> str:
+    return made(world.api.post(f"{AUTHORING}/destination-servers", _server_document()))["instanceId"]
+
+
+def _destination(world: World) -> str:
+    return world.operator.destination()
+
+
+def _account(world: World) -> str:
+    return made(world.operator.account(_destination(world)))["id"]
+
+
+def _target(world: World) -> str:
+    destination = _destination(world)
+    account = made(world.operator.account(destination))["id"]
+    customer_data = examples.destination("lighthouse")["activation"]["customerData"]
+    return made(world.operator.target(destination, account, customer_data))["id"]
+
+
+def _user(world: World) -> str:
+    user = {"email": f"person-{next(_numbers)}@example.com", "name": "Somebody", "password": "a long enough one"}
+    return made(world.api.post("/access/users", user))["id"]
+
+
+def _client(world: World) -> str:
+    return made(world.api.post("/access/clients", {"name": "a client", "role": "viewer"}))["clientId"]
+
+
+#: One object for the routes whose path begins like this, up to its first parameter.
+MAKERS: dict[str, Callable[[World], str]] = {
+    f"{AUTHORING}/destination-servers/": _server,
+    f"{AUTHORING}/destinations/": _destination,
+    f"{FLOWS}/connectionSpecs/": _destination,
+    f"{FLOWS}/connections/": _account,
+    f"{FLOWS}/sourceConnections/": lambda world: world.operator.source(),
+    f"{FLOWS}/targetConnections/": _target,
+    f"{FLOWS}/flows/": lambda world: world.operator.flow(),
+    "/dataflows/": lambda world: world.operator.flow(),
+    "/access/users/": _user,
+    "/access/clients/": _client,
+}
+
+
+def _server_document() -> dict[str, Any]:
+    return copy.deepcopy(examples.destination("moviestar")["destinationServer"])
+
+
+#: What to send, where it is looked at before the object is looked for; else it is ``{}``. Given the object's id.
+BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
+    ("PUT", f"{AUTHORING}/destination-servers/{{instance_id}}"): lambda _: _server_document(),
+    ("PUT", f"{AUTHORING}/destinations/{{instance_id}}"): lambda _: destination_on("a server that is not there"),
+    ("PATCH", f"{FLOWS}/flows/{{id}}"): lambda _: [],
+    ("PUT", "/access/users/{id}"): lambda id_: {"email": f"{id_}@example.com", "name": "Another"},
+    ("PUT", "/access/clients/{id}"): lambda _: {"name": "another", "permissions": []},
+}
+
+#: Query and headers that a path cannot do without.
+QUERIES = {f"{FLOWS}/flows/{{id}}/action": "?op=enable"}
+HEADERS = {("PATCH", f"{FLOWS}/flows/{{id}}"): {"If-Match": '"a version"'}}
+
+#: Beginnings of paths whose objects are the business of the host, wherever they are.
+HOST_SEES: set[str] = set()
+
+#: Values for parameters after a path's first.
+FURTHER: dict[str, str] = {}
+
+
+def made(answer: Answer) -> Any:
+    """Return what was made, or show why it was not."""
+    assert answer.status in (200, 201), answer.text
+    return answer.json
