@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, insert, select, update
 
+from headrace.model.profile import is_identity
 from headrace.store.database import Transaction
+from headrace.store.dialect import NotStorable
 from headrace.store.tables import audiences
+from headrace.store.transaction import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,15 @@ class StoredAudience:
 
 
 def number(tx: Transaction, tenant: int, namespace: str, id_: str, name: str | None, now: int) -> int:
-    """Return the number of an audience, given at first sight; a name that is new to us is kept."""
+    """
+    Return the number of an audience, given at first sight; a name that is new to us is kept.
+
+    Raises:
+        NotStorable: its id or namespace cannot be kept.
+    """
+    if not is_identity(id_) or not is_identity(namespace):
+        raise NotStorable
+    name = None if name is None else storable(name)
     is_it = (audiences.c.tenant == tenant) & (audiences.c.namespace == namespace) & (audiences.c.id == id_)
     known = tx.core.execute(select(audiences.c.audience, audiences.c.name).where(is_it)).one_or_none()
     if known is None:

@@ -75,10 +75,14 @@ class Postgres:
 
         @event.listens_for(engine, "connect")
         def _prepare(driver: psycopg.Connection, _record: object) -> None:
-            driver.adapters.register_dumper(int, Int8Dumper)  # One statement is prepared, whatever its numbers.
-            driver.autocommit = True
-            prepare(driver)
-            driver.autocommit = False
+            try:
+                driver.adapters.register_dumper(int, Int8Dumper)  # One statement is prepared, whatever its numbers.
+                driver.autocommit = True
+                prepare(driver)
+                driver.autocommit = False
+            except Exception:
+                driver.close()
+                raise
 
         if writes:
             event.listen(engine, "begin", _Replanning())

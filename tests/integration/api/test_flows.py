@@ -503,6 +503,18 @@ def test_an_audience_of_an_origin_that_the_destination_does_not_take_is_told(api
     assert codes(api.post(f"{FLOWS}/flows", document)) == {f"{SELECTORS}/1/value/namespace": "origin-denied"}
 
 
+@pytest.mark.parametrize("id_", ["a\0b", "x" * 513], ids=["U+0000", "without end"])
+def test_an_audience_that_could_not_be_found_again_is_refused(api, operator, id_):
+    document = operator.flow_document(operator.destination())
+    chosen = audience(0)
+    chosen["value"]["id"] = id_
+    document["transformations"][0]["params"]["segmentSelectors"]["selectors"] = [chosen]
+
+    answer = api.post(f"{FLOWS}/flows", document)
+
+    assert (answer.status, answer.json["code"]) == (400, "not-storable")
+
+
 # -- what a dataflow does while people come and go ---------------------------------------------------------------------
 
 

@@ -166,6 +166,8 @@ def test_two_sources_of_one_namespace_are_added_up():
         (7, [{"id": "7"}]),
         (0, [{"id": "0"}]),
         ("", None),
+        ("a\0", None),
+        ("x" * 513, None),
         (None, None),
         (True, None),
         ({"a": 1}, None),

@@ -82,6 +82,12 @@ def nested(depth):
         pytest.param({"identityMap": {"Email": [{}]}}, "identity-map", id="an identity without id"),
         pytest.param({"identityMap": {"Email": [{"id": ""}]}}, "identity-map", id="an empty identity"),
         pytest.param({"identityMap": {"Email": [{"id": 7}]}}, "identity-map", id="a number as identity"),
+        pytest.param({"identityMap": {"Email": [{"id": "x" * 513}]}}, "key-too-long", id="an identity without end"),
+        pytest.param({"profileId": "a\0"}, "nul", id="U+0000 in the key"),
+        pytest.param({"identityMap": {"Email": [{"id": "\0"}]}}, "nul", id="U+0000 in an identity"),
+        pytest.param({"identityMap": {"E\0": []}}, "nul", id="U+0000 in a namespace"),
+        pytest.param({"segmentMembership": {"ups": {"\0": realized(None)}}}, "nul", id="U+0000 in an audience"),
+        pytest.param({"segmentMembership": {"u\0": {}}}, "nul", id="U+0000 in an origin"),
         pytest.param({"segmentMembership": []}, "segment-membership", id="memberships in a list"),
         pytest.param({"segmentMembership": {"ups": []}}, "segment-membership", id="audiences in a list"),
         pytest.param({"segmentMembership": {"ups": None}}, "segment-membership", id="no audiences"),
@@ -119,8 +125,19 @@ def test_what_is_no_profile_is_refused_with_a_stable_reason(record, reason):
         {"segmentMembership": {"ups": {"a": realized("2024-03-01T10:00:00.000+0000")}}},
         {"segmentMembership": {"ups": {"a": realized("2024-03-01T10:00:00.123456789Z")}}},
         {"segmentMembership": {"ups": {"a": realized("2024-03-01")}}},
+        {"identityMap": {"Email": [{"id": "\\u0000", "x": "\0"}]}, "city": "a\0b"},
     ],
-    ids=["nulls", "empty", "empty inside", "no time", "null time", "zone without colon", "nanoseconds", "a day"],
+    ids=[
+        "nulls",
+        "empty",
+        "empty inside",
+        "no time",
+        "null time",
+        "zone without colon",
+        "nanoseconds",
+        "a day",
+        "U+0000 in no name",
+    ],
 )
 def test_what_may_be_left_out_may_be_left_out(record):
     assert parse(orjson.dumps(record)) == record

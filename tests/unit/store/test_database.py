@@ -13,25 +13,40 @@ from headrace.store.database import FILE, Store, StoreUnavailable
 from headrace.store.migrate import migrate
 from headrace.store.tables import metadata
 
-_ADD = "INSERT INTO organizations (name) VALUES (:name)"
-
-
-def open_store(directory):
-    store = Store.open(directory)
-    migrate(store)
-    return store
+_ADD = "INSERT INTO organizations (name) VALUES (:name) RETURNING organization"
 
 
 @pytest.fixture
-def own(tmp_path):
-    """A store of its own, for tests that close it or count in it."""
-    opened = open_store(tmp_path / "data")
+def open_store(tmp_path, lend_database):
+    """Opens a store of its own again and again, for tests that close it or count in it."""
+    with lend_database() as database_url:
+
+        def opened():
+            store = Store.open(tmp_path / "data", database_url)
+            migrate(store)
+            return store
+
+        yield opened
+
+
+@pytest.fixture
+def own(open_store):
+    opened = open_store()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A store of its own on SQLite."""
+    opened = Store.open(tmp_path / "data")
+    migrate(opened)
     yield opened
     opened.close()
 
 
 def add(name):
-    return lambda tx: tx.run(_ADD, {"name": name}).lastrowid
+    return lambda tx: tx.run(_ADD, {"name": name}).fetchone()[0]
 
 
 def names(store):
@@ -80,31 +95,31 @@ async def test_work_that_fails_fails_alone(own):
     assert names(own) == ["a", "b", "c"]
 
 
-async def test_a_commit_that_fails_fails_for_all_who_share_it_and_for_nobody_later(own):
-    await own.write(lambda tx: tx.run("PRAGMA busy_timeout = 0").fetchall())
-    other = sqlite3.connect(own.directory / FILE, isolation_level=None)
+async def test_a_commit_that_fails_fails_for_all_who_share_it_and_for_nobody_later(file):
+    await file.write(lambda tx: tx.run("PRAGMA busy_timeout = 0").fetchall())
+    other = sqlite3.connect(file.directory / FILE, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match="locked"):
-        await own.write(add("a"))
+        await file.write(add("a"))
     other.execute("ROLLBACK")
     other.close()
 
-    await own.write(add("b"))
+    await file.write(add("b"))
 
-    assert names(own) == ["b"]
+    assert names(file) == ["b"]
 
 
-async def test_a_full_disk_refuses_work_and_loses_nothing_that_was_answered(own):
-    await own.write(add("before"))
-    pages = await own.write(lambda tx: tx.run("PRAGMA page_count").fetchone()[0])
-    await own.write(lambda tx: tx.run(f"PRAGMA max_page_count = {pages}").fetchall())
+async def test_a_full_disk_refuses_work_and_loses_nothing_that_was_answered(file):
+    await file.write(add("before"))
+    pages = await file.write(lambda tx: tx.run("PRAGMA page_count").fetchone()[0])
+    await file.write(lambda tx: tx.run(f"PRAGMA max_page_count = {pages}").fetchall())
 
     with pytest.raises(StoreUnavailable, match="full"):
-        await own.write(lambda tx: tx.many(_ADD, ({"name": f"{n}" * 1000} for n in range(10_000))))
+        await file.write(lambda tx: tx.many(_ADD, ({"name": f"{n}" * 1000} for n in range(10_000))))
 
-    await own.write(lambda tx: tx.run("PRAGMA max_page_count = 1000000").fetchall())
-    await own.write(add("later"))
-    assert names(own) == ["before", "later"]
+    await file.write(lambda tx: tx.run("PRAGMA max_page_count = 1000000").fetchall())
+    await file.write(add("later"))
+    assert names(file) == ["before", "later"]
 
 
 async def test_an_answer_nobody_waits_for_any_more_harms_nobody(own):
@@ -144,8 +159,8 @@ async def test_readers_see_what_is_committed_and_not_what_is_under_way(own):
     assert names(own) == ["a"]
 
 
-def test_closing_commits_what_waits(tmp_path):
-    store = open_store(tmp_path)
+def test_closing_commits_what_waits(open_store):
+    store = open_store()
 
     async def write_and_go():
         pieces = [asyncio.ensure_future(store.write(add(str(n)))) for n in range(20)]
@@ -155,7 +170,7 @@ def test_closing_commits_what_waits(tmp_path):
 
     asyncio.run(write_and_go())
 
-    reopened = open_store(tmp_path)
+    reopened = open_store()
     assert len(names(reopened)) == 20
     reopened.close()
 
@@ -163,23 +178,23 @@ def test_closing_commits_what_waits(tmp_path):
 # -- opening ------------------------------------------------------------------------------------------------------
 
 
-def test_a_second_process_is_refused_the_directory(own):
+def test_a_second_process_is_refused_the_directory(file):
     with pytest.raises(OperationError, match="in use by another process"):
-        Store.open(own.directory)
+        Store.open(file.directory)
 
 
-def test_the_directory_is_free_again_once_the_store_is_closed(tmp_path):
-    open_store(tmp_path).close()
+def test_the_store_is_free_again_once_it_is_closed(open_store):
+    open_store().close()
 
-    open_store(tmp_path).close()
+    open_store().close()
 
 
-def test_what_was_there_is_there_again(tmp_path):
-    store = open_store(tmp_path)
+def test_what_was_there_is_there_again(open_store):
+    store = open_store()
     store.write_now(add("a"))
     store.close()
 
-    store = open_store(tmp_path)
+    store = open_store()
     assert names(store) == ["a"]
     store.close()
 
@@ -191,16 +206,27 @@ def test_a_directory_that_cannot_be_made_is_an_error_of_whoever_runs_the_process
         Store.open(tmp_path / "file" / "data")
 
 
-def test_a_new_directory_is_for_its_owner_alone(own):
-    assert own.directory.stat().st_mode & 0o077 == 0
+def test_a_new_directory_is_for_its_owner_alone(file):
+    assert file.directory.stat().st_mode & 0o077 == 0
+
+
+def test_a_read_sees_one_moment_and_changes_nothing(file):
+    def look_twice(tx):
+        before = tx.run("SELECT count(*) FROM organizations").fetchone()
+        file.write_now(add("a"))
+        return before, tx.run("SELECT count(*) FROM organizations").fetchone()
+
+    assert file.read_now(look_twice) == ((0,), (0,))
+    with pytest.raises(StoreUnavailable, match="readonly"):
+        file.read_now(add("b"))
 
 
 @pytest.mark.parametrize(
     ("pragma", "expected"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)], ids=str
 )
-def test_a_commit_is_on_the_disk(own, pragma, expected):
-    assert own.write_now(lambda tx: tx.run(f"PRAGMA {pragma}").fetchone()[0]) == expected
-    assert own.read_now(lambda tx: tx.run(f"PRAGMA {pragma}").fetchone()[0]) == expected
+def test_a_commit_is_on_the_disk(file, pragma, expected):
+    assert file.write_now(lambda tx: tx.run(f"PRAGMA {pragma}").fetchone()[0]) == expected
+    assert file.read_now(lambda tx: tx.run(f"PRAGMA {pragma}").fetchone()[0]) == expected
 
 
 # -- the form of the store ----------------------------------------------------------------------------------------

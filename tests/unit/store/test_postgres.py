@@ -62,12 +62,6 @@ def test_two_databases_of_one_server_have_a_process_each(own, postgres, tmp_path
         Store.open(tmp_path / "other", other).close()
 
 
-def test_the_database_is_free_again_once_the_store_is_closed(address, tmp_path):
-    Store.open(tmp_path, address).close()
-
-    Store.open(tmp_path, address).close()
-
-
 def test_who_lost_the_database_to_another_writes_nothing_more(own, address, postgres, tmp_path):
     postgres.disconnect(address)
     thief = Store.open(tmp_path / "thief", address)
