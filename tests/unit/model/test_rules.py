@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from authored import changed
+from headrace.model.block import Block, inner_block, rules_of
 from headrace.model.codes import CODES
 from headrace.model.destination import Destination
 from headrace.model.reading import examine
@@ -13,6 +14,8 @@ from rules import card_and_schema, fields, form, messages, oauth2, others, signi
 
 TESTS = Path(__file__).parents[2]
 TABLES = (fields, signing_in, oauth2, form, card_and_schema, messages, others)
+#: Blocks that a destination has too, and whose rules are tested elsewhere.
+OF_OTHERS = ("headrace.model.destination_server", "headrace.model.batch")
 ROWS = [(table.__name__.rpartition(".")[2], row) for table in TABLES for row in table.TABLE.cases]
 CASES = [pytest.param(row, id=f"{table}: {row.id}") for table, row in ROWS]
 FAULTS = [pytest.param(row, id=f"{table}: {row.id}") for table, row in ROWS if row.problems]
@@ -64,6 +67,13 @@ def test_rows_have_names_of_their_own():
     assert sorted({name for name in names if names.count(name) > 1}) == []
 
 
+def test_every_rule_has_a_row_that_makes_it_speak():
+    spoken = {check for _, row in ROWS for check in _speaking(examine(row.base.block, row.document).block)}
+    rules = {check for block in _blocks_of({row.base.block for _, row in ROWS}) for check in rules_of(block)}
+
+    assert [f"{check.__module__}.{check.__qualname__}" for check in rules - spoken] == []
+
+
 def test_every_code_is_produced_by_a_row_or_by_a_test_that_says_so():
     produced = {problem.split(" ")[1] for _, row in ROWS for problem in row.problems}
 
@@ -75,6 +85,34 @@ def test_what_a_test_says_it_covers_is_in_it():
 
     assert [(code, str(path)) for code, path in covered.items() if code not in CODES] == []
     assert [code for code, path in covered.items() if path.read_text().count(f'"{code}"') < 2] == []
+
+
+def _speaking(value):
+    """The rules of a block and of those below it that find something."""
+    if isinstance(value, Block):
+        yield from (check for check in rules_of(type(value)) if _speaks(check, value))
+        value = value.__dict__
+    if isinstance(value, dict | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _speaking(item)
+
+
+def _speaks(check, block):
+    try:
+        return any(True for _ in check(block))
+    except AttributeError:
+        return False
+
+
+def _blocks_of(waiting):
+    """The blocks that make up some others, without those of servers, which have tables of their own."""
+    found = set()
+    while waiting:
+        block = waiting.pop()
+        found.add(block)
+        below = {held[0] for name in block.model_fields if (held := inner_block(block, name))}
+        waiting |= {inner for inner in below - found if inner.__module__ not in OF_OTHERS}
+    return found
 
 
 def _covered_elsewhere():
