@@ -43,6 +43,32 @@ CODES: dict[str, Code] = {
     "nothing-to-group-by": Code("Messages are grouped by identity, and no group is named.", "Name the groups."),
     "sign-in-unused": Code("Ways to sign in, under a rule that uses none.", "Leave them out, or change the rule."),
     "status-without-audience": Code("Messages are grouped by status but not by audience.", "Group by audience too."),
+    # -- servers and files ------------------------------------------------------------------------------------------
+    "not-rendered": Code(
+        "A text that looks like a template and is used as it stands.", "Use the strategy `PEBBLE_V1`.", "warning"
+    ),
+    "not-for-this-type": Code(
+        "A part that servers of this type do not have.", "Leave it out, or change `destinationServerType`."
+    ),
+    "missing-use-case": Code(
+        "A landing zone that does not say what it is for.",
+        "Write `dlz_destination`; with `?strict=false` it is filled in, with a warning.",
+    ),
+    "old-place": Code("A field where it stood in an older form.", "Move it as the message says.", "warning"),
+    "named-twice": Code("Two things of one name.", "Rename one."),
+    "has-no-effect": Code("A field that counts for nothing here.", "Leave it out.", "warning"),
+    "not-offered": Code("What is preset is not among what may be chosen.", "Add it to the list."),
+    "no-schedule": Code("None of the frequencies goes with any of the modes.", "Allow one that does."),
+    "every-hour": Code(
+        "A frequency that the original's table does not have.", "Take another, if you want to go back there.", "warning"
+    ),
+    "too-seldom": Code("A frequency that this kind of data is not written at.", "Allow another.", "warning"),
+    "no-filename": Code("Files without a name.", "Fix a beginning, or allow something to be appended."),
+    "unknown-macro": Code("A part of a file's name that there is not.", "Take one of those listed."),
+    "custom-text-fixed": Code("The operator's own text in the fixed part of a name.", "Allow it to be appended."),
+    "two-times": Code("Two ways to write the time in one name.", "Keep one of them."),
+    "macro-twice": Code("A part that a name would have twice.", "Leave one out.", "warning"),
+    "unfit-macro": Code("A part of a name that has no value with this grouping.", "Leave it out.", "warning"),
     # -- templates ------------------------------------------------------------------------------------------------
     "template-syntax": Code("A template that is not written in the template language.", "Mend it where it says."),
     # -- objects that point to others -----------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import regex
 from pydantic import Field
 
 from headrace.model.aggregation import Aggregation
+from headrace.model.batch import BatchConfig, Source
 from headrace.model.block import SERVER_SET, Block, Count, Flag, rule
 from headrace.model.problem import Problem
 
@@ -146,6 +147,8 @@ class Destination(Block):
         "inputSchemaId",
     }
 
+    old_names: ClassVar[Mapping[str, str]] = {"batchConfiguration": "batchConfig"}
+
     name: str = Field(min_length=1, description="The title of the card.")
     description: str | None = Field(None, description="The text on the card.")
     status: Literal["TEST", "PUBLISHED", "DELETED"] = Field(description="The life of the card; `TEST` at first.")
@@ -163,6 +166,10 @@ class Destination(Block):
         None, description="Where an audience's identifier at the partner comes from."
     )
     aggregation: Aggregation = Field(description="How profiles are put into messages.")
+    batch_config: BatchConfig | None = Field(None, description="When files are written, and what they are called.")
+    sources: tuple[Source, ...] = Field(
+        (), max_length=1, description="What is delivered, where it is not people: at most one kind."
+    )
     destination_delivery: tuple[Delivery, ...] = Field(
         min_length=1, max_length=1, description="Where messages go and how they are signed in."
     )

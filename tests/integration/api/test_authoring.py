@@ -285,7 +285,7 @@ def test_an_unknown_field_that_is_near_to_none_is_told_with_all_there_are(api, s
     (problem,) = api.post(SERVERS, {**server_document, "zzz": 1}).json["errors"]
 
     assert problem["path"] == "/zzz"
-    assert "these are: destinationServerType, httpTemplate, name, urlBasedDestination" in problem["message"]
+    assert "these are: destinationServerType, fileBasedAdlsGen2Destination, " in problem["message"]
 
 
 def test_unknown_fields_are_warnings_to_whoever_asks_for_that(api, noun):
