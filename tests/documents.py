@@ -1,36 +1,9 @@
-"""Documents that authors write: small ones that are right, whole ones that have everything, and how to change them."""
+"""Servers of every type, and destinations that deliver to them: the least that is right, and everything."""
 
-import copy
 from typing import Any
 
-Document = dict[str, Any]
-
-
-def text(value: str) -> Document:
-    """A text that is used as it stands."""
-    return {"templatingStrategy": "NONE", "value": value}
-
-
-def template(value: str) -> Document:
-    return {"templatingStrategy": "PEBBLE_V1", "value": value}
-
-
-def changed(document: Document, changes: dict[str, Any]) -> Document:
-    """A copy in which the fields at the given pointers have other values; ``...`` takes a field away."""
-    new: Any = copy.deepcopy(document)
-    for where, value in changes.items():
-        *way, last = where.split("/")[1:]
-        place = new
-        for step in way:
-            place = place[int(step)] if isinstance(place, list) else place.setdefault(step, {})
-        if value is ...:
-            del place[last]
-        elif isinstance(place, list):
-            place[int(last) :] = [value]
-        else:
-            place[last] = value
-    return new
-
+from authored import Document, changed, template, text
+from schedules import A_BATCH, DATASET_BATCH
 
 #: Where a server of each type is, with the least that can be said.
 ADDRESSES: dict[str, Document] = {
@@ -131,41 +104,144 @@ def every_server(kind: str) -> Document:
     return {**server, "httpTemplate": {**http, "x-headrace": {"messageIdHeader": "Idempotency-Key"}}}
 
 
-#: Everything that can be said of when files are written.
-EVERY_BATCH: Document = {
-    "allowMandatoryFieldSelection": True,
-    "allowDedupeKeyFieldSelection": True,
-    "defaultExportMode": "DAILY_FULL_EXPORT",
-    "allowedExportModes": ["DAILY_FULL_EXPORT", "FIRST_FULL_THEN_INCREMENTAL"],
-    "allowedScheduleFrequency": ["ONCE", "DAILY", "WEEKLY", "MONTHLY", "EVERY_3_HOURS", "EVERY_12_HOURS"],
-    "defaultFrequency": "DAILY",
-    "defaultStartTime": "04:30",
-    "filenameConfig": {
-        "allowedFilenameAppendOptions": ["SEGMENT_NAME", "DATETIME", "CUSTOM_TEXT"],
-        "defaultFilenameAppendOptions": ["DATETIME"],
-        "defaultFilename": "%DESTINATION%_%SEGMENT_ID%",
+MATCHERS = [{"type": "SOURCE", "value": ["batch"]}]
+#: Shared credentials of each kind, by the type of server that they sign in at.
+CREDENTIALS: dict[str, Document] = {
+    "URL_BASED": {"basicAuthentication": {"username": "headrace", "password": "secret"}},
+    "FILE_BASED_S3": {"s3Authentication": {"accessId": "AK", "secretKey": "secret"}},
+    "FILE_BASED_SFTP": {"sshAuthentication": {"username": "headrace", "sshKey": "c2VjcmV0"}},
+    "FILE_BASED_ADLS_GEN2": {
+        "azureAuthentication": {"tenant": "t", "servicePrincipalId": "p", "servicePrincipalKey": "secret"}
     },
-    "segmentGroupingEnabled": False,
-    "autoSelectJoinKeyOnPartnerSchemaSelection": False,
-    "joinKeyTitle": "DEDUPLICATION KEY",
-}
-A_BATCH: Document = {
-    "filenameConfig": {"allowedFilenameAppendOptions": ["SEGMENT_ID", "DATETIME"], "defaultFilenameAppendOptions": []}
-}
-DATASET_BATCH: Document = {
-    "allowedExportModes": ["FIRST_FULL_THEN_INCREMENTAL", "DAILY_FULL_EXPORT"],
-    "allowedScheduleFrequency": [],
-    "defaultExportMode": "FIRST_FULL_THEN_INCREMENTAL",
-    "defaultFrequency": "EVERY_6_HOURS",
-    "filenameConfig": {
-        "allowedFilenameAppendOptions": [],
-        "defaultFilenameAppendOptions": [],
-        "defaultFilename": "",
-    },
-    "datasetBatchConfig": {
-        "allowedFoldernameAppendOptions": ["DESTINATION", "DATASET_ID", "DATASET_NAME", "EXPORT_TIME", "CUSTOM_TEXT"],
-        "defaultFoldernameAppendOptions": ["DATASET_ID", "EXPORT_TIME"],
-        "allowedExportModes": ["DAILY_FULL_EXPORT", "FIRST_FULL_THEN_INCREMENTAL"],
-        "allowedScheduleFrequency": ["DAILY", "EVERY_3_HOURS", "EVERY_6_HOURS", "ONCE"],
+    "FILE_BASED_AZURE_BLOB": {
+        "azureConnectionStringAuthentication": {"connectionString": "AccountName=harbor;AccountKey=secret"}
     },
 }
+#: What the least of each login type is.
+OAUTH2: Document = {
+    "authType": "OAUTH2",
+    "grant": "OAUTH2_CLIENT_CREDENTIALS",
+    "accessTokenUrl": "https://auth.harbor.example/token",
+    "clientId": "headrace",
+    "clientSecret": "secret",
+}
+_CONNECTION_TYPES = {
+    "URL_BASED": "Server-to-server",
+    "FILE_BASED_S3": "S3",
+    "FILE_BASED_SFTP": "SFTP",
+    "FILE_BASED_ADLS_GEN2": "Azure Data Lake Storage",
+    "FILE_BASED_AZURE_BLOB": "Azure Blob",
+    "FILE_BASED_DLZ": "DLZ",
+    "FILE_BASED_GOOGLE_CLOUD": "Cloud storage",
+}
+_SCHEMA = {
+    "profileRequired": True,
+    "segmentRequired": True,
+    "identityRequired": True,
+    "segmentNamespaceDenyList": [],
+}
+
+
+def login(auth_type: str) -> Document:
+    """The least that is said of a way to sign in."""
+    return OAUTH2 if auth_type == "OAUTH2" else {"authType": auth_type}
+
+
+def signing_in(rule: str, *logins: str) -> dict[str, Any]:
+    """The changes by which a destination signs in as said."""
+    changes: dict[str, Any] = {
+        "/customerAuthenticationConfigurations": [login(name) for name in logins],
+        "/destinationDelivery/0/authenticationRule": rule,
+    }
+    if rule == "PLATFORM_AUTHENTICATION":
+        changes["/destinationDelivery/0/authenticationId"] = "credentials"
+    return changes
+
+
+def a_destination(kind: str = "URL_BASED", changes: dict[str, Any] | None = None) -> Document:
+    """The least of a destination about which there is nothing to say; it delivers to the server ``server``."""
+    is_streaming, logins = kind == "URL_BASED", LOGINS[kind]
+    delivery: Document = {"destinationServerId": "server", "authenticationRule": "NONE"}
+    if not is_streaming:
+        delivery["deliveryMatchers"] = MATCHERS
+    document: Document = {
+        "name": "Harbor",
+        "description": "Takes people aboard.",
+        "status": "TEST",
+        "uiAttributes": {
+            "category": "cloudStorage",
+            "connectionType": _CONNECTION_TYPES[kind],
+            "frequency": "Streaming" if is_streaming else "Batch",
+        },
+        "schemaConfig": _SCHEMA,
+        "destinationDelivery": [delivery],
+    }
+    if is_streaming:
+        document["identityNamespaces"] = {"email": {"acceptedGlobalNamespaces": {"Email": {}}}}
+        policy = {"maxUsersPerRequest": 10, "splitUserById": False}
+        document["aggregation"] = {"aggregationType": "BEST_EFFORT", "bestEffortAggregation": policy}
+    else:
+        document["batchConfig"] = A_BATCH
+    signed_in = changed(document, signing_in("CUSTOMER_AUTHENTICATION", *logins) if logins else {})
+    return changed(signed_in, changes or {})
+
+
+#: The changes by which a destination of files takes datasets.
+OF_DATASETS: dict[str, Any] = {
+    "/sources": ["DATASETS"],
+    "/aggregation": {"aggregationType": "BEST_EFFORT"},
+    "/batchConfig": DATASET_BATCH,
+    "/schemaConfig": {"profileRequired": False, "segmentRequired": False, "identityRequired": False},
+    "/maxProfileAttributes": 9000,
+    "/maxIdentityAttributes": 1000,
+}
+#: What the templates of ``every_server`` read.
+EVERY_FIELD: list[Document] = [
+    *({"name": name, "title": name.title(), "type": "string"} for name in ("region", "folder", "key", "manifest")),
+    {"name": "fileType", "title": "File type", "type": "string", "isRequired": True, "enum": ["csv", "json"]},
+    {"name": "compression", "title": "Compression", "type": "string", "enum": ["GZIP", "NONE"], "default": "NONE"},
+    {
+        "name": "csvOptions",
+        "title": "CSV",
+        "type": "object",
+        "conditional": {"field": "fileType", "operator": "EQUALS", "value": "csv"},
+        "properties": [
+            {
+                "name": "delimiter",
+                "title": "Delimiter",
+                "type": "string",
+                "namedEnum": [{"name": "Comma", "value": ","}, {"name": "Tab", "value": "\t"}],
+                "default": ",",
+            }
+        ],
+    },
+]
+
+
+def _bearer() -> list[Document]:
+    return [{"header": "Authorization", "value": "Bearer {{oauth2ServiceAccessToken}}"}]
+
+
+def an_audience_template(changes: dict[str, Any] | None = None) -> Document:
+    """Requests that make an audience at the partner, and take it away again."""
+    url = "https://api.harbor.example/{{customerData.region}}/audiences"
+    return changed(
+        {
+            "metadataTemplate": {
+                "name": "Harbor",
+                "create": {
+                    "url": url,
+                    "httpMethod": "POST",
+                    "headers": _bearer(),
+                    "requestBody": {
+                        "json": {"name": "{{segment.name}}", "columns": ["{{{segmentEnrichmentAttributes}}}"], "n": 1}
+                    },
+                    "responseFields": [{"name": "externalAudienceId", "value": "{{body.list[0].id}}"}],
+                    "responseErrorFields": [{"name": "message", "value": "{{error.message}}"}],
+                },
+                "delete": {"url": f"{url}/{{{{segment.alias}}}}", "httpMethod": "DELETE", "headers": _bearer()},
+            },
+            "validations": [{"field": "region", "regex": "^[a-z]+$"}],
+        },
+        changes or {},
+    )

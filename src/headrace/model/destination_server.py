@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import ClassVar, Literal, get_args
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from headrace.model.block import SERVER_SET, Block, rule, wire_names
+from headrace.model.block import SERVER_SET, Block, repeated, rule, wire_names
 from headrace.model.file_configurations import FileConfigurations
+from headrace.model.kinds import is_web_url
 from headrace.model.problem import Problem
 from headrace.model.storage import (
     AdlsGen2Destination,
@@ -88,9 +88,9 @@ class UrlBasedDestination(Block):
 
     @rule
     def _is_absolute(self) -> Iterator[Problem]:
-        if self.url.fixed is not None and not is_absolute(self.url.fixed):
-            message = f"{self.url.fixed!r} is not an absolute URL; begin it with `https://` and a host"
-            yield Problem("invalid", "/url/value", message)
+        if self.url.fixed is not None and not is_web_url(self.url.fixed):
+            message = "`url` is no absolute URL; begin it with `https://` or `http://` and the host"
+            yield Problem("not-a-url", "/url/value", message)
 
 
 class DestinationServer(Block):
@@ -164,29 +164,13 @@ class DestinationServer(Block):
 
     @rule
     def _keeps_each_answer_under_a_name_of_its_own(self) -> Iterator[Problem]:
-        names = [field.name for field in self.response_fields]
-        for place, name in enumerate(names):
-            if name in names[:place]:
-                yield Problem("named-twice", f"/responseFields/{place}/name", f"{name!r} is there twice; rename one")
+        for place, name in repeated(self.response_fields):
+            yield Problem("named-twice", f"/responseFields/{place}/name", f"{name!r} is there twice; rename one")
 
     def _out_of_place(self, wire: str) -> Problem:
         kind = self.destination_server_type
         message = f"`{wire}` is not for a `{kind}` server; leave it out, or change `destinationServerType`"
         return Problem("not-for-this-type", f"/{wire}", message)
-
-
-def is_absolute(url: str) -> bool:
-    """
-    Whether a text is a URL that can be called.
-
-    >>> is_absolute("https://partner.example/v1"), is_absolute("/v1"), is_absolute("https://[")
-    (True, False, False)
-    """
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme.lower() in ("http", "https") and bool(parts.hostname)
 
 
 def _wire(name: str) -> str:

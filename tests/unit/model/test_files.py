@@ -2,20 +2,12 @@
 
 import pytest
 
-from documents import (
-    A_BATCH,
-    ADDRESSES,
-    DATASET_BATCH,
-    EVERY_BATCH,
-    a_server,
-    changed,
-    every_server,
-    template,
-    text,
-)
+from authored import ABSENT, changed, template, text
+from documents import ADDRESSES, a_server, every_server
 from headrace.model.batch import BatchConfig
 from headrace.model.destination_server import SPECIFICATION, DestinationServer
 from headrace.model.reading import examine
+from schedules import A_BATCH, DATASET_BATCH, EVERY_BATCH
 
 
 def found(block, document):
@@ -49,7 +41,7 @@ def test_a_server_has_the_address_of_its_type_and_no_other(kind, other):
 def test_a_server_without_its_address_is_told_which(kind):
     (block,) = ADDRESSES[kind]
 
-    assert found(DestinationServer, changed(a_server(kind), {f"/{block}": ...})) == [
+    assert found(DestinationServer, changed(a_server(kind), {f"/{block}": ABSENT})) == [
         ("missing-field", f"/{block}", "error")
     ]
 
@@ -63,7 +55,7 @@ NEEDED = [
 def test_what_an_address_needs_is_missed(kind, block, field):
     code = "missing-use-case" if field == "useCase" else "missing-field"
 
-    assert found(DestinationServer, changed(a_server(kind), {f"/{block}/{field}": ...})) == [
+    assert found(DestinationServer, changed(a_server(kind), {f"/{block}/{field}": ABSENT})) == [
         (code, f"/{block}/{field}", "error")
     ]
 
@@ -90,8 +82,8 @@ SERVER_CASES = [
     ("what is fixed has no tag", "FILE_BASED_S3", {f"{S3}/path": text("{% if a %}b{% endif %}")},
      [("not-rendered", f"{S3}/path/value", "warning")]),
     ("a fixed text may have braces", "FILE_BASED_S3", {f"{S3}/path": text("{in}/%SEGMENT_ID%")}, []),
-    ("a URL is absolute", "URL_BASED", {URL: text("harbor.example/in")}, [("invalid", f"{URL}/value", "error")]),
-    ("a URL is of http", "URL_BASED", {URL: text("ftp://harbor.example/")}, [("invalid", f"{URL}/value", "error")]),
+    ("a URL is absolute", "URL_BASED", {URL: text("harbor.example/in")}, [("not-a-url", f"{URL}/value", "error")]),
+    ("a URL is of http", "URL_BASED", {URL: text("ftp://harbor.example/")}, [("not-a-url", f"{URL}/value", "error")]),
     ("a URL may be a template", "URL_BASED", {URL: template("{{ customerData.url }}")}, []),
     ("a method is one of seven", "URL_BASED", {"/httpTemplate/httpMethod": "post"},
      [("not-allowed", "/httpTemplate/httpMethod", "error")]),
@@ -110,16 +102,16 @@ SERVER_CASES = [
     ("names of what is read differ", "URL_BASED",
      {"/responseFields": [{"name": "a", **text("1")}, {"name": "b", **text("1")}, {"name": "a", **text("2")}]},
      [("named-twice", "/responseFields/2/name", "error")]),
-    ("a bucket's old name", "FILE_BASED_S3", {f"{S3}/bucket": ..., f"{S3}/bucketName": text("harbor")},
+    ("a bucket's old name", "FILE_BASED_S3", {f"{S3}/bucket": ABSENT, f"{S3}/bucketName": text("harbor")},
      [("old-name", f"{S3}/bucketName", "warning")]),
     ("a bucket has one name", "FILE_BASED_S3", {f"{S3}/bucketName": text("other")},
      [("old-name", f"{S3}/bucketName", "warning"), ("two-names", f"{S3}/bucketName", "error")]),
     ("a bucket's two names may agree", "FILE_BASED_S3", {f"{S3}/bucketName": text("harbor")},
      [("old-name", f"{S3}/bucketName", "warning")]),
-    ("a host's old name", "FILE_BASED_SFTP", {f"{SFTP}/hostName": ..., f"{SFTP}/hostname": text("drop.harbor.example")},
+    ("a host's old name", "FILE_BASED_SFTP", {f"{SFTP}/hostName": ABSENT, f"{SFTP}/hostname": text("a.example")},
      [("old-name", f"{SFTP}/hostname", "warning")]),
     ("the old spelling of SFTP", "FILE_BASED_SFTP",
-     {SFTP: ..., "/fileBasedSftpDestination": ADDRESSES["FILE_BASED_SFTP"]["fileBasedSFTPDestination"]},
+     {SFTP: ABSENT, "/fileBasedSftpDestination": ADDRESSES["FILE_BASED_SFTP"]["fileBasedSFTPDestination"]},
      [("old-name", "/fileBasedSftpDestination", "warning")]),
     ("a port is at least 1", "FILE_BASED_SFTP", {f"{SFTP}/port": 0}, [("invalid", f"{SFTP}/port", "error")]),
     ("a port is at most 65535", "FILE_BASED_SFTP", {f"{SFTP}/port": 65536}, [("invalid", f"{SFTP}/port", "error")]),
@@ -204,9 +196,9 @@ MODE, FREQUENCY = "/allowedExportModes", "/allowedScheduleFrequency"
 FOLDERS = "/datasetBatchConfig/defaultFoldernameAppendOptions"
 
 BATCH_CASES = [
-    ("names are configured", {NAMES: ...}, [("missing-field", NAMES, "error")]),
-    ("what may be appended is said", {ALLOWED: ...}, [("missing-field", ALLOWED, "error")]),
-    ("what is appended is said", {PRESET: ...}, [("missing-field", PRESET, "error")]),
+    ("names are configured", {NAMES: ABSENT}, [("missing-field", NAMES, "error")]),
+    ("what may be appended is said", {ALLOWED: ABSENT}, [("missing-field", ALLOWED, "error")]),
+    ("what is appended is said", {PRESET: ABSENT}, [("missing-field", PRESET, "error")]),
     ("modes are known", {MODE: ["FULL"]}, [("not-allowed", f"{MODE}/0", "error")]),
     ("the preset mode is known", {"/defaultExportMode": "daily_full_export"},
      [("not-allowed", "/defaultExportMode", "error")]),
