@@ -91,7 +91,7 @@ class _Reader:
     def block(self, kind: type[B], value: object, path: Path) -> B:
         made = _without_fields(kind)
         if not isinstance(value, Mapping):
-            self._find("invalid", path, f"{_name_of(path)} is a JSON object")
+            self._find("invalid", path, f"{_name_of(path)} must be a JSON object")
             return made
         if len(path) > DEEPEST:
             self._find("invalid", path, f"{_name_of(path)} stands too deep inside of others; use fewer levels")
@@ -131,7 +131,7 @@ class _Reader:
         if wire not in given:
             if not field.is_required():
                 return field.get_default(call_default_factory=True)
-            self._find("missing-field", (*path, wire), f"`{wire}` is missing")
+            self._find("missing-field", (*path, wire), f"`{wire}` is missing; add it")
             return _UNREAD
         where = (*path, self.written.get(pointer((*path, wire)), wire))
         held = inner_block(kind, name)

@@ -9,20 +9,20 @@ LONGEST_SHOWN = 80
 _PLAIN = (str, int, float, bool, type(None))
 
 _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
-    "string_type": lambda said: "is a text, in quotes",
-    "int_type": lambda said: "is a whole number",
-    "int_from_float": lambda said: "is a whole number",
-    "bool_type": lambda said: "is `true` or `false`, without quotes",
-    "tuple_type": lambda said: "is a list",
-    "dict_type": lambda said: "is a JSON object",
-    "model_type": lambda said: "is a JSON object",
-    "greater_than_equal": lambda said: f"is at least {said['ge']:,}",
-    "less_than_equal": lambda said: f"is at most {said['le']:,}",
-    "string_too_short": lambda said: "is not empty; write something, or leave it out",
-    "string_too_long": lambda said: f"has at most {said['max_length']:,} characters",
-    "too_short": lambda said: f"has at least {_items(said['min_length'])}",
-    "too_long": lambda said: f"has at most {_items(said['max_length'])}",
-    "literal_error": lambda said: f"is one of {said['expected']}",
+    "string_type": lambda said: "must be a text, in quotes",
+    "int_type": lambda said: "must be a whole number",
+    "int_from_float": lambda said: "must be a whole number",
+    "bool_type": lambda said: "must be `true` or `false`, without quotes",
+    "tuple_type": lambda said: "must be a list",
+    "dict_type": lambda said: "must be a JSON object",
+    "model_type": lambda said: "must be a JSON object",
+    "greater_than_equal": lambda said: f"must be at least {said['ge']:,}",
+    "less_than_equal": lambda said: f"must be at most {said['le']:,}",
+    "string_too_short": lambda said: "must not be empty; write something, or leave it out",
+    "string_too_long": lambda said: f"must have at most {said['max_length']:,} characters",
+    "too_short": lambda said: f"must have at least {_items(said['min_length'])}",
+    "too_long": lambda said: f"must have at most {_items(said['max_length'])}",
+    "literal_error": lambda said: f"must be one of {said['expected']}",
 }
 
 

@@ -71,6 +71,8 @@ async def save(
         examined = EXAMINE[noun](document, Sandbox(tx, caller.number), id_, strict)
         if noun == DESTINATION and id_ is not None:
             examined.ask(_breaks(tx, caller, id_, examined.block))
+        if id_ is None:
+            examined.problems.extend(_server_set(noun, document))
         warnings[:] = examined.warnings
         return examined.problems
 
@@ -89,6 +91,12 @@ async def delete(store: Store, clock: Clock, caller: Caller, noun: str, id_: str
         NotFound: it is not in this sandbox.
     """
     await declared.delete(store, clock, caller, noun, id_, lambda tx: next(_users(tx, caller, noun, id_), None))
+
+
+def _server_set(noun: str, document: object) -> Iterator[Problem]:
+    """Warn of what only the server sets, where an object is new."""
+    for key in sorted(_ADDED[noun] & document.keys()) if isinstance(document, dict) else ():
+        yield Problem("server-set", f"/{key}", f"the server sets `{key}` by itself; leave it out of a new object")
 
 
 def _users(tx: Transaction, caller: Caller, noun: str, id_: str) -> Iterator[str]:

@@ -9,6 +9,27 @@ from headrace.model.destination_server import SPECIFICATION, DestinationServer
 from headrace.model.reading import examine
 from schedules import A_BATCH, DATASET_BATCH, EVERY_BATCH
 
+COVERED = (
+    "custom-text-fixed",
+    "every-hour",
+    "has-no-effect",
+    "macro-twice",
+    "missing-use-case",
+    "named-twice",
+    "no-filename",
+    "no-schedule",
+    "not-a-url",
+    "not-for-this-type",
+    "not-offered",
+    "not-rendered",
+    "old-place",
+    "too-seldom",
+    "two-names",
+    "two-times",
+    "unfit-macro",
+    "unknown-macro",
+)
+
 
 def found(block, document):
     return [(problem.code, problem.pointer, problem.severity) for problem in examine(block, document).problems]

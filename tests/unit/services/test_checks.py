@@ -28,6 +28,29 @@ from headrace.services.checks import AUDIENCE_TEMPLATE, DESTINATION, EXAMINE, SE
 from headrace.services.checks import CREDENTIALS as SHARED
 from schedules import A_BATCH, EVERY_BATCH
 
+COVERED = (
+    "constant-body",
+    "dataset-format",
+    "datasets-only",
+    "file-based-only",
+    "full-exports-only",
+    "missing-matchers",
+    "no-aggregation",
+    "no-batch-config",
+    "no-credentials",
+    "no-namespaces",
+    "not-a-delivery-server",
+    "not-a-lookup-server",
+    "streaming-only",
+    "type-in-use",
+    "unknown-audience-template",
+    "unknown-customer-data",
+    "unknown-server",
+    "wrong-credentials",
+    "wrong-frequency",
+    "wrong-rule",
+    "wrong-sign-in",
+)
 EXAMPLES = Path(__file__).parents[3] / "examples" / "destinations"
 
 

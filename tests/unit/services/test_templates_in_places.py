@@ -11,6 +11,23 @@ from headrace.services.checks import AUDIENCE_TEMPLATE, DESTINATION, EXAMINE, SE
 from headrace.services.checks.texts import MOST_ADVISED, templates_in
 from headrace.template.advice import CODES as ADVICE
 
+COVERED = (
+    "comma-forgotten",
+    "comma-missing",
+    "comma-trailing",
+    "comma-without-item",
+    "json-bare-value",
+    "json-escaping",
+    "json-invalid",
+    "json-quotes",
+    "never-taken",
+    "out-of-scope",
+    "render-fails",
+    "template-syntax",
+    "unknown-member",
+    "unknown-root",
+)
+
 
 class Nobody:
     """No other objects."""
@@ -177,6 +194,13 @@ def test_a_header_is_read_by_its_own_name():
 
 # -- advice -------------------------------------------------------------------------------------------------------
 
+ITEM = "{{ x.key | toJson }}"
+OVER = "{% for x in input.profile.identityMap %}"
+NESTED = (
+    '{% for n in input.profile.segmentMembership %}{% for s in n.value %}{% if s.value.status == "realized" %}'
+    "{% if any %},{% endif %}{% set any = true %}{{ s.key | toJson }}{% endif %}{% endfor %}{% endfor %}"
+)
+
 
 @pytest.mark.parametrize(
     ("body", "code"),
@@ -185,8 +209,18 @@ def test_a_header_is_read_by_its_own_name():
         ('{"id": {{ input.profil.id | toJson }}}', "unknown-member"),
         ('{"id": {{ profile | toJson }}}', "unknown-root"),
         ('{"id": {{ input.profile.attributes.name.value }}}', "json-bare-value"),
+        ('{"id": "{{ input.profile.attributes.name.value | toJson }}"}', "json-quotes"),
+        ("[{% for p in input.profiles %}{{ p | toJson }},{% endfor %}]", "comma-trailing"),
+        ("[{% for p in input.profiles %}{{ p | toJson }}{% endfor %}]", "comma-missing"),
+        (f"[{OVER}{{% if x.key != 'a' %}}{ITEM}{{% endif %}}{{% if not loop.last %}},{{% endif %}}{{% endfor %}}]",
+         "comma-without-item"),
+        (f"[{NESTED}]", "comma-forgotten"),
+        ('{% for p in input.profiles %}{% set n = "1" %}{% endfor %}[{{ n | toJson }}]', "out-of-scope"),
+        ("[{{ (1 + input.profile.attributes.age.value) | toJson }}]", "render-fails"),
+        ("[1 2]", "json-invalid"),
+        ('[{% if customerData.a == customerData.b and customerData.a == "q" %}1,{% endif %}1]', "never-taken"),
     ],
-)
+)  # fmt: skip
 def test_a_body_is_advised_about(body, code):
     told = found(SERVER, a_server("URL_BASED", {BODY: template(body)}))
 
