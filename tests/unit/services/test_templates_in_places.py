@@ -7,7 +7,7 @@ import pytest
 from authored import changed, template, text
 from documents import a_destination, a_server, an_audience_template, every_server
 from headrace.model.codes import CODES
-from headrace.services.checks import AUDIENCE_TEMPLATE, DESTINATION, EXAMINE, SERVER
+from headrace.services.checks import AUDIENCE_TEMPLATE, DESTINATION, EXAMINE, SERVER, prepare, texts
 from headrace.services.checks.texts import MOST_ADVISED, templates_in
 from headrace.template.advice import CODES as ADVICE
 
@@ -284,6 +284,16 @@ def test_every_template_has_a_place():
         f"{BODY}/value",
         f"{HEADER}/value/value",
     }
+
+
+def test_what_is_prepared_is_not_done_again():
+    body = template('{"only": "here", "id": "{{ input.profile.attributes.name.value }}"}')
+    document = a_server("URL_BASED", {BODY: body})
+    prepare(SERVER, document)
+    tried = texts._advice.cache_info().misses
+
+    assert found(SERVER, document) == [("json-escaping", f"{BODY}/value", "warning")]
+    assert texts._advice.cache_info().misses == tried
 
 
 def test_a_text_that_is_used_as_it_stands_is_no_template():

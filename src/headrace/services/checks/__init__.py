@@ -39,6 +39,7 @@ __all__ = [
     "Document",
     "Others",
     "lenient",
+    "prepare",
 ]
 
 Examine = Callable[[object, Others, str | None, bool], Examined[Any]]
@@ -95,6 +96,16 @@ EXAMINE: dict[str, Examine] = {
     AUDIENCE_TEMPLATE: examine_audience_template,
     CREDENTIALS: examine_credentials,
 }
+
+
+def prepare(noun: str, document: object) -> None:
+    """
+    Do what takes longest of a check, and depends on nothing else: compile the templates, and try bodies with samples.
+
+    The check that follows finds it done. It is made inside the one transaction that writes, where others wait for it.
+    """
+    for _ in texts.problems_in(noun, document):
+        pass
 
 
 def _with_users_of_server(server: Object[DestinationServer], others: Others, id_: str) -> Iterator[Problem]:

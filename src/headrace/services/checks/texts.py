@@ -20,7 +20,7 @@ from headrace.template.macros import as_template, compile_macros, placed
 from headrace.template.shape import MESSAGE_CONTEXT
 
 #: Longer bodies are not tried with samples when they are kept: `headrace template check` takes any.
-MOST_ADVISED = 16_000
+MOST_ADVISED = 8_000
 _REMEMBERED = 256
 
 Roots = frozenset[str]
