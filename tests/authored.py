@@ -3,6 +3,8 @@
 import copy
 from typing import Any
 
+from schedules import DATASET_BATCH, EVERY_BATCH
+
 Document = dict[str, Any]
 #: In the place of a value: the field is taken away.
 ABSENT = object()
@@ -150,6 +152,7 @@ def files() -> Document:
             "segmentNamespaceDenyList": [],
         },
         "audienceMetadataConfig": {"mapUserInput": True},
+        "batchConfig": EVERY_BATCH,
         "destinationDelivery": [
             {
                 "authenticationRule": "CUSTOMER_AUTHENTICATION",
@@ -348,6 +351,7 @@ def datasets() -> Document:
         {
             "/sources": ["DATASETS"],
             "/schemaConfig": flags,
+            "/batchConfig": DATASET_BATCH,
             "/aggregation": {"aggregationType": "BEST_EFFORT"},
             "/audienceMetadataConfig": ABSENT,
         },

@@ -106,8 +106,65 @@ CODES: dict[str, Code] = {
     "no-kind": Code("Shared credentials of no kind.", "Add one."),
     "several-kinds": Code("Shared credentials of several kinds.", "Keep one."),
     "other-kind": Code("A type that is not that of the credentials.", "Leave it out."),
+    # -- servers and files ------------------------------------------------------------------------------------------
+    "not-for-this-type": Code(
+        "A part that servers of this type do not have.", "Leave it out, or change `destinationServerType`."
+    ),
+    "missing-use-case": Code(
+        "A landing zone that does not say what it is for.",
+        "Write `dlz_destination`; `?strict=false` fills it in.",
+        forgiven=True,
+    ),
+    "old-place": Code("A field where it stood in an older form.", "Move it as the message says.", "warning"),
+    "not-offered": Code("What is preset is not among what may be chosen.", "Add it to the list."),
+    "no-schedule": Code("None of the frequencies goes with any of the modes.", "Allow one that does."),
+    "every-hour": Code(
+        "A frequency that the original's table does not have.", "Take another, if you want to go back there.", "warning"
+    ),
+    "too-seldom": Code("A frequency that this kind of data is not written at.", "Allow another.", "warning"),
+    "no-filename": Code("Files without a name.", "Fix a beginning, or allow something to be appended."),
+    "unknown-macro": Code("A part of a file's name that there is not.", "Take one of those listed."),
+    "custom-text-fixed": Code("The operator's own text in the fixed part of a name.", "Allow it to be appended."),
+    "two-times": Code("Two ways to write the time in one name.", "Keep one of them."),
+    "macro-twice": Code("A part that a name would have twice.", "Leave one out.", "warning"),
+    "unfit-macro": Code("A part of a name that has no value with this grouping.", "Leave it out.", "warning"),
+    # -- destinations and what they point to ------------------------------------------------------------------------
+    "wrong-rule": Code("Credentials of a kind that the server is not reached by.", "Take another rule."),
+    "wrong-sign-in": Code("A way to sign in that this type of server does not have.", "Take one of those it has."),
+    "wrong-credentials": Code("Shared credentials that sign in at another type of server.", "Take others."),
+    "wrong-frequency": Code("A card that says the opposite of what the server takes.", "Change `frequency`."),
+    "constant-body": Code("Every message would have the same body.", "Make the body a template.", "warning"),
+    "no-namespaces": Code("Messages, and nobody that they could tell of.", "Declare a target identity."),
+    "no-aggregation": Code("Messages, and nothing says how people are put into them.", "Add `aggregation`."),
+    "no-batch-config": Code("Files, and nothing says when and how they are written.", "Add `batchConfig`."),
+    "missing-matchers": Code(
+        "Files without a delivery matcher.", "Write the one there is; `?strict=false` fills it in.", forgiven=True
+    ),
+    "file-based-only": Code("Something that only files have, for messages.", "Leave it out, or deliver to a storage."),
+    "streaming-only": Code("Something that only messages have, for files.", "Leave it out."),
+    "dataset-format": Code("Datasets in a format that they are not written in.", "Change the server's format."),
+    "datasets-only": Code("Something that only datasets have.", "Say that they are delivered, or leave it out."),
+    "full-exports-only": Code("Incremental files of what is exported whole.", "Take the mode out.", "warning"),
+    "not-a-lookup-server": Code(
+        "A server that cannot be asked for a schema or for options.", "Give it `GET` and `responseFields`."
+    ),
+    "unknown-audience-template": Code("There is no such audience template.", "Create it first."),
+    "type-in-use": Code("The type of a server that destinations use is changed.", "Create another server."),
     # -- templates ------------------------------------------------------------------------------------------------
     "template-syntax": Code("A template that is not written in the template language.", "Mend it where it says."),
+    "unknown-root": Code("A variable that is not given at this place.", "Use one that is.", "warning"),
+    "unknown-member": Code("A member that the data does not have.", "Take the name that is proposed.", "warning"),
+    "out-of-scope": Code("A variable that was forgotten at the end of its loop.", "Set it before the loop.", "warning"),
+    "json-escaping": Code("A value in a JSON string, not escaped for JSON.", "Set `escaping` to `json`.", "warning"),
+    "json-quotes": Code("`toJson` inside of quotes.", "Leave the quotes out.", "warning"),
+    "json-bare-value": Code("A value in JSON with no quotes around it.", "Use `toJson`.", "warning"),
+    "comma-trailing": Code("A comma too many around a loop.", "Ask for `loop.last`.", "warning"),
+    "comma-missing": Code("A loop that prints nothing between its items.", "Print a comma.", "warning"),
+    "comma-forgotten": Code("A comma that depends on a forgotten variable.", "Set it before the loops.", "warning"),
+    "comma-without-item": Code("A comma where there may be no item.", "Print it with the item.", "warning"),
+    "render-fails": Code("A template that fails with a sample.", "Mend it as the message says.", "warning"),
+    "json-invalid": Code("A sample that is not rendered to JSON.", "Mend it as the message says.", "warning"),
+    "never-taken": Code("A branch that no sample takes.", "Try it with data of your own.", "warning"),
     # -- objects that point to others -----------------------------------------------------------------------------
     "unknown-server": Code("There is no such destination server.", "Create it first."),
     "no-credentials": Code("The shared credentials are not there.", "Create them first, or take another rule."),

@@ -1,6 +1,6 @@
 """A destination as its author declares it: what operators are asked for, what may be mapped, how it is sent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -8,6 +8,7 @@ from pydantic import Field
 from headrace.model import customer_data, metadata
 from headrace.model.aggregation import Aggregation, BestEffortAggregation
 from headrace.model.authentication import CustomerAuthentication
+from headrace.model.batch import BatchConfig, Source
 from headrace.model.block import SERVER_SET, Block, Count, Flag, read_of, rule
 from headrace.model.customer_data import CustomerDataField
 from headrace.model.delivery import Delivery
@@ -18,7 +19,6 @@ from headrace.model.problem import Problem
 from headrace.model.schema import SchemaConfig, flags_of_a_mapping, flags_of_files
 from headrace.model.ui import UiAttributes
 
-Source = Literal["ACCOUNTS", "UNIFIED_PROFILE_PROSPECTS", "DATASETS"]
 MarketingAction = Literal[
     "ANALYTICS",
     "COMBINE_WITH_PII",
@@ -44,6 +44,7 @@ class Destination(Block):
     """A destination: one card of the catalog, one partner's way of taking audiences and profiles."""
 
     ignored: ClassVar[frozenset[str]] = SERVER_SET | {"imsOrg", "sandboxName", "sandboxId", "destConfigId"}
+    old_names: ClassVar[Mapping[str, str]] = {"batchConfiguration": "batchConfig"}
 
     name: str = Field(min_length=1, description="The title of the card.")
     description: str | None = Field(None, description="The text on the card: four or five sentences at most.")
@@ -69,6 +70,7 @@ class Destination(Block):
         None, description="Where an audience's identifier at the partner comes from."
     )
     aggregation: Aggregation | None = Field(None, description="How profiles are put into messages. Messages need it.")
+    batch_config: BatchConfig | None = Field(None, description="When files are written, and what they are called.")
     destination_delivery: tuple[Delivery, ...] = Field(
         min_length=1, description="Where messages or files go, and how they are signed in: one item."
     )

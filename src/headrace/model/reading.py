@@ -6,7 +6,7 @@ that look at it are not asked; all others are.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, Generic, TypeVar, cast
@@ -41,10 +41,13 @@ class Examined(Generic[B]):
     problems: list[Problem]
     is_whole: bool
     is_strict: bool = True
+    #: The names that fields have in the document where that is an old one, by their pointers under the new one.
+    written: Mapping[str, str] = field(default_factory=dict)
 
     def ask(self, problems: Iterator[Problem]) -> None:
         """Add what a rule from elsewhere yields, as far as it gets with what could be read."""
-        self.problems.extend(_weighed(_as_far_as_read(problems, self.is_whole), self.is_strict))
+        found = _weighed(_as_far_as_read(problems, self.is_whole), self.is_strict)
+        self.problems.extend(_as_written(problem, self.written) for problem in found)
 
     @property
     def errors(self) -> list[Problem]:
@@ -60,8 +63,8 @@ def examine(block: type[B], document: object, *, strict: bool = True) -> Examine
     reader = _Reader()
     result = reader.block(block, document, ())
     is_whole = not any(problem.is_error and problem.code not in _HARMLESS for problem in reader.problems)
-    judged = [reader.as_written(problem) for problem in reader.judged(is_whole)]
-    return Examined(result, list(_weighed([*reader.problems, *judged], strict)), is_whole, strict)
+    judged = [_as_written(problem, reader.written) for problem in reader.judged(is_whole)]
+    return Examined(result, list(_weighed([*reader.problems, *judged], strict)), is_whole, strict, reader.written)
 
 
 def read(block: type[B], document: object, *, strict: bool = True) -> tuple[B, list[Problem]]:
@@ -83,8 +86,7 @@ class _Reader:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self._blocks: list[tuple[Block, Path]] = []
-        #: The names that fields have in the document where that is an old one, by their pointers under the new one.
-        self._written: dict[str, str] = {}
+        self.written: dict[str, str] = {}
 
     def block(self, kind: type[B], value: object, path: Path) -> B:
         made = _without_fields(kind)
@@ -112,15 +114,6 @@ class _Reader:
                 for problem in _as_far_as_read(check(block), is_whole):
                     yield replace(problem, pointer=pointer(path) + problem.pointer)
 
-    def as_written(self, problem: Problem) -> Problem:
-        """Point to where the document has a field that a rule calls by its new name."""
-        if not self._written:
-            return problem
-        path: Path = ()
-        for step in steps(problem.pointer):
-            path = (*path, self._written.get(pointer((*path, step)), step))
-        return replace(problem, pointer=pointer(path))
-
     def _by_new_names(self, kind: type[Block], value: Mapping[str, object], path: Path) -> dict[str, object]:
         given = {key: item for key, item in value.items() if key not in kind.old_names}
         for old, new in kind.old_names.items():
@@ -129,7 +122,7 @@ class _Reader:
             self._find("old-name", (*path, old), f"`{old}` is called `{new}` now")
             if new not in given:
                 given[new] = value[old]
-                self._written[pointer((*path, new))] = old
+                self.written[pointer((*path, new))] = old
             elif given[new] != value[old]:
                 self._find("two-names", (*path, old), f"`{old}` and `{new}` are one field, and say different things")
         return given
@@ -141,7 +134,7 @@ class _Reader:
                 return field.get_default(call_default_factory=True)
             self._find("missing-field", (*path, wire), f"`{wire}` is missing; add it")
             return _UNREAD
-        where = (*path, self._written.get(pointer((*path, wire)), wire))
+        where = (*path, self.written.get(pointer((*path, wire)), wire))
         held = inner_block(kind, name)
         if held is None or given[wire] is None:
             return self._value(_adapter(kind, name), given[wire], where)
@@ -203,6 +196,16 @@ def _as_far_as_read(problems: Iterator[Problem], is_whole: bool) -> Iterator[Pro
     except AttributeError:
         if is_whole:
             raise
+
+
+def _as_written(problem: Problem, written: Mapping[str, str]) -> Problem:
+    """Point to where the document has a field that a rule calls by its new name."""
+    if not written:
+        return problem
+    path: Path = ()
+    for step in steps(problem.pointer):
+        path = (*path, written.get(pointer((*path, step)), step))
+    return replace(problem, pointer=pointer(path))
 
 
 def _weighed(problems: Iterable[Problem], strict: bool) -> Iterator[Problem]:

@@ -20,8 +20,8 @@ _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "less_than_equal": lambda said: f"must be at most {said['le']:,}",
     "string_too_short": lambda said: "must not be empty; write something, or leave it out",
     "string_too_long": lambda said: f"must have at most {said['max_length']:,} characters",
-    "too_short": lambda said: f"must have at least {_items(said['min_length'])}",
-    "too_long": lambda said: f"must have at most {_items(said['max_length'])}",
+    "too_short": lambda said: f"must have at least {_counted(said, 'min_length')}",
+    "too_long": lambda said: f"must have at most {_counted(said, 'max_length')}",
     "literal_error": lambda said: f"must be one of {said['expected']}",
 }
 
@@ -42,5 +42,7 @@ def shown(value: object) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
-def _items(count: int) -> str:
-    return f"{count:,} {'item' if count == 1 else 'items'}"
+def _counted(said: dict[str, Any], limit: str) -> str:
+    """Return how many of what: a secret is measured like a list, and is a text all the same."""
+    count, thing = said[limit], "character" if said.get("field_type") == "Value" else "item"
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -1,5 +1,6 @@
 """Authoring: the four objects a destination is made of, each kept only if it is right, alone and with the others."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,16 @@ from headrace.model.problem import Problem
 from headrace.render.parts import Parting
 from headrace.services import declared
 from headrace.services.caller import Caller
-from headrace.services.checks import AUDIENCE_TEMPLATE, CREDENTIALS, DESTINATION, EXAMINE, SERVER, Document, lenient
+from headrace.services.checks import (
+    AUDIENCE_TEMPLATE,
+    CREDENTIALS,
+    DESTINATION,
+    EXAMINE,
+    SERVER,
+    Document,
+    lenient,
+    prepare,
+)
 from headrace.services.rules import problems_of
 from headrace.store import dataflows, documents
 from headrace.store.database import Store, Transaction
@@ -76,6 +86,7 @@ async def save(
         warnings[:] = examined.warnings
         return examined.problems
 
+    await asyncio.to_thread(prepare, noun, document)
     kept = {key: value for key, value in document.items() if key not in _ADDED[noun]} if type(document) is dict else {}
     if id_ is None:
         return Authored(await declared.create(store, clock, caller, noun, kept, check), tuple(warnings))

@@ -37,9 +37,9 @@ def _of_the_form(destination: Destination) -> Iterator[str]:
 
 
 def _of_delivery(destination: Destination) -> Iterator[str]:
-    schema, ui = destination.schema_config, destination.ui_attributes
+    schema = destination.schema_config
     what = {
-        "files (`frequency` is `Batch`)": ui is not None and ui.frequency == "Batch",
+        "files (`batchConfig`)": destination.batch_config is not None,
         "encrypted files (`customerEncryptionConfigurations`)": bool(destination.customer_encryption_configurations),
         "exports other than of people (`sources`)": bool(destination.sources),
         "messages that do not leave by `BEST_EFFORT`": destination.best_effort is None,

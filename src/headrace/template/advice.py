@@ -5,7 +5,7 @@ Nothing here stops anyone. Each piece has a place, a code that does not change, 
 in many places is told once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import orjson
@@ -19,7 +19,7 @@ from headrace.template.parser import parse
 from headrace.template.quoting import Places, Quoting
 from headrace.template.reading import Reading
 from headrace.template.samples import Sample, Samples
-from headrace.template.shape import MESSAGE_CONTEXT, Shape, including
+from headrace.template.shape import ANY, MESSAGE_CONTEXT, Shape, including, record
 from headrace.template.source import Source
 
 CODES = {
@@ -75,6 +75,26 @@ def advise(
     """
     reads = compile_template(source, escaping=escaping, name=name).reads
     return _Adviser(Source(source, name), escaping, is_json(content_type), contexts).advice(reads)
+
+
+def unknown_variables(source: str, known: Iterable[str], *, name: str = "<template>") -> list[TemplateProblem]:
+    """
+    The places where a template reads a variable that is neither known nor its own.
+
+    >>> [str(problem) for problem in unknown_variables("{{ customerdata.region }}", ["customerData"])]
+    ['<template>:1:4: `customerdata` is not a variable; did you mean `customerData`?']
+
+    Raises: TemplateSyntaxError if this is no template.
+    """
+    text = Source(source, name)
+    found: dict[int, TemplateProblem] = {}
+
+    def note(offset: int, code: str, message: str) -> None:
+        if code == "unknown-variable":
+            found[offset] = text.problem(offset, message)
+
+    Reading(parse(text, Limits()), record(**dict.fromkeys(known, ANY)), note)
+    return [found[offset] for offset in sorted(found)]
 
 
 def is_json(content_type: str | None) -> bool:

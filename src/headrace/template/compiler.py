@@ -27,6 +27,7 @@ class Compiled:
     source: str
     offsets: tuple[int, ...]
     reads: frozenset[Path]
+    asks: frozenset[Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class Compiler:
         self._check_output(0)
         write.line("return ''.join(pieces)", 0)
         write.insert(prologue, self._load_roots())
-        return Compiled(write.text(), tuple(write.offsets), frozenset(self.translator.reads))
+        noted = frozenset(self.translator.reads), frozenset(self.translator.asks)
+        return Compiled(write.text(), tuple(write.offsets), *noted)
 
     def _load_roots(self) -> list[str]:
         lines = ["get = context.get"]

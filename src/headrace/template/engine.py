@@ -79,7 +79,7 @@ Render = Callable[[Mapping[str, object], Meter], str]
 class Template:
     """A compiled template. It holds no state of a rendering and may be used by many threads."""
 
-    __slots__ = ("_code", "_compiled", "_limits", "_render", "_source", "escaping", "reads")
+    __slots__ = ("_code", "_compiled", "_limits", "_render", "_source", "asks", "escaping", "reads")
 
     def __init__(
         self,
@@ -99,6 +99,11 @@ class Template:
         What the template reads from the context, as far as its text tells: ``("input", "profiles")`` for
         ``input.profiles``, ``("destination", "segmentAliases")`` for ``destination.segmentAliases[s.key]``. Variables
         of loops and of ``set`` are not roots.
+        """
+        self.asks: frozenset[Path] = compiled.asks
+        """
+        What the template asks for before it reads it: ``("customerData", "region")`` for ``customerData contains
+        "region"``.
         """
 
     @property

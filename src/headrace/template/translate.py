@@ -43,6 +43,7 @@ class Translator:
     def __init__(self, scopes: Scopes) -> None:
         self.scopes = scopes
         self.reads: set[Path] = set()
+        self.asks: set[Path] = set()
         self.filtered_body = ""
         self.hoisted: dict[Path, tuple[str, str]] = {}
         """Variables, each with its code, that are set before everything else."""
@@ -289,8 +290,16 @@ class Translator:
             comparison = self._with_constant(node)
             if comparison:
                 return comparison
+        if node.operator == "contains" and isinstance(node.right, nodes.Literal):
+            self._note_question(node.left, node.right.value)
         left, right = self.value(node.left), self.value(node.right)
         return marked(node.offset, CALLS[node.operator].format(left, right))
+
+    def _note_question(self, asked: nodes.Expression, key: object) -> None:
+        """Remember that the template asks whether a map of the context has a key."""
+        path = self._static_path(asked)
+        if path and len(path) == _length(asked) and isinstance(key, str) and self.scopes.may_be_root(path[0]):
+            self.asks.add((*path, key))
 
     def _with_constant(self, node: nodes.Binary) -> str | None:
         """A comparison with a constant string, boolean or null, for which Python's own comparison is the language's."""

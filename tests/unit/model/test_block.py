@@ -201,7 +201,7 @@ def test_a_value_outside_the_list_is_refused_with_the_list():
     ((code, where, message),) = problems_of(DestinationServer, a_server(destinationServerType="FTP"))
 
     assert (code, where) == ("not-allowed", "/destinationServerType")
-    assert message == "'FTP' is not allowed here; use 'URL_BASED'"
+    assert message.startswith("'FTP' is not allowed here; use 'URL_BASED', 'FILE_BASED_S3', ")
 
 
 # -- lenient reading ----------------------------------------------------------------------------------------------

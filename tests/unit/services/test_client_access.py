@@ -13,6 +13,9 @@ from headrace.services import access, clients, keys
 from headrace.store import clients as stored
 from unit.services.gate import refusal
 
+#: Codes of problems that are produced here.
+COVERED = ("one-of-two", "unknown-sandbox")
+
 MINUTE = 60
 
 
@@ -46,13 +49,20 @@ async def test_a_role_is_written_down_as_its_permissions(gate):
 
 
 @pytest.mark.parametrize(
-    "settings",
-    [{"permissions": [], "role": "viewer"}, {"permissions": None}, {"permissions": ["everything"]}, {"role": "king"}],
+    ("settings", "code"),
+    [
+        ({"permissions": [], "role": "viewer"}, "one-of-two"),
+        ({"permissions": None}, "one-of-two"),
+        ({"permissions": ["everything"]}, "not-allowed"),
+        ({"role": "king"}, "not-allowed"),
+    ],
     ids=["both", "neither", "an unknown permission", "an unknown role"],
 )
-async def test_settings_that_are_not_right_are_refused(gate, settings):
-    with pytest.raises(ConfigurationError):
+async def test_settings_that_are_not_right_are_refused(gate, settings, code):
+    with pytest.raises(ConfigurationError) as refused:
         await clients.create(gate.store, gate.clock, await gate.admin(), {"name": "x", **settings})
+
+    assert [problem.code for problem in refused.value.problems] == [code]
 
 
 async def test_a_sandbox_that_is_not_there_is_named(gate):

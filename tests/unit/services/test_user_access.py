@@ -14,6 +14,9 @@ from unit.services.gate import PASSWORD, refusal
 HOUR = 60 * 60
 ADMIN = [{"role": "admin"}]
 
+#: Codes of problems that are produced here.
+COVERED = ("bad-password",)
+
 
 async def reset(gate, user, by=None, **document):
     by = by or await gate.admin()
@@ -69,7 +72,7 @@ RULES = {
     "short": ("eleven char", "at least 12 characters"),
     "the e-mail": ("Person@Example.com", "e-mail"),
     "long in bytes": ("é" * 600, "at most 1024 bytes"),
-    "long": ("x" * 1025, "1024"),
+    "long": ("x" * 1025, "at most 1,024 characters"),
 }
 
 
@@ -79,6 +82,7 @@ async def test_a_password_is_refused_that_is(gate, password, says):
         await gate.user(email="person@example.com", password=password)
 
     (problem,) = refused.value.problems
+    assert problem.code in ("bad-password", "invalid")
     assert problem.pointer == "/password"
     assert says in problem.message
     assert not password or password not in str(refused.value.problems)
@@ -90,6 +94,13 @@ async def test_a_password_is_made_when_none_is_given_and_can_be_signed_in_with(g
 
     assert len(password) >= passwords.SHORTEST
     await gate.sign_in("new@example.com", password)
+
+
+async def test_a_password_that_is_not_good_enough_has_a_code_of_its_own(gate):
+    with pytest.raises(ConfigurationError) as refused:
+        await gate.user(password="short")
+
+    assert [problem.code for problem in refused.value.problems] == ["bad-password"]
 
 
 async def test_an_empty_password_is_not_one_that_was_left_out(gate):

@@ -1,0 +1,204 @@
+"""
+Makes the pages that say what the code says: every block with its fields, and every code that a problem may have.
+
+    python docs/reference/make.py            writes the pages
+    python docs/reference/make.py --count    says how much there is
+
+``tests/docs/test_reference.py`` fails where a page is not what this would write.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Le, MaxLen, MinLen
+from pydantic.fields import FieldInfo
+
+from headrace.model.audience_template import AudienceTemplate
+from headrace.model.block import Block, rules_of
+from headrace.model.codes import CODES, Code
+from headrace.model.credentials import Credentials
+from headrace.model.destination import Destination
+from headrace.model.destination_server import DestinationServer
+from headrace.model.text import TemplatedText
+
+HERE = Path(__file__).parent
+ROOTS: dict[str, type[Block]] = {
+    "/authoring/destinations": Destination,
+    "/authoring/destination-servers": DestinationServer,
+    "/authoring/audience-templates": AudienceTemplate,
+    "/authoring/credentials": Credentials,
+}
+MADE = "<!-- Made by docs/reference/make.py from what the code says. To change a text, change it there. -->\n"
+CONFIGURATION = """
+# Configuration
+
+Every block of the four objects that a destination is made of, with every field. Names and values are those of the
+original, and their case counts. What Headrace adds stands under `x-headrace`. A field that is not known is refused,
+with the nearest name that is; what else can be wrong is [in a table of its own](problems.md).
+"""
+PROBLEMS = """
+# Problems of a configuration
+
+Whatever is wrong with a configuration is told at once, each problem with its code, the JSON pointer of the place, and
+a sentence with the way out. Codes do not change. An *error* keeps the object from being kept; a *warning* comes back
+under `x-headrace` with the object that was kept. What is marked † is only a warning with `?strict=false`.
+"""
+
+
+#: What values of Python are called in JSON.
+KINDS: dict[Any, str] = {
+    str: "text",
+    bool: "`true` or `false`",
+    int: "whole number",
+    float: "number",
+    Any: "any JSON",
+}
+
+
+def blocks_below(root: type[Block]) -> list[type[Block]]:
+    """Return a block and all that it holds, each once, in the order in which a reader meets them."""
+    found: dict[type[Block], None] = {}
+    waiting = [root]
+    while waiting:
+        block = waiting.pop(0)
+        if block not in found:
+            found[block] = None
+            waiting += [inner for field in block.model_fields.values() for inner in _blocks_in(field.annotation)]
+    return list(found)
+
+
+def all_blocks() -> list[type[Block]]:
+    """Return every block of a configuration; one that several objects hold is listed with the first."""
+    return list(dict.fromkeys(block for root in ROOTS.values() for block in blocks_below(root)))
+
+
+def configuration() -> str:
+    """Write the page of blocks and fields."""
+    parts, told = [MADE, CONFIGURATION], set[type[Block]]()
+    for path, root in ROOTS.items():
+        parts.append(f"\nSent to `{path}`: [{root.__name__}](#{root.__name__.lower()}).\n")
+    for root in ROOTS.values():
+        for block in blocks_below(root):
+            if block not in told:
+                told.add(block)
+                parts.append(_section(block, "##" if block is root else "###"))
+    return "".join(parts)
+
+
+def problems() -> str:
+    """Write the page of codes."""
+    rows = [
+        f"| `{name}` | {_severity(code)} | {code.meaning} | {code.way_out} |" for name, code in sorted(CODES.items())
+    ]
+    table = ["| code | severity | means | what to do |", "|---|---|---|---|", *rows]
+    return MADE + PROBLEMS + "\n" + "\n".join(table) + "\n"
+
+
+PAGES = {"configuration.md": configuration, "problems.md": problems}
+
+
+def counts() -> dict[str, int]:
+    """Say how much there is of what."""
+    blocks = all_blocks()
+    return {
+        "blocks": len(blocks),
+        "fields": sum(len(block.model_fields) for block in blocks),
+        "rules within a block": sum(len(rules_of(block)) for block in blocks),
+        "codes of errors": sum(code.severity == "error" for code in CODES.values()),
+        "codes of warnings": sum(code.severity == "warning" for code in CODES.values()),
+    }
+
+
+def _section(block: type[Block], marks: str) -> str:
+    rows = [_row(block, name, field) for name, field in block.model_fields.items()]
+    head = ["| field | type | default | meaning |", "|---|---|---|---|"]
+    text = " ".join((block.__doc__ or "").split())
+    ignored = ", ".join(f"`{name}`" for name in sorted(block.ignored))
+    extra = f"\nTaken, and of no effect: {ignored}.\n" if ignored else ""
+    return f"\n{marks} {block.__name__}\n\n{text}\n\n" + "\n".join([*head, *rows]) + "\n" + extra
+
+
+def _row(block: type[Block], name: str, field: FieldInfo) -> str:
+    wire = field.alias or name
+    former = [f"`{old}`" for old, new in block.old_names.items() if new == wire]
+    meaning = (field.description or "") + (f" Once called {' or '.join(former)}." if former else "")
+    cells = [f"`{wire}`", _type(field.annotation, field.metadata), _default(field), meaning]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "**required**"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, TemplatedText):
+        return _literal(value.value)
+    if value is None or isinstance(value, Block) or value in ((), {}):
+        return ""
+    return _literal(value)
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    text = {"": "the empty text", "\0": "U+0000", "\n": "a line feed"}.get(str(value))
+    return text or f"`{value}`"
+
+
+def _type(annotation: Any, metadata: list[Any] | tuple[Any, ...] = ()) -> str:
+    """Say what a field holds, as a person would."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(arguments[0], [*arguments[1:], *metadata])
+    if origin in (Union, UnionType):
+        return " or ".join(dict.fromkeys(_type(one, metadata) for one in arguments if one is not type(None)))
+    if origin is Literal:
+        return ", ".join(f"`{str(value).lower() if isinstance(value, bool) else value}`" for value in arguments)
+    if origin is tuple:
+        return f"list{_length(metadata)} of: {_type(arguments[0])}"
+    if origin is dict:
+        return f"map of: {_type(arguments[1])}"
+    if isinstance(annotation, type) and issubclass(annotation, Block):
+        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    return KINDS[annotation] + _bounds(metadata)
+
+
+def _bounds(metadata: list[Any] | tuple[Any, ...]) -> str:
+    least = next((item.ge for item in metadata if isinstance(item, Ge)), None)
+    most = next((item.le for item in metadata if isinstance(item, Le)), None)
+    if least is not None:
+        return f", {least} to {most}" if most is not None else f", at least {least}"
+    return ", not empty" if any(isinstance(item, MinLen) for item in metadata) else ""
+
+
+def _length(metadata: list[Any] | tuple[Any, ...]) -> str:
+    most = next((item.max_length for item in metadata if isinstance(item, MaxLen)), None)
+    return f" (at most {most})" if most is not None else ""
+
+
+def _severity(code: Code) -> str:
+    return f"{code.severity} †" if code.forgiven else code.severity
+
+
+def _blocks_in(annotation: Any) -> Iterator[type[Block]]:
+    if isinstance(annotation, type) and issubclass(annotation, Block):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _blocks_in(argument)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").strip().split("\n")[0])
+    arguments.add_argument("--count", action="store_true", help="say how much there is, and write nothing")
+    if arguments.parse_args().count:
+        for what, number in counts().items():
+            print(f"{number:5} {what}")
+        return
+    for name, make in PAGES.items():
+        (HERE / name).write_text(make(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
