@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from headrace.cli.client import Client
+from headrace.cli.client import sign_in
 from headrace.errors import OperationError, RequestError
 
 app = typer.Typer(add_completion=False)
@@ -36,23 +36,12 @@ def api(
     lines = file is not None and file.suffix == ".ndjson"
     kind = "application/x-ndjson" if lines else "application/json"
     extra = {"If-Match": if_match} if if_match else {}
-    with closing(_sign_in(data_dir / "credentials.json")) as client:
+    with closing(sign_in(data_dir / "credentials.json")) as client:
         answer = client.send(method.upper(), path, body, kind, extra)
     if show:
         sys.stdout.write(f"{_member(answer, show)}\n")
     elif answer is not None:
         sys.stdout.write(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode() + "\n")
-
-
-def _sign_in(path: Path) -> Client:
-    try:
-        return Client.from_file(path)
-    except FileNotFoundError:
-        raise OperationError(f"there is no {path}: start `headrace serve` first, or name its --data-dir") from None
-    except ConnectionError:
-        raise OperationError(
-            f"nothing answers where {path} says that Headrace listens: is `headrace serve` running?"
-        ) from None
 
 
 def _read(file: Path) -> bytes:

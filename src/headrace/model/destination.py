@@ -8,6 +8,7 @@ from pydantic import Field
 
 from headrace.model.aggregation import Aggregation
 from headrace.model.block import SERVER_SET, Block, Count, Flag, rule
+from headrace.model.documentation import DestinationExtension
 from headrace.model.problem import Problem
 
 AuthenticationRule = Literal["CUSTOMER_AUTHENTICATION", "PLATFORM_AUTHENTICATION", "NONE"]
@@ -171,6 +172,9 @@ class Destination(Block):
     )
     max_profile_attributes: Count = Field(2000, ge=1, description="The most attributes an operator may map.")
     max_identity_attributes: Count = Field(10, ge=1, description="The most identities an operator may map.")
+    extension: DestinationExtension = Field(
+        default_factory=DestinationExtension, alias="x-headrace", description="Additions of Headrace."
+    )
 
     @rule
     def _asks_for_what_it_uses(self) -> Iterator[Problem]:

@@ -1,0 +1,130 @@
+"""
+Secrets of configuration: they are named in files, and never written there.
+
+Where the API wants a secret, a file says `{env: NAME}`: the variable that holds it when it is pushed.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from headrace.cli.destination.values import NOTHING, Path, at, put, walk
+from headrace.errors import AuthoringError
+
+#: What a secret is to who checks a file: something that is there.
+STAND_IN = "a-secret"
+
+_SECRET_NAMES = frozenset(
+    {
+        "accessToken",
+        "apiSecret",
+        "clientSecret",
+        "connectionString",
+        "developerToken",
+        "password",
+        "refreshToken",
+        "sasKey",
+        "secretKey",
+        "servicePrincipalKey",
+        "sshKey",
+        "tokenSecret",
+    }
+)
+#: The members by which a secret's owner is known again after entries have moved.
+_TELLING = ("accessId", "authType", "clientId", "grant", "name", "servicePrincipalId", "username")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def secret_paths(document: Any) -> list[Path]:
+    """Return where a document has secrets, as texts or as placeholders: by name, or in what is of format `password`."""
+    return [path for path, value in walk(document) if _is_text(value) and path and _is_secret(document, path)]
+
+
+def _is_secret(document: Any, path: Path) -> bool:
+    if path[-1] in _SECRET_NAMES:
+        return True
+    return path[-1] in ("default", "value") and at(document, (*path[:-1], "format")) == "password"
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, dict) and set(value) == {"env"})
+
+
+def variable_of(value: object) -> str | None:
+    """Return the variable that a placeholder names; ``None`` if it is no placeholder."""
+    if isinstance(value, dict) and set(value) == {"env"} and isinstance(value["env"], str):
+        return value["env"] if _VARIABLE.fullmatch(value["env"]) else None
+    return None
+
+
+def placeholders(document: Any) -> dict[Path, str]:
+    """Return the secrets of a document by their paths, as the variables that hold them."""
+    found = {path: variable_of(at(document, path)) for path in secret_paths(document)}
+    return {path: variable for path, variable in found.items() if variable is not None}
+
+
+def with_stand_ins(document: Any) -> Any:
+    """Return a document in which every placeholder is a text, to be checked."""
+    for path in placeholders(document):
+        document = put(document, path, STAND_IN)
+    return document
+
+
+def without_secrets(document: Any) -> Any:
+    """Return a document that says of its secrets only that they are there, so that two can be compared."""
+    for path in secret_paths(document):
+        document = put(document, path, STAND_IN)
+    return document
+
+
+def filled(
+    document: Any, remote: Any, environment: Mapping[str, str], *, sends_again: bool = False
+) -> tuple[Any, list[str]]:
+    """
+    Return a document with its secrets in the places of the placeholders, and the variables whose secrets are sent.
+
+    What the server has is sent back as the server shows it, masked, which leaves it as it is; with ``sends_again`` a
+    variable that is there wins.
+
+    Raises:
+        AuthoringError: a secret is new, and its variable is not there.
+    """
+    sent: list[str] = []
+    for path, variable in placeholders(document).items():
+        kept = _kept(document, remote, path)
+        secret = environment.get(variable, "")
+        if secret and (sends_again or kept is NOTHING):
+            sent.append(variable)
+        elif kept is NOTHING:
+            where = ".".join(map(str, path))
+            raise AuthoringError(f"the secret `{where}` is new: set {variable} in the environment, then push again")
+        document = put(document, path, secret if variable in sent else kept)
+    return document, sent
+
+
+def _kept(document: Any, remote: Any, path: Path) -> Any:
+    """Return what the server shows of a secret; nothing if another thing stands in its place there."""
+    here, there = at(document, path[:-1]), at(remote, path[:-1])
+    if not isinstance(there, dict) or any(here.get(name) != there.get(name) for name in _TELLING):
+        return NOTHING
+    return at(remote, path)
+
+
+def with_placeholders(remote: Any, local: Any, stem: str) -> Any:
+    """Return what a server shows, its masks replaced by placeholders: those of the file, or new ones."""
+    named = placeholders(local)
+    for path in secret_paths(remote):
+        variable = named.get(path) or _variable_for(stem, path)
+        remote = put(remote, path, {"env": variable})
+    return remote
+
+
+def _variable_for(stem: str, path: Path) -> str:
+    """
+    Name a variable for a secret.
+
+    >>> _variable_for("acme", ("basicAuthentication", "password"))
+    'ACME_PASSWORD'
+    """
+    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", f"{stem}_{path[-1]}")
+    return re.sub(r"[^A-Z0-9]+", "_", words.upper()).strip("_")
