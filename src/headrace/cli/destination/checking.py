@@ -12,8 +12,9 @@ from typing import Any
 
 from headrace.cli.destination.findings import Finding
 from headrace.cli.destination.folder import Folder, Object, line_of
-from headrace.cli.destination.nouns import NOUNS, Document, Reference, is_name, references
-from headrace.cli.destination.secrets import secret_paths, variable_of, with_stand_ins
+from headrace.cli.destination.lock import NAME as LOCK
+from headrace.cli.destination.nouns import NOUNS, Document, Reference, references
+from headrace.cli.destination.secrets import secret_paths, variable_of, without_secrets
 from headrace.cli.destination.syntax import Place
 from headrace.cli.destination.values import at, path_of
 from headrace.model.block import pointer
@@ -46,7 +47,7 @@ def check(folder: Folder) -> list[Finding]:
         found += _problems(item, folder)
         found += _literal_secrets(item)
         found += _wrong_references(item, folder)
-    if not folder.objects and not found:
+    if not folder.objects and not found and not (folder.root / LOCK).exists():
         message = "there is nothing here: `headrace destination new NAME` writes a folder to begin with"
         found.append(Finding(folder.root, Place(1, 1), "empty-folder", message))
     return sorted(set(found), key=lambda one: (str(one.file), one.place.line, one.place.column, one.message))
@@ -84,7 +85,7 @@ def _is_whole(item: Object) -> bool:
 
 
 def _checked(item: Object) -> Any:
-    return with_stand_ins(item.document)
+    return without_secrets(item.document)
 
 
 def _literal_secrets(item: Object) -> Iterator[Finding]:
@@ -112,7 +113,7 @@ def _wrong_references(item: Object, folder: Folder) -> Iterator[Finding]:
 
 def _no_such(reference: Reference, folder: Folder) -> str:
     names = [item.name for item in folder.of(reference.noun)]
-    wanted = reference.value if is_name(reference.value) else f"{reference.noun.folder}/{reference.value}"
+    wanted = f"{reference.noun.folder}/{reference.value.rpartition('/')[2]}"
     near = get_close_matches(wanted, names, n=1)
     others = f"write {wanted}.yaml, or take one of: {', '.join(names) or '(none)'}"
     there = f"did you mean `{near[0]}`?" if near else others

@@ -150,5 +150,5 @@ def _refuse_both_layouts(folder: Folder) -> None:
 
 def line_of(text: str, number: int) -> str:
     """Return a line of a text; nothing beyond its end."""
-    lines = text.splitlines()
-    return lines[number - 1] if number <= len(lines) else ""
+    lines = text.split("\n")
+    return lines[number - 1].rstrip("\r") if number <= len(lines) else ""

@@ -51,6 +51,10 @@ def pull(root: Path, remote: Remote, lock: Lock, wanted: list[str], *, overwrite
     for id_, name in names.items():
         yield _one(folder, remote, lock, id_, name, names, overwrites=overwrites, unreadable=unreadable)
         lock.save()
+    if not wanted:
+        gone = "it was deleted on the server; its file stays"
+        away = [name for name, seen in lock.seen.items() if seen.instance_id not in names]
+        yield from (Pulled(name, Result.gone, _path(root, name), gone) for name in away)
 
 
 def _folder(root: Path) -> Folder:
@@ -136,7 +140,7 @@ def _one(
     path = local.path if local is not None else _path(folder.root, name)
     stored = remote.read(noun, id_)
     if stored is None:
-        return Pulled(name, Result.gone, path, "it was deleted on the server; its file stays")
+        return Pulled(name, Result.gone, path, "it is being deleted on the server")
     document = as_file(noun, stored, local, names, name.rpartition("/")[2])
     if local is not None and is_same(noun, local.document, document):
         lock.seen[name] = Seen(id_, stored.version, digest(local.document))

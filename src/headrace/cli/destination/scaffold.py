@@ -104,7 +104,7 @@ def stem_of(name: str) -> str:
     >>> stem_of("Müller & Söhne: lists")
     'muller-sohne-lists'
     """
-    plain = name.translate(str.maketrans("äöüéèáàñç", "aoueeaanc")).lower()
+    plain = name.lower().translate(str.maketrans("äöüéèáàñç", "aoueeaanc"))
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "unnamed"
 
 

@@ -63,15 +63,8 @@ def placeholders(document: Any) -> dict[Path, str]:
     return {path: variable for path, variable in found.items() if variable is not None}
 
 
-def with_stand_ins(document: Any) -> Any:
-    """Return a document in which every placeholder is a text, to be checked."""
-    for path in placeholders(document):
-        document = put(document, path, STAND_IN)
-    return document
-
-
 def without_secrets(document: Any) -> Any:
-    """Return a document that says of its secrets only that they are there, so that two can be compared."""
+    """Return a document that says of its secrets only that they are there: to be checked, or compared."""
     for path in secret_paths(document):
         document = put(document, path, STAND_IN)
     return document

@@ -25,6 +25,8 @@ _DISPUTED = re.compile(
     r"|[-+]?0[0-9_]+|[-+]?0[xob][0-9a-fA-F_]+|[-+]?[0-9][0-9_]*_[0-9_.]*|\+[0-9.]+"
     r"|[-+]?(?:\.[0-9]+|[0-9]+\.|[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+)|[-+]?\.(?i:inf)|\.(?i:nan)"
 )
+#: Breaks of lines, to YAML, that would come back as others unless they are written as escapes.
+_ODD_BREAK = re.compile("[\r\x85\u2028\u2029]")
 #: More values than any destination has; what unfolds to more by its aliases is no configuration.
 MOST_VALUES = 100_000
 _STR, _MAP, _SEQ = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq"))
@@ -104,7 +106,7 @@ class _Reader:
     """Makes values of the nodes of one text."""
 
     def __init__(self, text: str, *, is_yaml: bool) -> None:
-        self._lines = text.splitlines()
+        self._lines = text.split("\n")
         self._is_yaml = is_yaml
         self._places: dict[str, Place] = {}
         self._blocks: dict[str, Place] = {}
@@ -159,12 +161,16 @@ class _Reader:
 
     def _first_of_block(self, node: yaml.ScalarNode) -> Place:
         first = node.start_mark.line + 1
-        lines = self._lines[first : node.end_mark.line + 1]
-        indent = min((len(line) - len(line.lstrip(" ")) for line in lines if line.strip()), default=0)
+        indent = _indent(self._lines[first:]) - _indent(node.value.splitlines())
         return Place(first + 1, indent + 1)
 
     def _refuse(self, node: yaml.Node, message: str, code: str) -> None:
         self._mistakes.append(Mistake(_place(node), message, code))
+
+
+def _indent(lines: list[str]) -> int:
+    """Return by how many blanks the first line that is not empty stands in."""
+    return next((len(line) - len(line.lstrip(" ")) for line in lines if line.strip()), 0)
 
 
 def _place(node: yaml.Node) -> Place:
@@ -186,7 +192,7 @@ class _Dumper(yaml.SafeDumper):
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     is_bare = text not in _WORDS and not _NUMBER.fullmatch(text) and not _DISPUTED.fullmatch(text)
-    style = "|" if "\n" in text else None if is_bare else "'"
+    style = '"' if _ODD_BREAK.search(text) else "|" if "\n" in text else None if is_bare else "'"
     return dumper.represent_scalar(_STR, text, style=style)
 
 
