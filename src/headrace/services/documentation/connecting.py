@@ -1,6 +1,6 @@
 """The sections of a page that tell an operator what to do, and what arrives at the partner."""
 
-from headrace.services.documentation.markdown import bullets, code, enumerated, heading, note, paragraphs
+from headrace.services.documentation.markdown import bullets, code, enumerated, heading, note, paragraphs, sentence
 from headrace.services.documentation.sample import file_sample, shown_or_why_not
 from headrace.services.documentation.sections import PRODUCT
 from headrace.services.documentation.subject import Document, Subject, block, label, listed
@@ -31,6 +31,17 @@ CREDENTIALS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Access key ID", "the ID of the HMAC key."),
         ("Secret access key", "the secret that belongs to it."),
     ),
+}
+_WAYS = {
+    "BEARER": "a bearer token",
+    "BASIC": "a user name and a password",
+    "OAUTH2": "OAuth 2",
+    "S3": "an access key",
+    "AZURE_CONNECTION_STRING": "a connection string",
+    "AZURE_SERVICE_PRINCIPAL": "a service principal",
+    "SFTP_WITH_PASSWORD": "a password",
+    "SFTP_WITH_SSH_KEY": "an SSH key",
+    "GOOGLE_CLOUD_STORAGE": "an HMAC key",
 }
 _EVENTS = (("create", "created"), ("update", "renamed"), ("delete", "deleted"))
 _NO_FIELDS = "Nothing has to be entered: {} is connected without credentials of your own."
@@ -135,7 +146,7 @@ def _credentials(subject: Subject) -> str:
 
 
 def _name_of_way(sign_in: Document) -> str:
-    return f"`{sign_in.get('grant') or sign_in.get('authType')}`"
+    return _WAYS.get(str(sign_in.get("authType")), str(sign_in.get("authType")))
 
 
 def _way(subject: Subject, sign_in: Document) -> str:
@@ -164,7 +175,7 @@ def _field(item: Document) -> str:
         told.append(f"Choose {enumerated([f'`{choice}`' for choice in choices], 'or')}.")
     if item.get("readOnly"):
         told.append("It cannot be changed.")
-    what = " ".join(text if text.endswith((".", "!", "?")) else f"{text}." for text in told)
+    what = " ".join(sentence(text) for text in told)
     return f"**{label(item)}**{'' if item.get('isRequired') else ' (optional)'}: {what or 'the value to use.'}"
 
 
@@ -237,7 +248,7 @@ def _fixed_rows(subject: Subject) -> str:
         + (f", from `{row['source']}`" if row.get("source") else ", from a source of your choice")
         for row in rows
     ]
-    return paragraphs(f"These rows are required.{only}", bullets(shown))
+    return paragraphs(f"The following rows are required.{only}", bullets(shown))
 
 
 def _example(subject: Subject) -> str:
@@ -289,7 +300,7 @@ def _grouping(subject: Subject) -> str:
 
 def _files(subject: Subject) -> list[str]:
     sample = file_sample(subject)
-    told = f"Data arrives as files, {sample.described}. A file's name is made like this:"
+    told = f"Data arrives as {sample.described}. A file's name is made like this:"
     columns = "Its first line names the columns:" if sample.header_is_written else "Each row has these fields:"
     check = "Look for the file after the first scheduled export, and compare its rows with the audience."
     return [told, code("text", sample.name), columns, code("text", sample.header), check]

@@ -56,6 +56,17 @@ def paragraphs(*parts: str) -> str:
     return "\n\n".join(part.strip("\n") for part in parts if part.strip())
 
 
+def sentence(text: object) -> str:
+    """
+    Return a text with its full stop.
+
+    >>> sentence("Your account"), sentence("Really?")
+    ('Your account.', 'Really?')
+    """
+    said = str(text).strip()
+    return said if said.endswith((".", "!", "?")) else f"{said}."
+
+
 def enumerated(words: Sequence[str], last: str = "and") -> str:
     """
     Join words as a sentence does.

@@ -176,7 +176,8 @@ def _value(subject: Subject, name: str) -> Any:
     field: Document = next((item for item in listed(subject.schema, "profileFields") if item.get("name") == name), {})
     known: dict[str, Any] = {"integer": 1, "number": 1.5, "boolean": True, "date": "2026-01-15"}
     samples = {"first_name": "Ana", "city": "Lisboa"}
-    return known.get(str(field.get("type")), samples.get(name, f"{field.get('title') or name} of ana"))
+    text = "ana@example.com" if "mail" in name.lower() else samples.get(name, f"{field.get('title') or name} of ana")
+    return known.get(str(field.get("type")), text)
 
 
 # Files ----------------------------------------------------------------------------------------------------------------
@@ -191,11 +192,9 @@ def file_sample(subject: Subject) -> FileSample:
     separator = subject.rendered(options.get("sep") or options.get("delimiter")) or ","
     is_csv, has_header = kind == "csv", subject.rendered(options.get("header")).lower() != "false"
     name = f"{_stem(subject)}.{kind}{_COMPRESSED.get(compression, '')}"
-    written = (
-        f"{kind.upper()}{f', compressed with {compression}' if compression in _COMPRESSED else ', not compressed'}"
-    )
+    packed = f", compressed with {compression}" if compression in _COMPRESSED else ", not compressed"
     header = (separator.replace("\\t", "\t") if is_csv else ", ").join(_columns(subject))
-    return FileSample(name, header, written, is_csv and has_header)
+    return FileSample(name, header, f"{kind.upper()} files{packed}", is_csv and has_header)
 
 
 def _stem(subject: Subject) -> str:

@@ -9,6 +9,7 @@ from headrace.services.documentation.markdown import (
     note,
     one_line,
     paragraphs,
+    sentence,
     table,
 )
 from headrace.services.documentation.subject import Document, Subject, block, label, listed
@@ -127,8 +128,13 @@ def _needs_to_sign_in(subject: Subject) -> list[str]:
 
 
 def _needs_of_fields(subject: Subject) -> list[str]:
-    needed = [item for item in subject.fields if item.get("isRequired")]
-    return [f"{label(item)}: {item.get('description') or 'a value for this field.'}" for item in needed]
+    """Name the fields whose value has to be looked up: required, and with nothing to choose from."""
+    needed = [item for item in subject.fields if item.get("isRequired") and not _is_chosen(item)]
+    return [f"**{label(item)}**: {sentence(item.get('description') or 'you will be asked for it')}" for item in needed]
+
+
+def _is_chosen(item: Document) -> bool:
+    return any(item.get(name) for name in ("enum", "namedEnum", "dynamicEnum", "default"))
 
 
 def _needs_of_identities(subject: Subject) -> list[str]:

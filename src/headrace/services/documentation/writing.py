@@ -23,9 +23,12 @@ _GUESS = re.compile(
     re.IGNORECASE,
 )
 _PLACEHOLDER = re.compile(
-    r"\bYOUR[A-Z_ ]+\b|\b(?:TBD|lorem ipsum)\b|<(?:your|insert)[^>]*>"
-    r"|(?<![\w*_])[*_](?![*_ ])[^*_\n]*\b(?:insert|replace|describe|your|enter|add)\b[^*_\n]*(?<![*_ ])[*_](?![\w*_])"
+    r"(?-i:\bYOUR[A-Z_ ]+\b)|\b(?:TBD|lorem ipsum)\b|<(?:your|insert)[^>]*>"
+    r"|(?<![\w*_])[*_](?![*_ ])[^*_\n]*(?<![A-Za-z])(?:insert|replace|describe|your|enter|add)(?![A-Za-z])"
+    r"[^*_\n]*(?<![*_ ])[*_](?![\w*_])",
+    re.IGNORECASE,
 )
+#: What is no prose: code, and where links lead.
 _CODE = re.compile(r"(```|~~~).*?\1|`[^`]*`|\]\([^)]*\)|https?://\S+", re.DOTALL)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\[*`])|\n\s*\n|\n\s*[*+-]\s+")
 Rule = Callable[[str], Iterator[str]]
@@ -33,7 +36,9 @@ Rule = Callable[[str], Iterator[str]]
 
 def review(subject: Subject) -> list[str]:
     """Return what the author might write better, each with the text it is in."""
-    found = [f"{where}: {said}" for where, text in _texts(subject) for rule in RULES for said in rule(text)]
+    found = [
+        f"{where}: {said}" for where, text in _texts(subject) for rule in RULES for said in rule(_CODE.sub("it", text))
+    ]
     return [*found, *_missing(subject), *_pictures(subject)]
 
 
@@ -54,7 +59,7 @@ def _leaves(value: Any, where: str) -> Iterator[tuple[str, str]]:
 
 
 def _long_sentences(text: str) -> Iterator[str]:
-    for sentence in _SENTENCE.split(_CODE.sub("it", text)):
+    for sentence in _SENTENCE.split(text):
         words, commas = len(sentence.split()), sentence.count(",")
         begin = " ".join(sentence.split()[:6])
         if words > MOST_WORDS:
@@ -77,7 +82,7 @@ def _labels(text: str) -> Iterator[str]:
 
 
 def _left_over(text: str) -> Iterator[str]:
-    for match in _PLACEHOLDER.finditer(_CODE.sub("it", text)):
+    for match in _PLACEHOLDER.finditer(text):
         yield f"“{match[0]}” looks like an instruction that was left over"
 
 
