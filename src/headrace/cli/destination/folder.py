@@ -97,7 +97,7 @@ def _read_object(folder: Folder, name: str, path: Path) -> Object | None:
     try:
         text = read_text(inside(folder.root, path))
     except AuthoringError as error:
-        folder.findings.append(Finding(path, Place(1, 1), error.code, error.message))
+        folder.findings.append(Finding(path, Place(1, 1), _code(error, "unreadable-file"), error.message))
         return None
     written = READERS[path.suffix](text)
     for mistake in written.mistakes:
@@ -119,8 +119,7 @@ def _with_files(folder: Folder, item: Object) -> Object:
             file: Path | None
             text, file = _file_of(folder.root, item.path, value)
         except AuthoringError as error:
-            code = error.code if isinstance(error, OutsideError) else "template-file"
-            folder.findings.append(item.finding(code, at, error.message))
+            folder.findings.append(item.finding(_code(error, "template-file"), at, error.message))
             text, file = "", None
         members = {("value" if key == "file" else key): given for key, given in value.items() if key != "value"}
         document = put(document, path, {**members, "value": text})
@@ -139,6 +138,10 @@ def _file_of(root: Path, path: Path, value: dict[str, Any]) -> tuple[str, Path]:
         return read_text(file), file
     except AuthoringError as error:
         raise AuthoringError(f"{file}: {error.message}") from None
+
+
+def _code(error: AuthoringError, otherwise: str) -> str:
+    return "outside-folder" if isinstance(error, OutsideError) else otherwise
 
 
 def _refuse_both_layouts(folder: Folder) -> None:

@@ -13,8 +13,6 @@ LARGEST = 4 << 20
 class OutsideError(AuthoringError):
     """The path leads out of the folder."""
 
-    code = "outside-folder"
-
 
 def inside(root: Path, path: Path) -> Path:
     """

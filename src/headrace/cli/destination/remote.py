@@ -40,8 +40,6 @@ class Stored:
 class Refused(RequestError):
     """The server does not take it."""
 
-    code = "refused"
-
     def __init__(self, status: int, body: Any) -> None:
         self.status = status
         self.problems = _problems(body)
