@@ -85,11 +85,11 @@ def _is_whole(item: Object) -> bool:
 
 
 def _checked(item: Object) -> Any:
-    return without_secrets(item.document)
+    return without_secrets(item.noun, item.document)
 
 
 def _literal_secrets(item: Object) -> Iterator[Finding]:
-    for path in secret_paths(item.document):
+    for path in secret_paths(item.noun, item.document):
         value, name = at(item.document, path), path[-1]
         if variable_of(value) is None:
             what = "a secret stands in the file" if isinstance(value, str) else "this is not the name of a variable"

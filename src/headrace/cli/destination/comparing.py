@@ -25,7 +25,7 @@ def as_file(noun: Noun, stored: Stored, local: Object | None, names: Mapping[str
     for reference in references(document):
         if reference.value in names:
             document = put(document, reference.path, names[reference.value])
-    shown: Document = with_placeholders(document, written, stem)
+    shown: Document = with_placeholders(noun, document, written, stem)
     return shown
 
 
@@ -39,7 +39,7 @@ def as_sent(document: Document, ids: Mapping[str, str]) -> Document:
 
 def is_same(noun: Noun, one: Document, other: Document) -> bool:
     """Say whether two documents say the same, whatever their secrets are: in these words, or read."""
-    one, other = without_secrets(one), without_secrets(other)
+    one, other = without_secrets(noun, one), without_secrets(noun, other)
     if one == other:
         return True
     read = [examine(noun.block, document, strict=True) for document in (one, other)]

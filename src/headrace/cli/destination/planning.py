@@ -77,7 +77,7 @@ def _step(item: Object, stored: Stored | None, note: str, names: dict[str, str],
     seen = lock.seen.get(item.name)
     is_as_seen = seen is not None and seen.version == stored.version
     is_known = is_as_seen and seen is not None and seen.digest == digest(item.document)
-    kept = sorted(set(placeholders(item.document).values()))
+    kept = sorted(set(placeholders(item.noun, item.document).values()))
     if is_known or is_same(item.noun, item.document, there):
         if not (resends and kept):
             return Step(Action.leave, item.name, item, stored, there, _kept(kept))

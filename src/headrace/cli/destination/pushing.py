@@ -78,7 +78,7 @@ class Push:
         assert step.local is not None
         before = step.stored
         shown = before.document if before is not None else None
-        document, sent = filled(step.local.document, shown, self.environment, sends_again=self.resends)
+        document, sent = filled(step.noun, step.local.document, shown, self.environment, sends_again=self.resends)
         document = as_sent(document, self._ids)
         if before is None:
             stored = self.remote.create(step.noun, document)

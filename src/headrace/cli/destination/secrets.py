@@ -8,8 +8,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from headrace.cli.destination.nouns import Noun
 from headrace.cli.destination.values import NOTHING, Path, at, put, walk
 from headrace.errors import AuthoringError
+from headrace.services.checks import CREDENTIALS, DESTINATION
 
 #: What a secret is to who checks a file: something that is there.
 STAND_IN = "a-secret"
@@ -30,13 +32,15 @@ _SECRET_NAMES = frozenset(
         "tokenSecret",
     }
 )
-#: The members by which a secret's owner is known again after entries have moved.
-_TELLING = ("accessId", "authType", "clientId", "grant", "name", "servicePrincipalId", "username")
+#: The members by which an entry of a list is known again after others have moved.
+_TELLING = ("authType", "clientId", "grant", "name")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def secret_paths(document: Any) -> list[Path]:
+def secret_paths(noun: Noun, document: Any) -> list[Path]:
     """Return where a document has secrets, as texts or as placeholders: by name, or in what is of format `password`."""
+    if noun.name not in (CREDENTIALS, DESTINATION):
+        return []
     return [path for path, value in walk(document) if _is_text(value) and path and _is_secret(document, path)]
 
 
@@ -57,21 +61,21 @@ def variable_of(value: object) -> str | None:
     return None
 
 
-def placeholders(document: Any) -> dict[Path, str]:
+def placeholders(noun: Noun, document: Any) -> dict[Path, str]:
     """Return the secrets of a document by their paths, as the variables that hold them."""
-    found = {path: variable_of(at(document, path)) for path in secret_paths(document)}
+    found = {path: variable_of(at(document, path)) for path in secret_paths(noun, document)}
     return {path: variable for path, variable in found.items() if variable is not None}
 
 
-def without_secrets(document: Any) -> Any:
+def without_secrets(noun: Noun, document: Any) -> Any:
     """Return a document that says of its secrets only that they are there: to be checked, or compared."""
-    for path in secret_paths(document):
+    for path in secret_paths(noun, document):
         document = put(document, path, STAND_IN)
     return document
 
 
 def filled(
-    document: Any, remote: Any, environment: Mapping[str, str], *, sends_again: bool = False
+    noun: Noun, document: Any, remote: Any, environment: Mapping[str, str], *, sends_again: bool = False
 ) -> tuple[Any, list[str]]:
     """
     Return a document with its secrets in the places of the placeholders, and the variables whose secrets are sent.
@@ -83,7 +87,7 @@ def filled(
         AuthoringError: a secret is new, and its variable is not there.
     """
     sent: list[str] = []
-    for path, variable in placeholders(document).items():
+    for path, variable in placeholders(noun, document).items():
         kept = _kept(document, remote, path)
         secret = environment.get(variable, "")
         if secret and (sends_again or kept is NOTHING):
@@ -96,17 +100,19 @@ def filled(
 
 
 def _kept(document: Any, remote: Any, path: Path) -> Any:
-    """Return what the server shows of a secret; nothing if another thing stands in its place there."""
-    here, there = at(document, path[:-1]), at(remote, path[:-1])
-    if not isinstance(there, dict) or any(here.get(name) != there.get(name) for name in _TELLING):
-        return NOTHING
+    """Return what the server shows of a secret; nothing if its place in a list is another entry's there."""
+    last = max((place for place, step in enumerate(path) if isinstance(step, int)), default=None)
+    if last is not None:
+        here, there = at(document, path[: last + 1]), at(remote, path[: last + 1])
+        if not isinstance(there, dict) or any(here.get(name) != there.get(name) for name in _TELLING):
+            return NOTHING
     return at(remote, path)
 
 
-def with_placeholders(remote: Any, local: Any, stem: str) -> Any:
+def with_placeholders(noun: Noun, remote: Any, local: Any, stem: str) -> Any:
     """Return what a server shows, its masks replaced by placeholders: those of the file, or new ones."""
-    named = placeholders(local)
-    for path in secret_paths(remote):
+    named = placeholders(noun, local)
+    for path in secret_paths(noun, remote):
         variable = named.get(path) or _variable_for(stem, path)
         remote = put(remote, path, {"env": variable})
     return remote
