@@ -18,6 +18,12 @@ def test_a_new_folder_is_valid(desk):
     assert desk.run("validate", "acme", signed_in=False).out == "2 files: no problems\n"
 
 
+@pytest.mark.parametrize("name", ["", "  ", "two\nlines", "\x1b[2J"])
+def test_a_name_that_is_none_is_refused(desk, name):
+    assert "is no name for a destination" in desk.run("new", name, signed_in=False, code=2).err
+    assert [path.name for path in desk.home.iterdir()] == ["sign-in.json"]
+
+
 def test_a_new_folder_overwrites_nothing(desk):
     folder = desk.new()
     (folder / "destination.yaml").write_text("mine")
@@ -66,6 +72,16 @@ def test_the_list_shows_what_the_server_has(desk):
     assert row.split()[:3] == ["Acme", "streaming", "TEST"]
     (item,) = desk.run("list", "--json").json["items"]
     assert item["id"] == desk.items("destinations")[0]["instanceId"]
+
+
+def test_what_would_steer_a_terminal_is_shown_and_not_obeyed(desk):
+    desk.new()
+    desk.change("acme/destination.yaml", 'name: "Acme"', 'name: "Acme \\e[2J"')
+    desk.run("push", "acme", "--yes")
+
+    ran = desk.run("list")
+
+    assert "Acme \\x1b[2J  streaming" in ran.out
 
 
 def test_a_page_is_written_from_the_folder_and_from_the_server_alike(desk):

@@ -1,6 +1,8 @@
 """Pushing a folder: a plan first, each object in its turn, nobody's work overwritten."""
 
+import io
 import json
+import sys
 
 import pytest
 
@@ -267,6 +269,22 @@ def test_every_server_has_its_own_lines_in_the_lock(pushed, house, tmp_path):
     assert [home["org"] for home in homes] == sorted([credentials["org"], there["org"]])
 
 
+@pytest.mark.parametrize(("answer", "count"), [("n\n", 0), ("y\n", 1)], ids=["no", "yes"])
+def test_who_sits_at_a_terminal_is_asked(desk, answer, count):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    desk.new()
+    desk.patch.setattr(sys, "stdin", Terminal(answer))
+
+    ran = desk.run("push", "acme", code=None)
+
+    assert ran.code == (0 if count else 1)
+    assert f"Do this at {desk.api.url}, sandbox prod? [y/N]" in ran.out
+    assert len(desk.items("destinations")) == count
+
+
 def test_a_lock_that_nobody_can_read_is_not_overwritten(pushed):
     (pushed.home / "acme/headrace.lock.json").write_text("<<<<<<< HEAD\n")
 
@@ -314,6 +332,10 @@ def test_every_kind_of_object_is_created_known_again_changed_and_deleted(desk, n
     assert last_words(desk.run(*push)).startswith("nothing to do")
     assert desk.run("pull", "--folder", "copy").out.startswith("written   copy/")
     assert "hunter2" not in "".join(one.read_text() for one in (desk.home / "copy").rglob("*.*"))
+    desk.patch.setenv("X_PASSWORD", "another")
+    assert ("sent X_PASSWORD\n" in desk.run(*push, "--secrets").out) == ("env: X_PASSWORD" in text)
+    same = "sent X_PASSWORD, the same as before" in desk.run(*push, "--secrets").out
+    assert same == ("env: X_PASSWORD" in text)
     path.unlink()
     assert last_words(desk.run(*push)) == "1 changed"
     assert desk.items(NOUNS[noun].route.rpartition("/")[2]) == []

@@ -314,7 +314,7 @@ def _carry_out(push: Push, json: bool) -> None:
         say(f"{len(done)} changed" if done else "nothing to do: the server has what the files say")
     if push.stopped_by is not None:
         if not json:
-            sys.stderr.write("\n".join(showing.refusal(push)) + "\n")
+            sys.stderr.write(showing.harmless("\n".join(showing.refusal(push))) + "\n")
         raise typer.Exit(FAILED)
 
 

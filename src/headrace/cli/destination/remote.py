@@ -92,7 +92,9 @@ class Remote:
         answer = self._ask("GET", f"{noun.route}/{quote(id_, safe='')}")
         if answer.status == http.HTTPStatus.NOT_FOUND:
             return None
-        return Stored(id_, _taken(answer).body, answer.etag)
+        body = _taken(answer).body
+        is_wrapped = set(body) == {"items"}  # As the original shows one, where the operator wants it so.
+        return Stored(id_, body["items"][0] if is_wrapped else body, answer.etag)
 
     def create(self, noun: Noun, document: Document) -> Stored:
         """

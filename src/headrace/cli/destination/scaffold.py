@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from textwrap import dedent, indent
 
+from headrace.errors import AuthoringError
+
 
 class Kind(StrEnum):
     """Where a destination's data goes."""
@@ -90,7 +92,14 @@ _OAUTH2 = """\
 
 
 def new_folder(name: str, kind: Kind, sign_in: SignIn) -> dict[str, str]:
-    """Return the files of a new destination by their paths: ``validate`` finds nothing to say about them."""
+    """
+    Return the files of a new destination by their paths: ``validate`` finds nothing to say about them.
+
+    Raises:
+        AuthoringError: the name is none.
+    """
+    if not name.strip() or not name.isprintable():
+        raise AuthoringError(f"{name!r} is no name for a destination: write one line of text")
     stem = stem_of(name)
     if kind is Kind.streaming:
         return _streaming(name, stem, sign_in)

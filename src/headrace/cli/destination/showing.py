@@ -22,9 +22,19 @@ LISTED = ["name", "kind", "status", "version", "modified", "published", "id"]
 
 
 def say(text: str = "") -> None:
-    """Print a line, at once: a push may take its time."""
-    sys.stdout.write(f"{text}\n")
+    """Print lines, at once: a push may take its time. What could steer a terminal is shown and not obeyed."""
+    sys.stdout.write(f"{harmless(text)}\n")
     sys.stdout.flush()
+
+
+def harmless(text: str) -> str:
+    r"""
+    Return a text in which what cannot be printed is written as an escape.
+
+    >>> harmless("a\x1b[2J\tb\n")
+    'a\\x1b[2J\tb\n'
+    """
+    return "".join(one if one.isprintable() or one in "\n\t" else f"\\x{ord(one):02x}" for one in text)
 
 
 def say_json(value: Any) -> None:

@@ -19,12 +19,13 @@ def test_a_new_folder_has_no_problems(tmp_path):
 def test_every_problem_of_every_file_is_told_at_once_where_it_stands(tmp_path):
     acme(tmp_path)
     changed(tmp_path, "destination.yaml", "status: TEST", "status: Test")
-    changed(tmp_path, "destination.yaml", "  category:", "  categorie:")
+    changed(tmp_path, "destination.yaml", "  frequency:", "  flowRunSupported: true\n  frequency:")
     changed(tmp_path, SERVER, "httpMethod: POST", "httpMethod: SEND")
 
     assert found(tmp_path) == [
         "destination.yaml:4:1: error: 'Test' is not allowed here; use 'TEST', 'PUBLISHED' or 'DELETED' [not-allowed]",
-        "destination.yaml:7:3: error: `categorie` is not a field here; did you mean `category`? [unknown-field]",
+        "destination.yaml:9:3: error: `flowRunSupported` is not a field here; did you mean `flowRunsSupported`? "
+        "[unknown-field]",
         "servers/acme.yaml:7:3: error: 'SEND' is not allowed here; use 'GET', 'PUT', 'POST', 'DELETE', 'PATCH', "
         "'OPTIONS' or 'HEAD' [not-allowed]",
     ]
