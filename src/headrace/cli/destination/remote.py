@@ -31,6 +31,11 @@ class Stored:
         return self.etag or str(self.document.get("lastModifiedDate", ""))
 
     @property
+    def number(self) -> str:
+        """Which version it is, as the entity tag says after the object's own name."""
+        return (self.etag or "").strip('"').rpartition("-")[2]
+
+    @property
     def fingerprints(self) -> dict[str, str]:
         """By which a server tells its secrets apart, by their pointers."""
         extension = self.document.get("x-headrace")

@@ -126,7 +126,7 @@ def listed(stored: Stored, servers: dict[str, Document], public: list[str]) -> d
         "name": title_of(document) or "",
         "kind": "streaming" if is_streaming else "file-based",
         "status": str(document.get("status", "")),
-        "version": stored.etag.strip('"') if stored.etag is not None else "-",
+        "version": stored.number or "-",
         "modified": str(document.get("lastModifiedDate", "")),
         "published": ", ".join(public) or "-",
         "id": stored.id,
