@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 import headrace
-from headrace.cli.destination import commands
 from headrace.errors import HeadraceError
 from headrace.events import Event, name_of
 from headrace.settings import Settings
@@ -50,20 +49,3 @@ def test_every_event_says_what_happened(everything):
     for event in subclasses(Event):
         assert event.__doc__, name_of(event)
         assert event.__doc__.endswith("."), name_of(event)
-
-
-def test_every_command_of_destination_is_on_the_page():
-    page = (DOCS / "reference" / "cli.md").read_text()
-
-    names = {command.name or command.callback.__name__ for command in commands.app.registered_commands}
-    assert set(re.findall(r"^\| `(\w+)[ `]", page, re.MULTILINE)) >= names
-    assert len(names) == 8
-
-
-def test_every_code_of_validate_is_on_the_page():
-    page = (DOCS / "reference" / "cli.md").read_text()
-    source = "".join(path.read_text() for path in Path(commands.__file__).parent.glob("*.py"))
-
-    codes = set(re.findall(r'"((?:[a-z]+-)+(?:yaml|json|twice|value|file|reference|folder|files))"', source))
-    assert codes
-    assert not {code for code in codes if f"`{code}`" not in page}
