@@ -171,7 +171,7 @@ def audit(
 
 @contextmanager
 def _client(data_dir: Path) -> Iterator[Client]:
-    with closing(sign_in(data_dir)) as client:
+    with closing(sign_in(data_dir / "credentials.json")) as client:
         yield client
 
 

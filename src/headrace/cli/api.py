@@ -36,7 +36,7 @@ def api(
     lines = file is not None and file.suffix == ".ndjson"
     kind = "application/x-ndjson" if lines else "application/json"
     extra = {"If-Match": if_match} if if_match else {}
-    with closing(sign_in(data_dir)) as client:
+    with closing(sign_in(data_dir / "credentials.json")) as client:
         answer = client.send(method.upper(), path, body, kind, extra)
     if show:
         sys.stdout.write(f"{_member(answer, show)}\n")

@@ -4,6 +4,7 @@ import http.client
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -12,6 +13,21 @@ from headrace.errors import OperationError, RequestError
 
 AUTHORING = "/data/core/activation/authoring"
 FLOWS = "/data/foundation/flowservice"
+#: Seconds after which a connection is not used again.
+LONGEST_IDLE = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, whatever it says: its body read as JSON where it is, and the version of what it shows."""
+
+    status: int
+    body: Any
+    etag: str | None = None
+
+    @property
+    def is_success(self) -> bool:
+        return self.status < 300
 
 
 class Client:
@@ -20,7 +36,9 @@ class Client:
     def __init__(self, credentials: dict[str, str]) -> None:
         self.url = credentials["url"]
         parts = urlsplit(self.url)
-        self._connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port or 80, timeout=60)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._connection = kind(parts.hostname or "127.0.0.1", parts.port, timeout=60)
+        self._used_at = time.monotonic()
         self._headers = {
             "x-api-key": credentials["client_id"],
             "x-gw-ims-org-id": credentials["org"],
@@ -58,28 +76,44 @@ class Client:
         Raises:
             RequestError: the answer is not a success; the message holds what it says.
         """
+        answer = self.exchange(method, path, body, kind, extra)
+        if not answer.is_success:
+            text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body, separators=(",", ":"))
+            raise RequestError(f"{method} {path} was answered {answer.status}: {text}")
+        return answer.body
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        kind: str = "application/json",
+        extra: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Return the answer to a request, success or not."""
         headers = {**self._headers, **(extra or {}), **({"Content-Type": kind} if body is not None else {})}
+        if time.monotonic() - self._used_at > LONGEST_IDLE:
+            self._connection.close()  # The server closes it about now; it is opened again by itself.
+        self._used_at = time.monotonic()
         self._connection.request(method, path, body, headers)
         response = self._connection.getresponse()
         text = response.read()
-        if response.status >= 300:
-            raise RequestError(f"{method} {path} was answered {response.status}: {text.decode(errors='replace')}")
         is_json = "json" in response.headers.get("Content-Type", "")
-        return json.loads(text) if text and is_json else text.decode() or None
+        read = json.loads(text) if text and is_json else text.decode(errors="replace") or None
+        return Answer(response.status, read, response.headers.get("ETag"))
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
 
-def sign_in(data_dir: Path) -> Client:
+def sign_in(path: Path) -> Client:
     """
-    Sign in at the server that runs on a data directory.
+    Sign in with a file that ``headrace serve`` wrote.
 
     Raises:
-        OperationError: there is none, or it does not run.
+        OperationError: there is no such file, or nothing answers; the message says the way out.
     """
-    path = data_dir / "credentials.json"
     try:
         return Client.from_file(path)
     except FileNotFoundError:

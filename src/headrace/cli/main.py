@@ -20,6 +20,7 @@ COMMANDS = {
     "demo": ("headrace.cli.demo:app", "Show the main job end to end, on this machine."),
     "serve": ("headrace.cli.serve:app", "Run everything in one process."),
     "migrate": ("headrace.cli.migrate:app", "Show the form of the store, or move it to another."),
+    "destination": ("headrace.cli.destination.commands:app", "Write destinations as files and carry them to a server."),
     "api": ("headrace.cli.api:app", "Call the REST API of the server that runs here."),
     "access": ("headrace.cli.access:app", "Say who may do what: users, API clients, sandboxes."),
     "partner": ("headrace.cli.partner:app", "Be a partner to send to, and show what arrives."),

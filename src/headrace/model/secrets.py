@@ -11,8 +11,13 @@ Path = tuple[int | str, ...]
 
 
 def secret_pointers(block: type[Block] | Block, document: object) -> list[str]:
+    """Return the JSON pointers of every secret in a document of a block, in order."""
+    return [pointer(path) for path in secret_paths(block, document)]
+
+
+def secret_paths(block: type[Block] | Block, document: object) -> list[Path]:
     """
-    Return the JSON pointers of every secret in a document of a block, in order.
+    Return the path of every secret in a document of a block, in the order of their pointers.
 
     A secret is whatever stands in its field, of the right type or not; ``null`` and the empty text are none.
     """
@@ -24,7 +29,7 @@ def secret_pointers(block: type[Block] | Block, document: object) -> list[str]:
         if isinstance(value, Mapping):
             found += ((*path, name) for name in _secrets(owner, value) if value[name] not in (None, ""))
             waiting += _below(owner, value, path)
-    return sorted(map(pointer, found))
+    return sorted(found, key=pointer)
 
 
 def _secrets(owner: type[Block], document: Mapping[Any, object]) -> Iterator[Any]:
