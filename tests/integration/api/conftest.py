@@ -101,6 +101,7 @@ class Operator:
 
     def flow(self, name="lighthouse"):
         """Connect an example with what the demo uses for it, and return the dataflow's id."""
+        self.headrace.client.close()  # It was idle for as long as other tests took; the server has hung up by now.
         return connect(self.headrace.client, name, self.partner).dataflow
 
 

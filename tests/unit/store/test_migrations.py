@@ -286,7 +286,7 @@ def test_a_revision_that_fails_anywhere_leaves_the_store_as_it_was(old, present,
     migrate(old, present)
     assert len(noted) > 20
 
-    for number in range(2, len(noted) + 1, len(noted) // 6):
+    for number in range(2, len(noted) + 1, len(noted) // 4):
         with stopping(old, number), pytest.raises(Stopped):
             migrate(old, wanted)
         assert everything(old) == before
