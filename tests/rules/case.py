@@ -32,7 +32,7 @@ class Case:
     """
     A change, and the problems of what comes out of it: ``"error code /pointer"``, or ``"warning …"``.
 
-    Without any, the document is still right. ``hides`` names what the rule looks at beside what is changed.
+    Without any, the document is still right.
     """
 
     id: str

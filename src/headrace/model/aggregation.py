@@ -111,6 +111,30 @@ class Aggregation(Block):
         """The name of the field that holds the parameters in force."""
         return "bestEffortAggregation" if self.aggregation_type == "BEST_EFFORT" else "configurableAggregation"
 
+    def groups_of_no_target(self, targets: tuple[str, ...], where: str) -> Iterator[Problem]:
+        """Say which namespaces of the groups are no target identities."""
+        here, groups = self._groups(where)
+        these = ", ".join(targets) or "none"
+        for place, group in enumerate(groups):
+            for step, name in enumerate(read_of(group, "namespaces") or ()):
+                if name not in targets:
+                    message = f"`{name}` is no target identity, so nobody is in this group by it; these are: {these}"
+                    yield Problem("not-a-target", f"{here}/{place}/namespaces/{step}", message)
+
+    def targets_in_no_group(self, targets: tuple[str, ...], where: str) -> Iterator[Problem]:
+        """Say which target identities are in none of the groups, where there are groups."""
+        here, groups = self._groups(where)
+        grouped = {name for group in groups for name in group.namespaces}
+        for name in targets if groups else ():
+            if name not in grouped:
+                message = f"the target identity `{name}` is in none of the `groups`, so it is not sent; add it to one"
+                yield Problem("in-no-group", here, message)
+
+    def _groups(self, where: str) -> tuple[str, tuple[NamespaceGroup, ...]]:
+        """Return where the groups stand, and those that count for something."""
+        key = self.policy.aggregation_key if self.policy is not None else None
+        return f"{where}/{self.policy_name}/aggregationKey/groups", key.groups_in_force if key is not None else ()
+
     def _name_of_the_other(self) -> tuple[str, str]:
         if self.aggregation_type == "BEST_EFFORT":
             return "configurable_aggregation", "configurableAggregation"

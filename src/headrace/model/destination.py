@@ -9,14 +9,14 @@ from headrace.model import customer_data, metadata
 from headrace.model.aggregation import Aggregation, BestEffortAggregation
 from headrace.model.authentication import CustomerAuthentication
 from headrace.model.batch import BatchConfig, Source
-from headrace.model.block import SERVER_SET, Block, Count, Flag, pointer, read_of, rule
+from headrace.model.block import SERVER_SET, Block, Count, Flag, read_of, rule
 from headrace.model.customer_data import CustomerDataField
 from headrace.model.delivery import Delivery
 from headrace.model.documentation import DestinationExtension
 from headrace.model.identities import IdentityNamespace
 from headrace.model.metadata import AudienceMetadata, Homes
 from headrace.model.problem import Problem
-from headrace.model.schema import SchemaConfig
+from headrace.model.schema import SchemaConfig, flags_of_a_mapping, flags_of_files
 from headrace.model.ui import UiAttributes
 
 MarketingAction = Literal[
@@ -152,25 +152,13 @@ class Destination(Block):
 
     @rule
     def _datasets_have_no_mapping(self) -> Iterator[Problem]:
-        names = ("profile_required", "segment_required", "identity_required") if self.exports_datasets else ()
-        for name in names:
-            if read_of(self.schema_config, name):
-                wire = SchemaConfig.model_fields[name].alias
-                message = f"exports of datasets have no mapping: set `{wire}` to `false`"
-                yield Problem("datasets-have-no-mapping", f"/schemaConfig/{wire}", message)
+        if self.exports_datasets:
+            yield from flags_of_a_mapping(self.schema_config, "/schemaConfig")
 
     @rule
     def _messages_have_no_flags_of_files(self) -> Iterator[Problem]:
-        if self.ui_attributes is None or self.ui_attributes.frequency != "Streaming":
-            return
-        for place, row in enumerate(read_of(self.schema_config, "required_mappings") or ()):
-            for name, wire in (
-                ("mandatory_required", "mandatoryRequired"),
-                ("primary_key_required", "primaryKeyRequired"),
-            ):
-                if read_of(row, name):
-                    message = f"`{wire}` has a meaning for files alone; leave it out"
-                    yield Problem("files-only", f"/schemaConfig/requiredMappings/{place}/{wire}", message)
+        if self.ui_attributes is not None and self.ui_attributes.frequency == "Streaming":
+            yield from flags_of_files(self.schema_config, "/schemaConfig")
 
     @rule
     def _places_of_metadata_agree(self) -> Iterator[Problem]:
@@ -189,22 +177,13 @@ class Destination(Block):
 
     @rule
     def _groups_are_of_target_identities(self) -> Iterator[Problem]:
-        where, groups = self._groups
-        for place, group in enumerate(groups):
-            for step, name in enumerate(read_of(group, "namespaces") or ()):
-                if name not in self.identity_namespaces:
-                    these = ", ".join(self.identity_namespaces) or "none"
-                    message = f"`{name}` is no target identity, so nobody is in this group by it; these are: {these}"
-                    yield Problem("not-a-target", f"{where}/{place}/namespaces/{step}", message)
+        if self.aggregation is not None:
+            yield from self.aggregation.groups_of_no_target(tuple(self.identity_namespaces), "/aggregation")
 
     @rule
     def _every_target_identity_is_in_a_group(self) -> Iterator[Problem]:
-        where, groups = self._groups
-        grouped = {name for group in groups for name in group.namespaces}
-        for name in self.identity_namespaces if groups else ():
-            if name not in grouped:
-                message = f"the target identity `{name}` is in none of the `groups`, so it is not sent; add it to one"
-                yield Problem("in-no-group", where, message)
+        if self.aggregation is not None:
+            yield from self.aggregation.targets_in_no_group(tuple(self.identity_namespaces), "/aggregation")
 
     @rule
     def _everybody_is_sent(self) -> Iterator[Problem]:
@@ -244,15 +223,3 @@ class Destination(Block):
             ("audienceMetadataConfig", read_of(self, "audience_metadata_config")),
             ("segmentMappingConfig", read_of(self, "segment_mapping_config")),
         )
-
-    @property
-    def _groups(self) -> tuple[str, tuple[Any, ...]]:
-        """Where the groups of namespaces stand, and those that count for something."""
-        if (
-            self.aggregation is None
-            or self.aggregation.policy is None
-            or self.aggregation.policy.aggregation_key is None
-        ):
-            return "", ()
-        where = pointer(("aggregation", self.aggregation.policy_name, "aggregationKey", "groups"))
-        return where, self.aggregation.policy.aggregation_key.groups_in_force

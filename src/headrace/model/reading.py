@@ -99,8 +99,9 @@ class _Reader:
         self._blocks.append((made, path))
         names = wire_names(kind)
         given = self._by_new_names(kind, value, path)
-        for key in given.keys() - names.keys() - kind.ignored:
-            self._find_unknown(kind, str(key), path)
+        for key in given:
+            if key not in names and key not in kind.ignored:
+                self._find_unknown(kind, str(key), path)
         fields = {name: self._field(kind, name, given, wire, path) for wire, name in names.items()}
         made.__dict__.update({name: item for name, item in fields.items() if item is not _UNREAD})
         made.__pydantic_fields_set__.update(names[key] for key in given.keys() & names.keys())

@@ -156,5 +156,24 @@ class SchemaConfig(Block):
             yield Problem("wrong-key", f"/requiredMappings/{keys[-1][0]}/primaryKeyRequired", message)
 
 
+def flags_of_a_mapping(schema: SchemaConfig | None, where: str) -> Iterator[Problem]:
+    """Say which flags ask for a mapping, where there is none to be."""
+    for name in ("profile_required", "segment_required", "identity_required"):
+        if read_of(schema, name):
+            wire = SchemaConfig.model_fields[name].alias
+            message = f"exports of datasets have no mapping: set `{wire}` to `false`"
+            yield Problem("datasets-have-no-mapping", f"{where}/{wire}", message)
+
+
+def flags_of_files(schema: SchemaConfig | None, where: str) -> Iterator[Problem]:
+    """Say which flags of required mappings have a meaning for files alone."""
+    for place, row in enumerate(read_of(schema, "required_mappings") or ()):
+        for name in ("mandatory_required", "primary_key_required"):
+            if read_of(row, name):
+                wire = RequiredMapping.model_fields[name].alias
+                message = f"`{wire}` has a meaning for files alone; leave it out"
+                yield Problem("files-only", f"{where}/requiredMappings/{place}/{wire}", message)
+
+
 def _unsaid(name: str, values: str) -> Problem:
     return Problem("unsaid", f"/{name}", f"`{name}` is missing: say {values}")
