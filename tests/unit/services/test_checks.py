@@ -7,6 +7,8 @@ from itertools import chain, combinations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from authored import ABSENT, changed, template, text
 from documents import (
@@ -535,6 +537,56 @@ def test_what_a_user_is_only_warned_of_is_not_told_to_the_servers_author():
     others = beside(a_server(), nouns={DESTINATION: {"d": a_destination("URL_BASED", {MATCHING: MATCHERS})}})
 
     assert found(SERVER, a_server(), others, "server") == []
+
+
+# -- whatever is written ------------------------------------------------------------------------------------------
+
+STREAMING, FILES = every_server("URL_BASED"), every_server("FILE_BASED_DLZ")
+DOCUMENTS = {
+    DESTINATION: [
+        a_destination("URL_BASED", {**WITH_TEMPLATE, **WITH_OPTIONS, SCHEMA: WITH_SCHEMA[SCHEMA]}),
+        a_destination("FILE_BASED_DLZ", {**OF_DATASETS, "/customerDataFields": EVERY_FIELD}),
+    ],
+    SERVER: [STREAMING, FILES, LOOKUP],
+    AUDIENCE_TEMPLATE: [an_audience_template({"/metadataTemplate/notify": NOTIFY})],
+    SHARED: list(CREDENTIALS.values()),
+}
+
+
+def places_in(value, at=""):
+    yield at
+    for step, item in value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ()):
+        yield from places_in(item, f"{at}/{step}")
+
+
+PLACES = [
+    (noun, document, place)
+    for noun, documents in DOCUMENTS.items()
+    for document in documents
+    for place in places_in(document)
+    if place
+]
+
+
+@given(st.sampled_from(PLACES), st.sampled_from([None, 5, "{{ x", "server", True, [], [5], {}, ABSENT]))
+@settings(max_examples=200)
+def test_whatever_stands_anywhere_is_judged_and_hinders_no_other(place, value):
+    noun, document, where = place
+    broken = changed(document, {where: value})
+    others = Folder(
+        {
+            SERVER: {"server": FILES, "lookup": LOOKUP},
+            DESTINATION: {str(n): user for n, user in enumerate(DOCUMENTS[DESTINATION])},
+            AUDIENCE_TEMPLATE: {"template": an_audience_template()},
+            SHARED: {"credentials": CREDENTIALS["URL_BASED"]},
+        }
+    )
+    ids = {SERVER: "server", DESTINATION: "0", AUDIENCE_TEMPLATE: "template", SHARED: "credentials"}
+    others.objects[noun][ids[noun]] = broken
+
+    for other, found_there in others.objects.items():
+        for id_, kept in list(found_there.items()):
+            EXAMINE[other](kept, others, id_, True)
 
 
 # -- how long it takes --------------------------------------------------------------------------------------------

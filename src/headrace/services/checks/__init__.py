@@ -26,6 +26,7 @@ from headrace.services.checks.nouns import (
     Document,
     Object,
     Others,
+    as_far_as_read,
     lenient,
     users,
 )
@@ -75,7 +76,7 @@ def examine_audience_template(
     template = Object(document, examined.block, examined.is_whole)
     for name, user in users(others, AUDIENCE_TEMPLATE, id_) if id_ is not None else ():
         found = links.with_audience_template(user, template, links.server_of(user, others))
-        examined.ask(_told(found, name))
+        examined.ask(_told(as_far_as_read(found, user, template), name))
     return examined
 
 
@@ -117,7 +118,7 @@ def _with_users_of_server(server: Object[DestinationServer], others: Others, id_
             message = f"destination {name!r} uses this server as `{kept}`; create another server for the new type"
             yield Problem("type-in-use", "/destinationServerType", message)
         else:
-            yield from _told(_of_server(user, server, id_), name)
+            yield from _told(as_far_as_read(_of_server(user, server, id_), user, server), name)
 
 
 def _of_server(user: Object[Destination], server: Object[DestinationServer], id_: str) -> Iterator[Clash]:
