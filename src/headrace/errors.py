@@ -14,7 +14,8 @@ HeadraceError
 │   ├── Unauthorized
 │   ├── Forbidden
 │   ├── NotFound
-│   └── Conflict
+│   ├── Conflict
+│   └── StaleVersion
 ├── PartnerError              the partner, at the other end of the wire
 └── OperationError            whoever runs the process: settings, disk, data directory
 
@@ -148,6 +149,12 @@ class Conflict(RequestError):
     """The object was changed by somebody else, or is in use."""
 
     code = "conflict"
+
+
+class StaleVersion(RequestError):
+    """The object was changed by somebody else since it was read."""
+
+    code = "stale-version"
 
 
 class PartnerError(HeadraceError):

@@ -9,8 +9,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from headrace import __version__
-from headrace.api import authoring, flows, operations, problems
+from headrace.api import authoring, bodies, flows, operations, problems, publishing, versions
 from headrace.api.doors import Doors
+from headrace.api.paths import LenientPaths
 from headrace.api.reference import reference
 from headrace.errors import HeadraceError
 
@@ -28,7 +29,14 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         redoc_url=None,
     )
     app.state.doors = doors
-    for router in (authoring.router, flows.router, operations.router):
+    for router in (
+        publishing.submitting,  # before what would take `publish` for an id
+        publishing.reviewing,
+        versions.router,
+        authoring.router,
+        flows.router,
+        operations.router,
+    ):
         app.include_router(router)
     app.add_exception_handler(problems.GatewayError, problems.gateway)
     app.add_exception_handler(HeadraceError, problems.ours)
@@ -37,19 +45,22 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
     app.add_exception_handler(Exception, problems.Unexpected(doors.board))
     app.openapi = lambda: described  # type: ignore[method-assign]
     described = reference(app)
+    app.add_middleware(LimitedBody, most=bodies.LARGEST, under=authoring.PREFIX)
     app.add_middleware(LimitedBody, most=doors.settings.max_request_bytes)
+    app.add_middleware(LenientPaths)
     return app
 
 
 class LimitedBody:
-    """Ends requests whose body is larger than what is read, as soon as that is known."""
+    """Ends requests whose body is larger than what is read below a path, as soon as that is known."""
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
+    def __init__(self, app: ASGIApp, most: int, under: str = "") -> None:
         self._app = app
         self._most = most
+        self._under = under
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or not scope["path"].startswith(self._under):
             await self._app(scope, receive, send)
             return
         length = dict(scope["headers"]).get(b"content-length", b"0")

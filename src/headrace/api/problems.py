@@ -7,9 +7,19 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from headrace.errors import AuthoringError, Conflict, Forbidden, HeadraceError, NotFound, RequestError, Unauthorized
+from headrace.errors import (
+    AuthoringError,
+    Conflict,
+    Forbidden,
+    HeadraceError,
+    NotFound,
+    RequestError,
+    StaleVersion,
+    Unauthorized,
+)
 from headrace.events import Announce, RequestFailed
 from headrace.model.problem import ConfigurationError
+from headrace.services.in_use import InUse
 from headrace.store.database import StoreUnavailable
 
 #: What a disk that is full or slow needs before it is worth trying again, in seconds.
@@ -63,7 +73,8 @@ async def ours(_request: Request, error: Exception) -> JSONResponse:
         answer = problem(503, title, error.message, error.code)
         answer.headers["Retry-After"] = str(RETRY_AFTER)
         return answer
-    return problem(_status(error), title, error.message, error.code)
+    more = {"uses": error.uses, "usesElsewhere": error.elsewhere} if isinstance(error, InUse) else {}
+    return problem(_status(error), title, error.message, error.code, **more)
 
 
 async def wrong_request(_request: Request, error: Exception) -> JSONResponse:
@@ -102,6 +113,7 @@ def _status(error: HeadraceError) -> int:
         (Forbidden, 403),
         (NotFound, 404),
         (Conflict, 409),
+        (StaleVersion, 412),
         (TooLarge, 413),
         (AuthoringError, 400),
     ]

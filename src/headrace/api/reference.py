@@ -1,4 +1,4 @@
-"""The OpenAPI document: what the routes say of themselves, and the blocks that their bodies are."""
+"""The OpenAPI document: what the routes say of themselves, the blocks that bodies are, and all that is answered."""
 
 from typing import Any
 
@@ -6,19 +6,44 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from headrace.api.answers import SCHEMAS, answers_of
+from headrace.model.audience_template import AudienceTemplate
 from headrace.model.block import Block
+from headrace.model.credentials import Credentials
 from headrace.model.destination import Destination
 from headrace.model.destination_server import DestinationServer
 from headrace.model.flow import BaseConnection, Flow, SourceConnection, TargetConnection
+from headrace.model.publishing import Agreement, Reason, Submission
 
+_AUTHORING, _FLOWS = "/data/core/activation/authoring", "/data/foundation/flowservice"
+_KINDS: dict[str, type[Block]] = {
+    f"{_AUTHORING}/destinations": Destination,
+    f"{_AUTHORING}/destination-servers": DestinationServer,
+    f"{_AUTHORING}/audience-templates": AudienceTemplate,
+    f"{_AUTHORING}/credentials": Credentials,
+}
 #: Which block the body of a path's POST and PUT is.
 BODIES: dict[str, type[Block]] = {
-    "/data/core/activation/authoring/destination-servers": DestinationServer,
-    "/data/core/activation/authoring/destinations": Destination,
-    "/data/foundation/flowservice/connections": BaseConnection,
-    "/data/foundation/flowservice/sourceConnections": SourceConnection,
-    "/data/foundation/flowservice/targetConnections": TargetConnection,
-    "/data/foundation/flowservice/flows": Flow,
+    **_KINDS,
+    **{f"{path}/{{instance_id}}": block for path, block in _KINDS.items()},
+    f"{_AUTHORING}/destinations/publish": Submission,
+    f"{_AUTHORING}/destinations/publish/{{instance_id}}": Submission,
+    "/publishing/requests/{config_id}/reject": Reason,
+    "/publishing/requests/{config_id}/withdraw": Reason,
+    f"{_FLOWS}/connections": BaseConnection,
+    f"{_FLOWS}/sourceConnections": SourceConnection,
+    f"{_FLOWS}/targetConnections": TargetConnection,
+    f"{_FLOWS}/targetConnections/{{id}}/consent": Agreement,
+    f"{_FLOWS}/flows": Flow,
+}
+_PATCH = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"op": {"type": "string"}, "path": {"type": "string"}, "value": {}},
+        "required": ["op", "path"],
+    },
+    "description": "A JSON Patch (RFC 6902).",
 }
 _HEADERS = ("x-api-key", "x-gw-ims-org-id", "x-sandbox-name")
 _OPEN = ("/ims/token/v3", "/healthz", "/metrics")
@@ -27,23 +52,42 @@ _OPEN = ("/ims/token/v3", "/healthz", "/metrics")
 def reference(app: FastAPI) -> dict[str, Any]:
     """Make the OpenAPI document of an application."""
     document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+    references = _add_schemas(document)
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if (schema := _body_of(method, path, references)) is not None:
+                content = {"application/json": {"schema": schema}}
+                operation["requestBody"] = {"required": True, "content": content}
+            if path not in _OPEN:
+                operation["security"] = [{"bearer": []}]
+                operation.setdefault("parameters", []).extend(_header(name) for name in _HEADERS)
+            operation["responses"] = answers_of(method, path, operation, is_open=path in _OPEN)
+    return document
+
+
+def _add_schemas(document: dict[str, Any]) -> dict[Any, Any]:
+    """Put the schemas of blocks and answers into the document, and return how blocks are referred to."""
     blocks = sorted({*BODIES.values()}, key=lambda block: block.__name__)
     references, definitions = models_json_schema(
         [(block, "validation") for block in blocks], by_alias=True, ref_template="#/components/schemas/{model}"
     )
     components = document.setdefault("components", {})
-    components.setdefault("schemas", {}).update(definitions.get("$defs", {}))
+    schemas = components.setdefault("schemas", {})
+    schemas.update(definitions.get("$defs", {}))
+    schemas.update(SCHEMAS)
+    for name in ("HTTPValidationError", "ValidationError"):  # What the framework would answer; we do not.
+        schemas.pop(name, None)
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-    for path, operations in document["paths"].items():
-        block = BODIES.get(path.split("/{")[0])
-        for method, operation in operations.items():
-            if block is not None and method in ("post", "put") and not path.endswith("/action"):
-                content = {"application/json": {"schema": references[block, "validation"]}}
-                operation["requestBody"] = {"required": True, "content": content}
-            if path not in _OPEN:
-                operation["security"] = [{"bearer": []}]
-                operation.setdefault("parameters", []).extend(_header(name) for name in _HEADERS)
-    return document
+    return references
+
+
+def _body_of(method: str, path: str, references: dict[Any, Any]) -> dict[str, Any] | None:
+    if (method, path) == ("patch", f"{_FLOWS}/flows/{{id}}"):
+        return _PATCH
+    if method not in ("post", "put") or path not in BODIES:
+        return None
+    schema: dict[str, Any] = references[BODIES[path], "validation"]
+    return schema
 
 
 def _header(name: str) -> dict[str, Any]:

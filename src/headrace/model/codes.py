@@ -30,6 +30,8 @@ CODES: dict[str, Code] = {
     "old-name": Code("A field under the name it had in an older form.", "Use the new name.", "warning"),
     "two-names": Code("A field under its old and its new name, with two values.", "Leave the old name out."),
     "server-set": Code("A field that only the server sets.", "Leave it out: it counts for nothing.", "warning"),
+    "duplicate-name": Code("A name twice in one JSON object.", "Leave one out."),
+    "masked-secret": Code("Dots in the place of a secret that is not stored.", "Send the secret itself."),
     "wrong-id": Code("The body names another object than the path.", "Leave `instanceId` out of the body."),
     "patch": Code("A JSON Patch that does not apply.", "Read the object again and address what is there."),
     # -- fields that do not go together -----------------------------------------------------------------------------
@@ -58,6 +60,14 @@ CODES: dict[str, Code] = {
     "unknown-source": Code("There is no such source connection.", "Create it first."),
     "unknown-target": Code("There is no such target.", "Use one of those listed."),
     "credentials": Code("Credentials that cannot sign anything.", "Write them as the message says."),
+    # -- publishing ---------------------------------------------------------------------------------------------------
+    "missing-documentation-link": Code(
+        "A public destination without `uiAttributes.documentationLink`.", "Say where it is documented."
+    ),
+    "incomplete-documentation": Code("Something that operators would read is not there.", "Write it.", "warning"),
+    "new-origin": Code(
+        "Dataflows that exist already send to this origin from now on.", "Make sure that they may.", "warning"
+    ),
     # -- dataflows ------------------------------------------------------------------------------------------------
     "aggregation-in-use": Code(
         "People are on their way under the grouping that would change.", "Delete the dataflow first."

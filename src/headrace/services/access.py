@@ -17,6 +17,7 @@ from headrace.store.database import Store, Transaction
 PERMISSIONS = (
     "authoring:read",
     "authoring:write",
+    "publishing:review",
     "activation:read",
     "activation:write",
     "profiles:write",

@@ -104,3 +104,9 @@ def client_of_token(tx: Transaction, token_hash: str, now: int) -> Client | None
     )
     client_id = tx.core.execute(query).scalar_one_or_none()
     return None if client_id is None else find_client(tx, client_id)
+
+
+def first_organization(tx: Transaction) -> str:
+    """Return the name of the organization that runs this installation: the one of the first start."""
+    query = select(organizations.c.name).order_by(organizations.c.organization).limit(1)
+    return str(tx.core.execute(query).scalar_one())

@@ -129,7 +129,7 @@ def test_what_is_deleted_is_gone(api, noun):
     assert created["instanceId"] not in [item["instanceId"] for item in api.get(path).json["items"]]
 
 
-@pytest.mark.parametrize("id_", ["absent", "publish", "..%2f..", "%00", "%ff", "a%20b", "x" * 3000, "%27%20OR%201=1"])
+@pytest.mark.parametrize("id_", ["absent", "..%2f..", "%00", "%ff", "a%20b", "x" * 3000, "%27%20OR%201=1"])
 def test_an_unknown_id_is_404(api, noun, id_):
     path, document, _ = noun
 
@@ -215,7 +215,7 @@ def test_a_body_that_is_deep_is_refused_in_words(api, noun, nested):
     answer = api.post(path, body, {"Content-Type": "application/json"})
 
     assert answer.status == 400
-    assert answer.json["code"] == "configuration"
+    assert answer.json["detail"] == "the body is not JSON: it is nested over 100 levels deep"
 
 
 def test_every_problem_of_a_server_is_told_at_once(api, server_document):
