@@ -71,7 +71,9 @@ SCHEMAS: dict[str, Schema] = {
         {"version": _COUNT, "action": _TEXT, "actor": _TEXT, "date": _DATE}, about="Who did what, when."
     ),
     "Versions": _object({"items": _list_of(_ref("Version")), "next": {"type": ["integer", "null"]}}),
-    "VersionDocument": _object({"instanceId": _TEXT, "x-headrace": _ref("Version")}, about="An object as it was."),
+    "VersionDocument": _object(
+        {"instanceId": _TEXT, "x-headrace": _object({"version": _ref("Version")})}, about="An object as it was."
+    ),
     "Change": _object(
         {"op": {"enum": ["add", "remove", "replace"]}, "path": _TEXT}, {"before": {}, "after": {}}, "One difference."
     ),

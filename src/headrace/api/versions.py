@@ -43,7 +43,7 @@ class Versions:
         if found.document is None:
             raise NotFound(f"version {number} is the deletion of {instance_id!r}: it left no document")
         document, prints = sealing.masked(Safe(handed.keyring, caller.tenant), instance_id, found.document)
-        ours = {"fingerprints": prints, **_described(found)}
+        ours = {"fingerprints": prints, "version": _described(found)}
         return with_ours({"instanceId": instance_id, **document}, ours)
 
     async def diff(

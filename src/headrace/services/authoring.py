@@ -36,7 +36,7 @@ __all__ = ["AUDIENCE_TEMPLATE", "CREDENTIALS", "DESTINATION", "SERVER", "Authore
 #: Keys that the server adds to objects of each noun; sent back by clients, and left out of what is kept.
 ADDED = dict.fromkeys(EXAMINE, Credentials.ignored) | {DESTINATION: Destination.ignored}
 #: What the server adds under ``x-headrace``.
-_ADDED_UNDER_OURS = frozenset({"warnings", "fingerprints"})
+_ADDED_UNDER_OURS = frozenset({"warnings", "fingerprints", "version"})
 
 
 @dataclass(frozen=True, slots=True)
