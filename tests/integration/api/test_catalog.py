@@ -38,18 +38,13 @@ def reviewer(headrace):
     return headrace.as_client()
 
 
-@pytest.fixture(scope="module")
-def operator_of(headrace):
-    """Somebody who operates in another organization."""
-    return lambda organization: Sandbox(headrace, headrace.as_client(organization))
-
-
 class Sandbox:
     """What authors and operators do in one sandbox."""
 
     def __init__(self, headrace, api):
         self.headrace = headrace
         self.api = api
+        self.organization = api.headers["x-gw-ims-org-id"]
 
     def author(self, origin, **changes):
         """Declare an example that sends to an origin, and return the ids of the destination and its server."""
@@ -119,7 +114,7 @@ class Sandbox:
         number = next(NAMES)
         profile = {
             "profileId": f"person-{number}",
-            "identityMap": {"customerId": [{"id": f"c-{number}"}]},
+            "identityMap": {"crmId": [{"id": f"c-{number}"}]},
             "segmentMembership": {audience.namespace: {audience.id: {"status": "realized"}}},
         }
         assert self.api.post("/ingest/profiles", [profile]).json["accepted"] == 1
@@ -134,23 +129,35 @@ class Sandbox:
         return {item["id"]: item for item in self.api.get(f"{FLOWS}/connectionSpecs").json["items"]}
 
 
-@pytest.fixture(scope="module")
-def home(headrace):
+@pytest.fixture
+def sandbox_of(headrace):
+    """Make sandboxes, by default each of an organization of its own, in which nothing is yet."""
+    numbers = itertools.count(len(headrace.opened))
+
+    def make(organization=None, sandbox="prod"):
+        return Sandbox(headrace, headrace.as_client(organization or f"organization-{next(numbers)}", sandbox))
+
+    return make
+
+
+@pytest.fixture
+def home(sandbox_of):
     """The author's sandbox."""
-    return Sandbox(headrace, headrace.api)
+    return sandbox_of()
 
 
-@pytest.fixture(scope="module")
-def guest(operator_of):
-    return operator_of("guest@org")
+@pytest.fixture
+def guest(sandbox_of):
+    """The sandbox of another organization."""
+    return sandbox_of()
 
 
-# -- who sees what -----------------------------------------------------------------------------------------------------
+# -- who sees what -------------------------------------------------------------------------------------------------
 
 
-def test_a_private_destination_is_its_own_sandboxs_alone(headrace, home, guest, partner):
+def test_a_private_destination_is_its_own_sandboxs_alone(sandbox_of, home, guest, partner):
     destination, _ = home.author(partner.origin)
-    neighbour = Sandbox(headrace, headrace.as_client(sandbox="neighbour"))
+    neighbour = sandbox_of(home.organization, "neighbour")
 
     assert destination in home.cards()
     for stranger in (guest, neighbour):
@@ -159,13 +166,12 @@ def test_a_private_destination_is_its_own_sandboxs_alone(headrace, home, guest, 
         assert codes(stranger.account(destination)) == {"/connectionSpec/id": "unknown-destination"}
 
 
-def test_a_published_destination_is_seen_by_those_it_is_for(headrace, home, guest, operator_of, reviewer, partner):
+def test_a_published_destination_is_seen_by_those_it_is_for(sandbox_of, home, guest, reviewer, partner):
     for_all, _ = home.author(partner.origin)
     for_one, _ = home.author(partner.origin)
     home.publish(reviewer, for_all)
-    home.publish(reviewer, for_one, "LIMITED", allowedOrgs=["guest@org"])
-    other = operator_of("other@org")
-    neighbour = Sandbox(headrace, headrace.as_client(sandbox="neighbour"))
+    home.publish(reviewer, for_one, "LIMITED", allowedOrgs=[guest.organization])
+    other, neighbour = sandbox_of(), sandbox_of(home.organization, "neighbour")
 
     assert {for_all, for_one} <= guest.cards().keys()
     assert for_all in other.cards()
@@ -201,9 +207,7 @@ def test_a_card_that_its_author_hides_is_in_no_catalog(home, guest, reviewer, pa
     assert home.api.get(f"{DESTINATIONS}/{hidden}").status == 200
 
 
-def test_a_destination_that_is_withdrawn_leaves_the_catalog_and_who_is_connected_goes_on(
-    home, guest, reviewer, partner
-):
+def test_a_withdrawn_destination_leaves_the_catalog_and_who_is_connected_goes_on(home, guest, reviewer, partner):
     destination, _ = home.author(partner.origin)
     config_id = home.publish(reviewer, destination)
     flow, target = guest.flow(destination)
@@ -218,7 +222,7 @@ def test_a_destination_that_is_withdrawn_leaves_the_catalog_and_who_is_connected
     assert destination in home.cards(), "at home it is private again"
 
 
-# -- which version is used -----------------------------------------------------------------------------------------------
+# -- which version is used -----------------------------------------------------------------------------------------
 
 
 def test_a_published_destination_is_what_it_was_until_a_new_request_is_approved(
@@ -322,7 +326,7 @@ def test_at_home_a_withdrawn_destination_is_private_again_except_where_that_woul
     assert {problem["code"] for problem in waiting["errors"]} == {"unknown-target"}
 
 
-# -- consent -------------------------------------------------------------------------------------------------------------
+# -- consent -------------------------------------------------------------------------------------------------------
 
 
 def test_a_new_version_that_sends_where_it_did_before_is_used_at_once(home, guest, reviewer, partner):
