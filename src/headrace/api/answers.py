@@ -157,6 +157,8 @@ SCHEMAS: dict[str, Schema] = {
         "The object as it was sent, its secrets masked, with what the server adds.",
     ),
     "CreatedObject": _object({"id": _TEXT, "etag": _TEXT}),
+    "Token": _object({"access_token": _TEXT, "token_type": _TEXT, "expires_in": _COUNT}),
+    "TokenError": _object({"error": _TEXT, "error_description": _TEXT}, about="As OAuth 2 says it (RFC 6749)."),
 }
 
 _AUTHORING, _FLOWS = "/data/core/activation/authoring", "/data/foundation/flowservice"
@@ -240,8 +242,33 @@ _MEANINGS = {
 }
 
 
+def _said(content: dict[str, Any], description: str = "Done.") -> dict[str, Any]:
+    return {"description": description, "content": content}
+
+
+_TOKEN_ERROR = _said({"application/json": {"schema": _ref("TokenError")}}, "The credentials are not right.")
+#: The answers of operations that follow no rule of ours.
+_OWN: dict[str, dict[str, Any]] = {
+    "/ims/token/v3": {
+        "200": _said({"application/json": {"schema": _ref("Token")}}),
+        "400": _TOKEN_ERROR,
+        "401": _TOKEN_ERROR,
+        "413": _said(_PROBLEM, _MEANINGS[413]),
+        "503": _said(_PROBLEM, _MEANINGS[503]),
+    },
+    "/metrics": {
+        "200": _said({"text/plain": {"schema": _TEXT}}),
+        "401": _said(_PROBLEM, _MEANINGS[401]),
+        "403": _said(_PROBLEM, _MEANINGS[403]),
+        "503": _said(_PROBLEM, _MEANINGS[503]),
+    },
+}
+
+
 def answers_of(method: str, path: str, operation: dict[str, Any], *, is_open: bool) -> dict[str, Any]:
     """Return the responses of an operation: its success as the tables have it, and every refusal that it may meet."""
+    if path in _OWN:
+        return _OWN[path]
     responses = {status: answer for status, answer in operation["responses"].items() if status != "422"}
     success = next(status for status in responses if status.startswith("2"))
     if (method, path) in ANSWERS:
@@ -276,4 +303,4 @@ def _refusal(status: int, path: str) -> dict[str, Any]:
         content |= _GATEWAY
     if path.startswith(_FLOWS) and status in (404, 412):
         content |= _FLOW_SERVICE
-    return {"description": _MEANINGS[status], "content": content}
+    return _said(content, _MEANINGS[status])

@@ -36,7 +36,7 @@ BODIES: dict[str, type[Block]] = {
     f"{_FLOWS}/targetConnections/{{id}}/consent": Agreement,
     f"{_FLOWS}/flows": Flow,
 }
-_PATCH = {
+_PATCH: dict[str, Any] = {
     "type": "array",
     "items": {
         "type": "object",
@@ -45,6 +45,17 @@ _PATCH = {
     },
     "description": "A JSON Patch (RFC 6902).",
 }
+_CREDENTIALS: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "grant_type": {"const": "client_credentials"},
+        "client_id": {"type": "string"},
+        "client_secret": {"type": "string"},
+    },
+    "required": ["grant_type", "client_id", "client_secret"],
+}
+#: Bodies that are no blocks.
+_OTHER_BODIES = {("patch", f"{_FLOWS}/flows/{{id}}"): _PATCH, ("post", "/ims/token/v3"): _CREDENTIALS}
 _HEADERS = ("x-api-key", "x-gw-ims-org-id", "x-sandbox-name")
 _OPEN = ("/ims/token/v3", "/healthz", "/metrics")
 
@@ -56,8 +67,8 @@ def reference(app: FastAPI) -> dict[str, Any]:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             if (schema := _body_of(method, path, references)) is not None:
-                content = {"application/json": {"schema": schema}}
-                operation["requestBody"] = {"required": True, "content": content}
+                kind = "application/x-www-form-urlencoded" if schema is _CREDENTIALS else "application/json"
+                operation["requestBody"] = {"required": True, "content": {kind: {"schema": schema}}}
             if path not in _OPEN:
                 operation["security"] = [{"bearer": []}]
                 operation.setdefault("parameters", []).extend(_header(name) for name in _HEADERS)
@@ -82,8 +93,8 @@ def _add_schemas(document: dict[str, Any]) -> dict[Any, Any]:
 
 
 def _body_of(method: str, path: str, references: dict[Any, Any]) -> dict[str, Any] | None:
-    if (method, path) == ("patch", f"{_FLOWS}/flows/{{id}}"):
-        return _PATCH
+    if (method, path) in _OTHER_BODIES:
+        return _OTHER_BODIES[method, path]
     if method not in ("post", "put") or path not in BODIES:
         return None
     schema: dict[str, Any] = references[BODIES[path], "validation"]

@@ -143,11 +143,10 @@ def judge(
     others = Working(tx, caller.number)
     whole = sealing.opened(safe, record, kept) if isinstance(kept, dict) else kept
     examined = EXAMINE[noun](whole, others, record if known is not None else None, strict)
-    if known is not None:
+    if known is not None and not examined.errors:
         if noun == DESTINATION:
-            examined.ask(_breaks(tx, caller, record, examined.block))
-        if isinstance(kept, dict) and not examined.errors:
-            examined.problems.extend(_new_origins(tx, caller, noun, known, kept))
+            examined.problems.extend(_breaks(tx, caller, record, examined.block))
+        examined.problems.extend(_new_origins(tx, caller, noun, known, kept))
     redactor = Redactor(sealing.secrets_of(safe, record, kept) if isinstance(kept, dict) else ())
     return [replace(problem, message=redactor.redact(problem.message)) for problem in examined.problems]
 
