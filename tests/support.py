@@ -34,6 +34,8 @@ __all__ = ["AUTHORING", "FLOWS", "Answer", "Api", "InProcess", "Server", "add_cl
 SOURCE = Path(headrace.__file__).parents[1]
 #: How long anything may take that should take a moment; a busy machine is no finding.
 PATIENCE = 60.0
+#: After so long without a request a connection is not used again: the server may be about to close it.
+IDLE = 3.0
 
 T = TypeVar("T")
 
@@ -87,6 +89,7 @@ class Api:
         self.headers = headers or {}
         parts = urlsplit(url)
         self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=PATIENCE)
+        self._used = time.monotonic()
 
     @classmethod
     def signed_in(cls, url: str, client_id: str, secret: str, organization: str, sandbox: str = "prod") -> Self:
@@ -109,9 +112,12 @@ class Api:
             body, all_headers["Content-Type"] = json.dumps(body).encode(), "application/json"
         all_headers |= headers or {}
         kept = {name: value for name, value in all_headers.items() if value is not None}
+        if time.monotonic() - self._used > IDLE:
+            self._connection.close()
         self._connection.request(method, path, body, kept)
         response = self._connection.getresponse()
         text = response.read().decode()
+        self._used = time.monotonic()
         if response.status >= 500:
             self._connection.close()  # So does the server, after a fault.
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, text)
@@ -161,6 +167,21 @@ class InProcess:
         api = Api.signed_in(self.api.url, client_id, "secret", organization, sandbox)
         self.opened.append(api)
         return api
+
+    def kept(self) -> bytes:
+        """Return everything that is kept: the files of the data directory and, in a database beside it, every row."""
+        files = [path.read_bytes() for path in (self.folder / "data").rglob("*") if path.is_file()]
+        return b"\n".join([*files, *self._rows()])
+
+    def _rows(self) -> list[bytes]:
+        if not self.app.settings.database_url:
+            return []
+        query = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        look = self.app.store.read_now
+        tables = look(lambda tx: tx.run(query).fetchall())
+        return [
+            repr(look(lambda tx, t=table: tx.run(f'SELECT * FROM "{t}"').fetchall())).encode() for (table,) in tables
+        ]
 
     def wait_until_backfilled(self, dataflow: str) -> None:
         """Wait until everybody who was there when a dataflow was made has been looked at, and told about."""

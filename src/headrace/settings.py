@@ -21,6 +21,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HEADRACE_", frozen=True, extra="ignore")
 
     data_dir: Path = Field(Path("headrace-data"), description="Where everything that must last is kept.")
+    database_url: str = Field(
+        "",
+        description="The PostgreSQL database that holds the store, `postgresql://user@host/database`; empty: SQLite in "
+        "the data directory.",
+        repr=False,
+    )
     key_file: Path = Field(
         default_factory=default_key_file,
         description="The master key that wraps the keys of secrets. Keep it apart from backups of the data directory.",

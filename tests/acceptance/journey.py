@@ -26,6 +26,7 @@ from headrace.cli.demo import TOKEN, Connected, connect
 from headrace.testkit.oracle import Truth, compare
 from headrace.testkit.partner import Partner, Received
 from headrace.testkit.profiles import AUDIENCES, generate
+from postgres import Database
 from support import PATIENCE, Server, eventually
 
 PEOPLE = 300
@@ -86,6 +87,7 @@ class Journey:
     deaths: list[int] = field(default_factory=list)
     under_way: UnderWay = field(default_factory=UnderWay)
     kill_at: set[int] = field(default_factory=set)
+    read_what_died: Callable[[str], list[tuple[Any, ...]]] = field(kw_only=True)
 
     @property
     def process(self) -> "subprocess.Popen[bytes]":
@@ -122,7 +124,9 @@ class Journey:
         """Note how the process ended and what it left, and start the next one without the crash point."""
         self.client.close()
         self.deaths.append(self.process.wait(PATIENCE))
-        _note_under_way(self.server.data, self.under_way)
+        for dataflow, messages, entries in self.read_what_died(_UNDER_WAY):
+            self.under_way.messages[dataflow] += messages
+            self.under_way.entries[dataflow] += entries
         self.client = self.server.start()
 
     def statuses(self) -> "Counter[int | None]":
@@ -142,8 +146,12 @@ class Journey:
 
 
 @contextlib.contextmanager
-def journey(home: Path, **settings: str) -> Iterator[Journey]:
-    """Start both partners and a server, and connect the examples; ``settings`` are for the first process alone."""
+def journey(home: Path, database: Database | None = None, **settings: str) -> Iterator[Journey]:
+    """
+    Start both partners and a server, and connect the examples; ``settings`` are for the first process alone.
+
+    ``database`` is the PostgreSQL that holds the store; without one it is in the data directory.
+    """
     noted: list[Journey] = []
     options: dict[str, Any] = {"delay": 0.002, "on_received": lambda received: noted[0].note(received)}
     with (
@@ -152,8 +160,10 @@ def journey(home: Path, **settings: str) -> Iterator[Journey]:
     ):
         partners = dict(zip(NAMES, (first, second), strict=True))
         allow = ",".join(partner.origin for partner in partners.values())
-        with Server(home, **{"egress_allow": allow, **SETTINGS}) as server:
-            travelling = Journey(server, partners, server.start(**settings))
+        where = {} if database is None else {"database_url": database.address}
+        with Server(home, **{"egress_allow": allow, **SETTINGS, **where}) as server:
+            read = database.read if database is not None else lambda query: _read_copy(server.data, query)
+            travelling = Journey(server, partners, server.start(**settings), read_what_died=read)
             noted.append(travelling)
             try:
                 travelling.connected = [connect(travelling.client, name, partners[name]) for name in NAMES]
@@ -291,22 +301,23 @@ def _check_ids(received: list[Received]) -> None:
     assert all(len(contents) == 1 for contents in bodies.values())
 
 
-def _note_under_way(data: Path, under_way: UnderWay) -> None:
-    """Read from a copy of the store what was claimed, and not settled, when the process died."""
-    query = """
-        SELECT d.id, count(DISTINCT g.claim_group), count(*) FROM groups g
-        JOIN dataflows d ON d.tenant = g.tenant AND d.dataflow = g.dataflow
-        JOIN lanes l ON l.tenant = g.tenant AND l.claim_group = g.claim_group
-        WHERE g.lease_until IS NOT NULL GROUP BY d.id
-    """
+#: What was claimed, and not settled, when the process died.
+_UNDER_WAY = """
+    SELECT d.id, count(DISTINCT g.claim_group), count(*) FROM groups g
+    JOIN dataflows d ON d.tenant = g.tenant AND d.dataflow = g.dataflow
+    JOIN lanes l ON l.tenant = g.tenant AND l.claim_group = g.claim_group
+    WHERE g.lease_until IS NOT NULL GROUP BY d.id
+"""
+
+
+def _read_copy(data: Path, query: str) -> list[tuple[Any, ...]]:
+    """Ask a copy of a store in a data directory, which is left as the dead process left it."""
     with tempfile.TemporaryDirectory() as folder:
         for name in ("headrace.db", "headrace.db-wal"):
             if (data / name).exists():
                 shutil.copy(data / name, folder)
         with contextlib.closing(sqlite3.connect(Path(folder) / "headrace.db")) as store:
-            for dataflow, messages, entries in store.execute(query):
-                under_way.messages[dataflow] += messages
-                under_way.entries[dataflow] += entries
+            return store.execute(query).fetchall()
 
 
 def _now_and_then_503(every: int) -> Callable[[Received], int]:

@@ -10,6 +10,7 @@ import pytest
 import headrace
 from headrace.crashpoints import POINTS
 from headrace.testkit.partner import Answer
+from postgres import Database
 
 from .journey import check_everything, history, journey
 
@@ -40,6 +41,20 @@ def test_deaths_at_random_under_load_lose_nothing(tmp_path):
 
         assert travelling.deaths == [-signal.SIGKILL] * 5
         assert travelling.under_way.messages.total() >= 5
+        check_everything(travelling)
+
+
+@pytest.mark.parametrize("moment", [None, ("before_settle_commit", 80)], ids=["at random", "before_settle_commit-80"])
+def test_on_postgresql_a_death_loses_nothing_either(tmp_path, postgres, moment):
+    settings = {} if moment is None else {"crash_at": "{}:{}".format(*moment)}
+    with postgres.lent() as address, journey(tmp_path, Database(postgres, address), **settings) as travelling:
+        if moment is None:
+            travelling.kill_at = {20 * place for place in Random(2027).sample(range(1, 13), 3)}
+        travelling.send_all(history())
+        travelling.wait_until_settled()
+
+        assert travelling.deaths == [-signal.SIGKILL] * (3 if moment is None else 1)
+        assert travelling.under_way.messages.total() >= len(travelling.deaths)
         check_everything(travelling)
 
 

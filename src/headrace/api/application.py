@@ -46,9 +46,24 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
     app.openapi = lambda: described  # type: ignore[method-assign]
     described = reference(app)
     app.add_middleware(LimitedBody, most=bodies.LARGEST, under=authoring.PREFIX)
+    app.add_middleware(PossiblePaths)
     app.add_middleware(LimitedBody, most=doors.settings.max_request_bytes)
     app.add_middleware(LenientPaths)
     return app
+
+
+class PossiblePaths:
+    """Answers 404 where a path names something by the character U+0000: nothing that is kept has it in its name."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and "\0" in scope["path"]:
+            answer = problems.problem(404, "NotFound", "nothing has a name with the character U+0000", "not-found")
+            await answer(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 class LimitedBody:

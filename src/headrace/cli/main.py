@@ -19,6 +19,7 @@ from headrace.errors import HeadraceError
 COMMANDS = {
     "demo": ("headrace.cli.demo:app", "Show the main job end to end, on this machine."),
     "serve": ("headrace.cli.serve:app", "Run everything in one process."),
+    "migrate": ("headrace.cli.migrate:app", "Show the form of the store, or move it to another."),
     "api": ("headrace.cli.api:app", "Call the REST API of the server that runs here."),
     "partner": ("headrace.cli.partner:app", "Be a partner to send to, and show what arrives."),
     "profiles": ("headrace.cli.profiles:app", "Make source profiles to try things with."),

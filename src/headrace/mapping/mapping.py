@@ -6,7 +6,7 @@ from typing import Any
 
 from headrace.mapping.hashing import Transform, transform
 from headrace.mapping.paths import Getter, getter
-from headrace.model.profile import Profile
+from headrace.model.profile import Profile, is_identity
 
 Identities = dict[str, list[dict[str, str]]]
 _PLAIN = (str, int, float)
@@ -84,9 +84,13 @@ class Mapping:
 
 def _values(row: IdentityRow) -> Getter:
     """Return a function from a profile to the list of source values; an attribute must be a text or a number."""
+
+    def plain(value: object) -> list[str] | None:
+        return [text] if type(value) in _PLAIN and is_identity(text := str(value)) else None
+
     if row.is_attribute:
         get = getter(row.source)
-        return lambda profile: [str(value)] if type(value := get(profile)) in _PLAIN and value != "" else None
+        return lambda profile: plain(get(profile))
     namespace = row.source
     return lambda profile: list(_ids((profile.get("identityMap") or {}).get(namespace)))
 

@@ -46,7 +46,7 @@ def parse(record: bytes) -> Profile:
 
     Raises:
         ProfileError: with a stable reason: ``json``, ``not-an-object``, ``too-deep``, ``identity-map``,
-            ``segment-membership``.
+            ``segment-membership``, ``nul``.
     """
     try:
         profile = orjson.loads(record)
@@ -57,6 +57,8 @@ def parse(record: bytes) -> Profile:
     _check_depth(record, profile)
     _check_identities(profile)
     _check_memberships(profile)
+    if rb"\u0000" in record:
+        _check_names(profile)
     return profile
 
 
@@ -95,6 +97,11 @@ def key_of(profile: Profile, order: Sequence[str] = NAMESPACE_ORDER) -> str:
     if len(key) > LONGEST_KEY:
         raise ProfileError("key-too-long", f"the identity that keys this profile is over {LONGEST_KEY} characters")
     return key
+
+
+def is_identity(text: str) -> bool:
+    """Say whether a text can name somebody: rows are found by it, so it is not too long, and has no U+0000."""
+    return 0 < len(text) <= LONGEST_KEY and "\0" not in text
 
 
 def merge(before: Profile | None, after: Profile, *, replace_at: str | None = None) -> tuple[Profile, list[Audience]]:
@@ -194,6 +201,8 @@ def _check_identities(profile: Profile) -> None:
         for identity in values:
             if type(identity) is not dict or type(identity.get("id")) is not str or not identity["id"]:
                 raise ProfileError("identity-map", f"an identity in `identityMap.{namespace}` needs a text `id`")
+            if len(identity["id"]) > LONGEST_KEY:
+                raise ProfileError("key-too-long", f"an identity in `identityMap.{namespace}` is over {LONGEST_KEY}")
 
 
 def _check_memberships(profile: Profile) -> None:
@@ -207,6 +216,22 @@ def _check_memberships(profile: Profile) -> None:
             raise ProfileError("segment-membership", f"`segmentMembership.{namespace}` is an object: id to membership")
         for audience, membership in audiences.items():
             _check_membership(f"segmentMembership.{namespace}.{audience}", membership)
+
+
+def _check_names(profile: Profile) -> None:
+    """Refuse the character U+0000 in what people and audiences are called; elsewhere it is a character like others."""
+    identities, memberships = profile.get("identityMap") or {}, profile.get("segmentMembership") or {}
+    names = {
+        "profileId": [str(profile.get("profileId"))],
+        "identityMap": [*identities, *(identity["id"] for values in identities.values() for identity in values)],
+        "segmentMembership": [
+            *memberships,
+            *(audience for audiences in memberships.values() for audience in audiences),
+        ],
+    }
+    for place, found in names.items():
+        if any("\0" in name for name in found):
+            raise ProfileError("nul", f"the character U+0000 cannot be kept in what `{place}` names: leave it out")
 
 
 def _check_membership(where: str, membership: object) -> None:

@@ -287,11 +287,12 @@ class Backfiller:
             return 0
         people = list(profiles.scan(tx, backfill.tenant, backfill.after, backfill.upto, BACKFILL_STEP))
         seq = profiles.next_sequence(tx, backfill.tenant, len(people))
+        first, last = (people[0][0], people[-1][0]) if people else (0, 0)
+        told = outbox.told(tx, backfill.tenant, backfill.dataflow, backfill.audience, first, last)
         made = []
         for place, (profile, document) in enumerate(people):
             status = flow.watched.audiences.statuses(document).get(backfill.audience, {}).get("status")
-            known = outbox.knows(tx, backfill.tenant, backfill.dataflow, profile, backfill.audience)
-            if (status == "realized") != known:
+            if (status == "realized") != (profile in told):
                 moved = (backfill.audience,)
                 touched = lanes(document, moved, flow.watched)
                 made.append(Changes(backfill.dataflow, profile, seq + place, moved, touched))

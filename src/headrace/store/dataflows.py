@@ -7,6 +7,7 @@ from sqlalchemy import delete, func, insert, select, update
 
 from headrace.store.database import Transaction
 from headrace.store.tables import dataflow_audiences, dataflows
+from headrace.store.transaction import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def change(tx: Transaction, known: StoredDataflow, now: int, **values: Any) -> b
 def hold(tx: Transaction, tenant: int, dataflow: int, reason: str, now: int) -> bool:
     """Stop a dataflow for a reason; what waits stays in the outbox. Says whether it was going until now."""
     where = (dataflows.c.tenant == tenant) & (dataflows.c.dataflow == dataflow) & (dataflows.c.state == "enabled")
-    row = {"state": "held", "reason": reason, "modified_at": now}
+    row = {"state": "held", "reason": storable(reason), "modified_at": now}
     return tx.core.execute(update(dataflows).where(where).values(**row)).rowcount > 0
 
 

@@ -16,21 +16,23 @@ COLUMNS = ("accepted", "delivered", "superseded", "withheld", "parked", "message
 #: What a transaction adds: how many, by dataflow, audience and column.
 Tally = Counter[tuple[int, int, str]]
 
+_NAMED = ", ".join(COLUMNS)
 _INSERT = f"""
-    INSERT INTO ledger_deltas (tenant, dataflow, audience, {", ".join(COLUMNS)})
+    INSERT INTO ledger_deltas (tenant, dataflow, audience, {_NAMED})
     VALUES (:tenant, :dataflow, :audience, {", ".join(f":{column}" for column in COLUMNS)})
 """  # noqa: S608
-_SUMS = ", ".join(f"coalesce(sum({column}), 0)" for column in COLUMNS)
+#: A sum of whole numbers is a decimal to PostgreSQL.
+_SUMS = ", ".join(f"CAST(coalesce(sum({column}), 0) AS BIGINT)" for column in COLUMNS)
 _BOTH = f"""
     SELECT audience, {_SUMS} FROM (
-        SELECT audience, {", ".join(COLUMNS)} FROM ledger WHERE tenant = :tenant AND dataflow = :dataflow
+        SELECT audience, {_NAMED} FROM ledger WHERE tenant = :tenant AND dataflow = :dataflow
         UNION ALL
-        SELECT audience, {", ".join(COLUMNS)} FROM ledger_deltas WHERE tenant = :tenant AND dataflow = :dataflow)
+        SELECT audience, {_NAMED} FROM ledger_deltas WHERE tenant = :tenant AND dataflow = :dataflow) AS sums
     GROUP BY audience ORDER BY audience
 """  # noqa: S608
 _LAST_DELTA = "SELECT max(delta) FROM ledger_deltas"
 _FOLD = f"""
-    INSERT INTO ledger (tenant, dataflow, audience, {", ".join(COLUMNS)})
+    INSERT INTO ledger (tenant, dataflow, audience, {_NAMED})
     SELECT tenant, dataflow, audience, {_SUMS} FROM ledger_deltas WHERE delta <= :last
     GROUP BY tenant, dataflow, audience
     ON CONFLICT (tenant, dataflow, audience) DO UPDATE SET

@@ -1,4 +1,9 @@
-"""Bringing a store to the newest form: Alembic's revisions in ``migrations/``, after a copy of what was there."""
+"""
+Moving a store from one form to another: the revisions in ``migrations/``, run as one transaction.
+
+The control tables are copied first, into a file of their own in the data directory. The data tables are not: they may
+be large, and revisions only add to them.
+"""
 
 from pathlib import Path
 
@@ -6,40 +11,70 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
 
 from headrace.errors import OperationError
+from headrace.store import control
+from headrace.store.database import Store, Transaction
 
 _SCRIPTS = Path(__file__).parent / "migrations"
+NEWEST = "head"
 
 
-def migrate(engine: Engine, path: Path) -> None:
+def forms() -> list[str]:
+    """Return the forms that a store can have, oldest first."""
+    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+
+
+def form_of(store: Store) -> str | None:
     """
-    Bring the store to the newest form; an older one is copied beside itself first.
+    Return the form that a store has; ``None``: nothing was ever kept in it.
 
     Raises:
         OperationError: the store was written by a newer Headrace.
     """
+    form = store.read_now(lambda tx: MigrationContext.configure(tx.core).get_current_revision())
+    if form is not None and form not in forms():
+        raise OperationError(f"{store.name} was written by a newer Headrace (form {form}); start that one")
+    return form
+
+
+def migrate(store: Store, form: str = NEWEST) -> Path | None:
+    """
+    Bring a store to a form, by default the newest, and return where its control tables were copied to before.
+
+    ``None``: it has that form, or is new. Whoever dies on the way leaves the store as it was.
+
+    Raises:
+        OperationError: there is no such form, or the store was written by a newer Headrace.
+    """
+    present, wanted = form_of(store), _known(form)
+    if present == wanted:
+        return None
+    copied = None
+    if present is not None:
+        target = store.directory / f"control-before-{wanted}.db"
+        copied = store.read_now(lambda tx: control.copy(tx, target))
+    store.write_now(lambda tx: _move(tx, present, wanted))
+    return copied
+
+
+def _move(tx: Transaction, present: str | None, wanted: str) -> None:
+    config = _config()
+    config.attributes["connection"] = tx.core
+    is_down = present is not None and forms().index(present) > forms().index(wanted)
+    (command.downgrade if is_down else command.upgrade)(config, wanted)
+
+
+def _known(form: str) -> str:
+    known = forms()
+    if form == NEWEST:
+        return known[-1]
+    if form not in known:
+        raise OperationError(f"{form!r} is no form of the store; these are: {', '.join(known)}")
+    return form
+
+
+def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS))
-    scripts = ScriptDirectory.from_config(config)
-    with engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-        connection.rollback()
-        if current == scripts.get_current_head():
-            return
-        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
-            raise OperationError(f"{path} was written by a newer Headrace (form {current}); start that one")
-        if current is not None:
-            _copy(connection, path.with_name(f"{path.stem}-before-{scripts.get_current_head()}.db"))
-        with connection.begin():
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-
-
-def _copy(connection: Connection, target: Path) -> None:
-    """Copy the store whole, at one moment of it."""
-    target.unlink(missing_ok=True)
-    connection.exec_driver_sql("COMMIT")
-    connection.exec_driver_sql("VACUUM INTO ?", (str(target),))
-    connection.rollback()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    return config

@@ -18,6 +18,7 @@ from headrace.model.message import Bucket, Entry, Group, Settled
 from headrace.model.outcome import Delivered, Parked, Retry
 from headrace.store import ledger
 from headrace.store.database import Transaction
+from headrace.store.transaction import storable
 
 # -- accept -------------------------------------------------------------------------------------------------------
 
@@ -85,22 +86,26 @@ def known_lanes(tx: Transaction, tenant: int, dataflow: int, profile: int) -> li
     return tx.run(_KNOWN_LANES, whose).fetchall()
 
 
-_IS_UNDER_WAY = """
-    SELECT 1 FROM changes
-    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND audience = :audience LIMIT 1
+_UNDER_WAY = """
+    SELECT DISTINCT profile FROM changes
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile BETWEEN :first AND :last AND audience = :audience
 """
 _SHOWN = """
-    SELECT shown FROM lanes
-    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND shown IS NOT NULL
+    SELECT profile, shown FROM lanes
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile BETWEEN :first AND :last AND shown IS NOT NULL
 """
 
 
-def knows(tx: Transaction, tenant: int, dataflow: int, profile: int, audience: int) -> bool:
-    """Say whether the partner has been told that a person is in an audience, or is about to be told of the two."""
-    which = {"tenant": tenant, "dataflow": dataflow, "profile": profile, "audience": audience}
-    if tx.run(_IS_UNDER_WAY, which).fetchone() is not None:
-        return True
-    return any(str(audience) in orjson.loads(shown)["audiences"] for (shown,) in tx.run(_SHOWN, which))
+def told(tx: Transaction, tenant: int, dataflow: int, audience: int, first: int, last: int) -> set[int]:
+    """
+    Return who, of the people between two numbers, the partner has been told to be in an audience.
+
+    So are those whose change of the two is about to be told.
+    """
+    which = {"tenant": tenant, "dataflow": dataflow, "audience": audience, "first": first, "last": last}
+    known = {profile for (profile,) in tx.run(_UNDER_WAY, which)}
+    name = str(audience)
+    return known | {profile for profile, shown in tx.run(_SHOWN, which) if name in orjson.loads(shown)["audiences"]}
 
 
 def _supersede(tx: Transaction, tenant: int, accepted: Changes) -> list[int]:
@@ -163,11 +168,11 @@ _INSERT_GROUP = """
 _DUE_GROUPS = """
     SELECT claim_group, bucket FROM (
         SELECT claim_group, bucket FROM groups
-        WHERE tenant = :tenant AND dataflow = :dataflow AND due <= :now ORDER BY due LIMIT :most)
+        WHERE tenant = :tenant AND dataflow = :dataflow AND due <= :now ORDER BY due LIMIT :most) AS retried
     UNION ALL
     SELECT claim_group, bucket FROM (
         SELECT claim_group, bucket FROM groups
-        WHERE tenant = :tenant AND dataflow = :dataflow AND due IS NULL AND lease_until <= :now LIMIT :most)
+        WHERE tenant = :tenant AND dataflow = :dataflow AND due IS NULL AND lease_until <= :now LIMIT :most) AS expired
     LIMIT :most
 """
 _RELEASE_MOVED = """
@@ -379,7 +384,7 @@ def settle(tx: Transaction, group: Group, settled: Sequence[Settled], now: int, 
     retried = [item.outcome for item in settled if isinstance(item.outcome, Retry)]
     if retried:
         due = retry_at if retry_at is not None else now
-        tx.run(_WAIT_FOR_RETRY, {**whose, "due": due, "reason": retried[0].reason})
+        tx.run(_WAIT_FOR_RETRY, {**whose, "due": due, "reason": storable(retried[0].reason)})
     else:
         tx.run(_DELETE_GROUP, whose)
     ledger.post(tx, group.tenant, tally)
@@ -408,7 +413,7 @@ def _park(tx: Transaction, group: Group, item: Settled, outcome: Parked, now: in
         if audience in newest:
             tally[group.dataflow, audience, "superseded"] += 1
         newest[audience] = seq
-    reason = {"now": now, "attempts": group.attempt, "code": outcome.code, "reason": outcome.reason}
+    reason = {"now": now, "attempts": group.attempt, "code": outcome.code, "reason": storable(outcome.reason)}
     tx.many(_INSERT_PARKED, ({**lane, **reason, "audience": audience, "seq": seq} for audience, seq in newest.items()))
     for audience in newest:
         tally[group.dataflow, audience, "parked"] += 1

@@ -27,11 +27,13 @@ def partner():
 
 
 @pytest.fixture(scope="module")
-def headrace(tmp_path_factory, partner):
+def headrace(tmp_path_factory, partner, lend_database):
     folder = tmp_path_factory.mktemp("headrace")
     settings = {"retry_steps": "0.05,0.05,0.05", "max_request_bytes": 1 << 20}
-    with in_process(folder, egress_allow=partner.origin, **settings) as headrace:
-        yield headrace
+    with lend_database() as database_url:
+        settings |= {"egress_allow": partner.origin, "database_url": database_url}
+        with in_process(folder, **settings) as headrace:
+            yield headrace
 
 
 @pytest.fixture(scope="module")

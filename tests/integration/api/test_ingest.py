@@ -61,6 +61,7 @@ MALFORMED = {
     "an id without end": (lines({"profileId": "x" * 513}), "key-too-long"),
     "an identity without id": (b'{"identityMap": {"crmId": [{}]}}', "identity-map"),
     "identities in no list": (b'{"identityMap": {"crmId": {"id": "1"}}}', "identity-map"),
+    "U+0000 in a name": (lines({"profileId": "a\0b"}), "nul"),
     "a membership without status": (b'{"profileId": "1", "segmentMembership": {"ups": {"a": {}}}}',
                                     "segment-membership"),
     "a status that is none": (b'{"profileId": "1", "segmentMembership": {"ups": {"a": {"status": "in"}}}}',

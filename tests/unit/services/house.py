@@ -125,11 +125,11 @@ class SteppedOutbox(StoredOutbox):
 class House:
     """Everything in one process, in the words of tests."""
 
-    def __init__(self, directory, partner=None):
+    def __init__(self, directory, partner=None, database_url=""):
         self.clock = Clock()
         self.partner = partner or Partner()
-        self.store = Store.open(directory)
-        migrate(self.store.engine, self.store.path)
+        self.store = Store.open(directory, database_url)
+        migrate(self.store)
         self.keyring = Keyring(LocalKeyFile(directory / "key"), StoredKeys(self.store))
         self.live = LiveDataflows(self.keyring, Renderer(), self.partner, self.clock, 30.0)
         self.events = []

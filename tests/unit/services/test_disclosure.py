@@ -108,7 +108,7 @@ FIELDS = {
     "nothing but audiences": ({}, ["audience:*"]),
     "identities": ({"identityNamespaces": {"b": {}, "a": {}}}, ["audience:*", "identity:a", "identity:b"]),
     "any attribute": ({"schemaConfig": {"profileRequired": True}}, ["audience:*", "attribute:*"]),
-    "a schema that is fetched": ({"schemaConfig": {"dynamicSchemaConfig": {"dynamicEnum": {}}}}, ["audience:*", "attribute:*"]),
+    "a schema that is fetched": ({"schemaConfig": {"dynamicSchemaConfig": {"a": 1}}}, ["audience:*", "attribute:*"]),
     "some attributes": (
         {"schemaConfig": {"profileRequired": True, "profileFields": [{"name": "email"}]}},
         ["audience:*", "attribute:email"],

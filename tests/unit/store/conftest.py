@@ -12,11 +12,24 @@ _tenants = itertools.count(1000)
 
 
 @pytest.fixture(scope="session")
-def store(tmp_path_factory):
+def sqlite_store(tmp_path_factory):
     opened = Store.open(tmp_path_factory.mktemp("store"))
-    migrate(opened.engine, opened.path)
+    migrate(opened)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_store(tmp_path_factory, postgres):
+    with postgres.lent() as database_url:
+        opened = Store.open(tmp_path_factory.mktemp("store"), database_url)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def store(request):
+    return request.getfixturevalue(f"{request.param}_store")
 
 
 @pytest.fixture

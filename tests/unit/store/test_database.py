@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from headrace.errors import Conflict, OperationError
-from headrace.store.database import Store, StoreUnavailable
+from headrace.store.database import FILE, Store, StoreUnavailable
 from headrace.store.migrate import migrate
 from headrace.store.tables import metadata
 
@@ -18,7 +18,7 @@ _ADD = "INSERT INTO organizations (name) VALUES (:name)"
 
 def open_store(directory):
     store = Store.open(directory)
-    migrate(store.engine, store.path)
+    migrate(store)
     return store
 
 
@@ -82,7 +82,7 @@ async def test_work_that_fails_fails_alone(own):
 
 async def test_a_commit_that_fails_fails_for_all_who_share_it_and_for_nobody_later(own):
     await own.write(lambda tx: tx.run("PRAGMA busy_timeout = 0").fetchall())
-    other = sqlite3.connect(own.path, isolation_level=None)
+    other = sqlite3.connect(own.directory / FILE, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match="locked"):
         await own.write(add("a"))
@@ -165,7 +165,7 @@ def test_closing_commits_what_waits(tmp_path):
 
 def test_a_second_process_is_refused_the_directory(own):
     with pytest.raises(OperationError, match="in use by another process"):
-        Store.open(own.path.parent)
+        Store.open(own.directory)
 
 
 def test_the_directory_is_free_again_once_the_store_is_closed(tmp_path):
@@ -192,7 +192,7 @@ def test_a_directory_that_cannot_be_made_is_an_error_of_whoever_runs_the_process
 
 
 def test_a_new_directory_is_for_its_owner_alone(own):
-    assert own.path.parent.stat().st_mode & 0o077 == 0
+    assert own.directory.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize(
@@ -207,8 +207,7 @@ def test_a_commit_is_on_the_disk(own, pragma, expected):
 
 
 def test_a_new_store_has_the_tables_as_they_are_written_down(own):
-    with own.engine.connect() as connection:
-        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+    differences = own.read_now(lambda tx: compare_metadata(MigrationContext.configure(tx.core), metadata))
 
     assert differences == []
 
@@ -216,14 +215,14 @@ def test_a_new_store_has_the_tables_as_they_are_written_down(own):
 def test_bringing_a_store_to_the_form_it_has_changes_nothing(own):
     own.write_now(add("a"))
 
-    migrate(own.engine, own.path)
+    migrate(own)
 
     assert names(own) == ["a"]
-    assert [path.name for path in own.path.parent.glob("*-before-*")] == []
+    assert [path.name for path in own.directory.glob("*-before-*")] == []
 
 
 def test_a_store_of_a_newer_headrace_is_left_alone(own):
     own.write_now(lambda tx: tx.run("UPDATE alembic_version SET version_num = '9999'"))
 
     with pytest.raises(OperationError, match="newer Headrace"):
-        migrate(own.engine, own.path)
+        migrate(own)

@@ -568,22 +568,29 @@ def test_a_group_whose_audience_is_no_longer_sent_comes_to_its_end(yard):
 # -- what the partner knows, as a backfill asks ------------------------------------------------------------------
 
 
+def told(yard, audience, first=1, last=9):
+    return yard.run(lambda tx: outbox.told(tx, yard.tenant, 1, audience, first, last))
+
+
 def test_who_was_told_of_is_known(yard):
     yard.accept(changed=(1,))
     (group,) = yard.claim()
     yard.settle(group, Delivered(), shown=b'{"audiences": {"1": ""}, "identities": {}}')
 
-    known = [yard.run(lambda tx, a=audience: outbox.knows(tx, yard.tenant, 1, 1, a)) for audience in (1, 2)]
-
-    assert known == [True, False]
+    assert [told(yard, audience) for audience in (1, 2)] == [{1}, set()]
 
 
 def test_who_is_about_to_be_told_of_is_known(yard):
     yard.accept(changed=(1,))
 
-    known = [yard.run(lambda tx, a=audience: outbox.knows(tx, yard.tenant, 1, 1, a)) for audience in (1, 2)]
+    assert [told(yard, audience) for audience in (1, 2)] == [{1}, set()]
 
-    assert known == [True, False]
+
+def test_of_others_than_those_asked_for_nothing_is_said(yard):
+    for number in (1, 2, 3):
+        yard.accept(number, (1,))
+
+    assert told(yard, 1, 2, 3) == {2, 3}
 
 
 # -- the ledger ---------------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ from headrace.store.tables import metadata
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    render_as_batch=True,
     transaction_per_migration=False,
 )
 context.run_migrations()

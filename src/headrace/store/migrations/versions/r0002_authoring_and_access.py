@@ -19,6 +19,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    or_,
+    select,
 )
 
 revision = "0002"
@@ -188,6 +190,32 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take the new away; what only it could hold is gone, the rest stays."""
+    _unchain_audit()
+    for table in reversed(NEW):
+        table.drop(op.get_bind())
+    _forget_limited_clients()
+    for name, _ in reversed(CLIENT_COLUMNS):
+        op.drop_column("api_clients", name)
+
+
+def _forget_limited_clients() -> None:
+    """Take away the clients that could do more without their limits: revoked, expiring, or let into some sandboxes."""
+    connection = op.get_bind()
+    clients = Table(
+        "api_clients",
+        MetaData(),
+        Column("client_id", Text),
+        *(Column(name, kind) for name, kind in CLIENT_COLUMNS),
+    )
+    tokens = Table("access_tokens", MetaData(), Column("client_id", Text))
+    is_limited = or_(*(clients.c[name].is_not(None) for name in ("tenants", "expires_at", "revoked_at")))
+    limited = select(clients.c.client_id).where(is_limited)
+    connection.execute(tokens.delete().where(tokens.c.client_id.in_(limited)))
+    connection.execute(clients.delete().where(is_limited))
+
+
+def _unchain_audit() -> None:
+    """Number the entries of each sandbox again; those of no sandbox are gone."""
     connection = op.get_bind()
     after = _new_audit()
     rows = (
@@ -200,11 +228,6 @@ def downgrade() -> None:
     for row in rows:
         last[row["tenant"]] = entry = last.get(row["tenant"], 0) + 1
         connection.execute(before.insert().values({**{name: row[name] for name in _AUDIT_BEFORE}, "entry": entry}))
-    for table in reversed(NEW):
-        table.drop(connection)
-    with op.batch_alter_table("api_clients") as batch:
-        for name, _ in reversed(CLIENT_COLUMNS):
-            batch.drop_column(name)
 
 
 def _chain_audit() -> None:

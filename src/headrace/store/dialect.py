@@ -1,0 +1,82 @@
+"""What a store asks of the database it stands on, and what goes wrong with it."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from sqlalchemy import Engine
+
+from headrace.errors import DataError, OperationError
+
+
+class StoreUnavailable(OperationError):
+    """The store cannot take anything now: the disk is full, or the database does not answer."""
+
+    code = "store-unavailable"
+
+
+class NotStorable(DataError):
+    """A text cannot be kept: it holds the character U+0000, or is too long for rows to be found by it."""
+
+    code = "not-storable"
+
+
+class Rows(Protocol):
+    """What a statement answers, as both drivers have it."""
+
+    @property
+    def rowcount(self) -> int: ...
+
+    def fetchone(self) -> Any: ...
+
+    def fetchall(self) -> list[Any]: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Dialect(Protocol):
+    """
+    One kind of database.
+
+    ``engine`` is asked for twice: once to write, by one connection that no other process has the like of, and once to
+    read, by connections of which each transaction sees one moment and changes nothing. ``translate`` is asked before
+    every statement that goes straight to the driver, and remembers. ``explain`` says what a driver's error means for
+    whoever waits; ``None``: nothing that is foreseen.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def engine(self, *, writes: bool) -> Engine: ...
+
+    def translate(self, sql: str) -> str: ...
+
+    def explain(self, error: BaseException) -> OperationError | DataError | None: ...
+
+
+#: Texts and quoted names, which stay as they are; comments and white space; casts; parameters; the percent sign.
+_PART = re.compile(
+    r"""(?P<kept> '(?:[^']|'')*' | "(?:[^"]|"")*" | ::) | (?P<blank> (?:\s|--[^\n]*)+)
+      | :(?P<parameter> [A-Za-z_]\w*) | (?P<percent> %)""",
+    re.VERBOSE,
+)
+
+
+def rewrite(sql: str, parameter: Callable[[str], str] | None = None) -> str:
+    """
+    Fold white space, and write parameters as a driver wants them, which then wants percent signs doubled.
+
+    >>> rewrite("SELECT  ':a  b'  WHERE  c = :c")
+    "SELECT ':a  b' WHERE c = :c"
+    >>> rewrite("SELECT '5%'::text WHERE c = :c", "%({})s".format)
+    "SELECT '5%%'::text WHERE c = %(c)s"
+    """
+
+    def written(part: re.Match[str]) -> str:
+        if part["blank"]:
+            return " "
+        if parameter is None:
+            return part[0]
+        return parameter(part["parameter"]) if part["parameter"] else part[0].replace("%", "%%")
+
+    return _PART.sub(written, sql).strip()

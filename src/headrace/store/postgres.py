@@ -1,0 +1,144 @@
+"""
+The store on PostgreSQL, through psycopg.
+
+The one connection that writes holds an advisory lock of the database for as long as it lives, so the server itself
+keeps a second writer out: a connection that is lost has lost the lock too, and its successor takes it again before it
+writes anything.
+"""
+
+import time
+from functools import lru_cache
+
+import psycopg
+from psycopg.errors import LockNotAvailable, ProgramLimitExceeded, ReadOnlySqlTransaction
+from psycopg.types.numeric import Int8Dumper
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from headrace.errors import DataError, OperationError
+from headrace.store.dialect import NotStorable, StoreUnavailable, rewrite
+
+#: The advisory lock of the process that writes: "headrace" as a number of 64 bits.
+_LOCK = int.from_bytes(b"headrace")
+#: How long to wait for it: what a process that was killed held is free in a moment.
+_PATIENCE = "3s"
+
+#: Seconds after which plans that the writer keeps are made anew: tables have grown since.
+REPLAN = 2.0
+
+_CONNECT = {
+    "connect_timeout": 10,
+    "application_name": "headrace",
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+#: A partner that died is noticed by the server too, so that its lock is not held for hours. What is written is found
+#: row by row: left to its figures, the planner reads whole tables that were small when it last looked.
+_WRITER = """
+    SET synchronous_commit = on;
+    SET tcp_keepalives_idle = 30;
+    SET tcp_keepalives_interval = 10;
+    SET tcp_keepalives_count = 3;
+    SET jit = off;
+    SET enable_seqscan = off;
+    SET enable_hashjoin = off;
+    SET enable_mergejoin = off
+"""
+_READER = "SET jit = off"
+
+
+class Postgres:
+    """A store in a database of a PostgreSQL server."""
+
+    def __init__(self, database_url: str) -> None:
+        """
+        Take the address of a database: ``postgresql://user@host/database``.
+
+        Raises:
+            OperationError: it is none.
+        """
+        self._url = _read(database_url)
+
+    @property
+    def name(self) -> str:
+        host = self._url.host or self._url.query.get("host") or "this machine"
+        return f"the database {self._url.database or self._url.username or ''!r} on {host}"
+
+    def engine(self, *, writes: bool) -> Engine:
+        """Make an engine: one connection with the lock to write, or some that read one moment each."""
+        pool, prepare = (StaticPool, self._prepare_writer) if writes else (QueuePool, _prepare_reader)
+        engine = create_engine(
+            self._url, poolclass=pool, pool_pre_ping=not writes, connect_args=_CONNECT, hide_parameters=True
+        )
+
+        @event.listens_for(engine, "connect")
+        def _prepare(driver: psycopg.Connection, _record: object) -> None:
+            driver.adapters.register_dumper(int, Int8Dumper)  # One statement is prepared, whatever its numbers.
+            driver.autocommit = True
+            prepare(driver)
+            driver.autocommit = False
+
+        if writes:
+            event.listen(engine, "begin", _Replanning())
+        return engine
+
+    @staticmethod
+    @lru_cache(maxsize=512)
+    def translate(sql: str) -> str:
+        return rewrite(sql, "%({})s".format)
+
+    def explain(self, error: BaseException) -> OperationError | DataError | None:
+        if isinstance(error, ProgramLimitExceeded) or (isinstance(error, psycopg.DataError) and "NUL" in str(error)):
+            return NotStorable()
+        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | ReadOnlySqlTransaction):
+            return StoreUnavailable(f"the store cannot take anything now: {str(error).partition(chr(10))[0]}")
+        return None
+
+    def _prepare_writer(self, driver: psycopg.Connection) -> None:
+        driver.execute(_WRITER)
+        _check_encoding(driver, self.name)
+        driver.execute(f"SET lock_timeout = '{_PATIENCE}'")
+        try:
+            driver.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        except LockNotAvailable:
+            raise StoreUnavailable(f"{self.name} is in use by another process") from None
+        driver.execute("RESET lock_timeout")
+
+
+class _Replanning:
+    """Has the plans of a connection made anew from time to time, at the beginning of a transaction."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def __call__(self, connection: Connection) -> None:
+        now = time.monotonic()
+        if now - self._last >= REPLAN:
+            self._last = now
+            connection.exec_driver_sql("DISCARD PLANS")
+
+
+def _prepare_reader(driver: psycopg.Connection) -> None:
+    driver.execute(_READER)
+    driver.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    driver.read_only = True
+
+
+def _check_encoding(driver: psycopg.Connection, name: str) -> None:
+    encoding = driver.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise OperationError(f"{name} is encoded in {encoding}: make one with ENCODING 'UTF8'")
+
+
+def _read(database_url: str) -> URL:
+    try:
+        url = make_url(database_url)
+    except ArgumentError:
+        url = None
+    if url is None or url.drivername not in ("postgresql", "postgres"):
+        raise OperationError(
+            "HEADRACE_DATABASE_URL is not the address of a PostgreSQL database: postgresql://user@host/database"
+        )
+    return url.set(drivername="postgresql+psycopg")

@@ -1,0 +1,62 @@
+"""
+The store on SQLite: one file, in WAL mode with ``synchronous=FULL``, so that a commit returns when the disk has it.
+
+No other process has the file: who opens a store holds the lock on its data directory.
+"""
+
+import sqlite3
+from functools import lru_cache
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from headrace.errors import DataError, OperationError
+from headrace.store.dialect import StoreUnavailable, rewrite
+
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA busy_timeout=5000",
+    "PRAGMA cache_size=-65536",
+    "PRAGMA wal_autocheckpoint=4000",
+)
+
+
+class Sqlite:
+    """A store in a file."""
+
+    #: White space is folded so that the driver's cache of statements sees short texts.
+    translate = staticmethod(lru_cache(maxsize=512)(rewrite))
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @property
+    def name(self) -> str:
+        return str(self._path)
+
+    def engine(self, *, writes: bool) -> Engine:
+        """Make an engine whose transactions begin when we say so, a writer's with the write lock taken at once."""
+        pool = StaticPool if writes else QueuePool
+        engine = create_engine(
+            f"sqlite:///{self._path}", poolclass=pool, connect_args={"check_same_thread": False}, hide_parameters=True
+        )
+
+        @event.listens_for(engine, "connect")
+        def _prepare(driver: sqlite3.Connection, _record: object) -> None:
+            driver.isolation_level = None
+            for pragma in (*_PRAGMAS, f"PRAGMA query_only={0 if writes else 1}"):
+                driver.execute(pragma)
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+        return engine
+
+    def explain(self, error: BaseException) -> OperationError | DataError | None:
+        if isinstance(error, sqlite3.OperationalError):
+            return StoreUnavailable(f"the store cannot take anything now: {error}")
+        return None

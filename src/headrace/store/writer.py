@@ -1,0 +1,162 @@
+"""
+The one thread that writes.
+
+It takes what is waiting, runs each piece of work inside its own savepoint, commits once, and only then answers all of
+them: hundreds of acknowledgements for one sync of the disk.
+"""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from headrace.store.dialect import Dialect
+from headrace.store.transaction import Transaction, explained
+
+T = TypeVar("T")
+
+#: Pieces of work that share one commit, at the most.
+LARGEST_COMMIT = 256
+
+
+class _Piece:
+    """One piece of work, and where its answer goes: ``loop`` is the event loop that waits, if one does."""
+
+    __slots__ = ("error", "loop", "on_error", "on_result", "result", "work")
+
+    def __init__(
+        self,
+        work: Callable[[Transaction], Any],
+        on_result: Callable[[Any], None],
+        on_error: Callable[[BaseException], None],
+        loop: asyncio.AbstractEventLoop | None,
+    ) -> None:
+        self.work = work
+        self.on_result = on_result
+        self.on_error = on_error
+        self.loop = loop
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def answer(self) -> None:
+        if self.error is not None:
+            self.on_error(self.error)
+        else:
+            self.on_result(self.result)
+
+
+class Writer:
+    """
+    Writes, in the order in which work was handed in.
+
+    A commit that fails fails for all who share it: of what a server that went away was asked to commit, nobody knows
+    what became. Its connection is given up, and the next commit begins on a new one.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._engine: Engine = dialect.engine(writes=True)
+        self._pieces: queue.SimpleQueue[_Piece | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write_all, name="store-writer", daemon=True)
+        self._thread.start()
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run work in a transaction and return its result once that is on disk."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._pieces.put(_Piece(work, _unless_gone(future, "set_result"), _unless_gone(future, "set_exception"), loop))
+        return await future
+
+    def write_now(self, work: Callable[[Transaction], T]) -> T:
+        """Run work in a transaction and wait in this thread."""
+        future: Future[T] = Future()
+        self._pieces.put(_Piece(work, future.set_result, future.set_exception, None))
+        return future.result()
+
+    def close(self) -> None:
+        """Commit what is waiting, and end."""
+        self._pieces.put(None)
+        self._thread.join()
+        self._engine.dispose()
+
+    def _write_all(self) -> None:
+        connection: Connection | None = None
+        while pieces := self._next_pieces():
+            try:
+                connection = connection or self._engine.connect()
+                self._commit(connection, pieces)
+            except Exception as error:
+                for piece in pieces:
+                    piece.error = piece.error or explained(error, self._dialect)
+                _give_up(connection)
+                connection = None
+            _answer(pieces)
+        if connection is not None:
+            connection.close()
+
+    def _next_pieces(self) -> list[_Piece]:
+        """Wait for work and take all that is there, up to one commit's worth. Nothing: the store closes."""
+        pieces: list[_Piece] = []
+        piece = self._pieces.get()
+        while piece is not None:
+            pieces.append(piece)
+            if len(pieces) >= LARGEST_COMMIT:
+                break
+            try:
+                piece = self._pieces.get_nowait()
+            except queue.Empty:
+                break
+        if piece is None and pieces:
+            self._pieces.put(None)
+        return pieces
+
+    def _commit(self, connection: Connection, pieces: list[_Piece]) -> None:
+        with connection.begin():
+            transaction = Transaction(connection, self._dialect.translate)
+            for piece in pieces:
+                self._run_alone(transaction, piece)
+
+    def _run_alone(self, transaction: Transaction, piece: _Piece) -> None:
+        """Run a piece so that its failure undoes it and nothing else."""
+        transaction.run("SAVEPOINT piece")
+        try:
+            piece.result = piece.work(transaction)
+        except Exception as error:
+            piece.error = explained(error, self._dialect)
+            transaction.run("ROLLBACK TO SAVEPOINT piece")
+        transaction.run("RELEASE SAVEPOINT piece")
+
+
+def _give_up(connection: Connection | None) -> None:
+    if connection is not None:
+        connection.invalidate()
+        connection.close()
+
+
+def _unless_gone(future: "asyncio.Future[Any]", method: str) -> Callable[[Any], None]:
+    """Return the future's method, for when nobody gave up waiting."""
+
+    def answer(value: Any) -> None:
+        if not future.cancelled():
+            getattr(future, method)(value)
+
+    return answer
+
+
+def _answer(pieces: list[_Piece]) -> None:
+    """Answer pieces where they wait, one wake-up for each event loop."""
+    for loop in {piece.loop for piece in pieces}:
+        mine = [piece for piece in pieces if piece.loop is loop]
+        if loop is None:
+            _answer_all(mine)
+        elif not loop.is_closed():
+            loop.call_soon_threadsafe(_answer_all, mine)
+
+
+def _answer_all(pieces: list[_Piece]) -> None:
+    for piece in pieces:
+        piece.answer()
