@@ -5,19 +5,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from headrace.model.block import SERVER_SET, Block, rule
+from headrace.model.block import SERVER_SET, Block, read_of, rule, wire_names
+from headrace.model.kinds import PatternText
 from headrace.model.problem import Problem
-
-EVENTS = (
-    "create",
-    "update",
-    "delete",
-    "validate",
-    "notify",
-    "createDestination",
-    "updateDestination",
-    "deleteDestination",
-)
 
 
 class PlainHeader(Block):
@@ -66,16 +56,27 @@ class MetadataTemplate(Block):
 
     @rule
     def _there_is_an_event(self) -> Iterator[Problem]:
-        events = (self.create, self.update, self.delete, self.validate_, self.notify)
-        if not any((*events, self.create_destination, self.update_destination, self.delete_destination)):
-            yield Problem("no-event", "", f"an audience template has at least one event of: {', '.join(EVENTS)}")
+        unread = [name for name in EVENTS if name not in self.__dict__]
+        if not unread and all(read_of(self, name) is None for name in EVENTS):
+            message = f"an audience template has at least one request: add one of {', '.join(EVENTS.values())}"
+            yield Problem("no-event", "", message)
+
+    @rule
+    def _has_a_name(self) -> Iterator[Problem]:
+        if not self.name:
+            message = "without `name` nobody can tell whose error texts they are shown; add it"
+            yield Problem("unnamed-template", "/name", message)
+
+
+#: The events by our names, each with its name in JSON.
+EVENTS = {name: wire for wire, name in wire_names(MetadataTemplate).items() if name != "name"}
 
 
 class Validation(Block):
     """What a customer data field must look like before any request is made."""
 
     field: str = Field(min_length=1, description="The customer data field.")
-    regex: str = Field(description="The regular expression that its value must match.")
+    regex: PatternText = Field(description="The regular expression that its value must match.")
 
 
 class AudienceTemplate(Block):

@@ -6,7 +6,7 @@ it sees. ``reading.examine`` reads a document into blocks, as far as it can be r
 finds the fields it looks at.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
@@ -44,6 +44,13 @@ class Block(BaseModel):
     ignored: ClassVar[frozenset[str]] = frozenset()
     #: Names that fields had in older forms of the original, each with the one it has now.
     old_names: ClassVar[Mapping[str, str]] = {}
+    #: Fields that older forms of the original had and this one has not, each with what to do instead.
+    retired: ClassVar[Mapping[str, str]] = {}
+
+    @classmethod
+    def secrets_in(cls, document: Mapping[str, object]) -> Iterator[str]:
+        """Yield the names of fields that are secrets in this document because of what else it says."""
+        yield from ()
 
 
 Rule = Callable[[Any], Iterator[Problem]]
@@ -73,6 +80,22 @@ def rules_of(block: type[Block]) -> tuple[Rule, ...]:
 def wire_names(block: type[Block]) -> dict[str, str]:
     """Return the fields of a block by the names they have in JSON."""
     return {field.alias or name: name for name, field in block.model_fields.items()}
+
+
+def read_of(block: Block | None, name: str) -> Any:
+    """Return a field of a block as far as it could be read, else ``None``: for rules that go on to the next block."""
+    return None if block is None else block.__dict__.get(name)
+
+
+def repeated(blocks: Iterable[Block], name: str = "name") -> Iterator[tuple[int, Any]]:
+    """Yield the places of blocks whose name is that of one before them, and the name."""
+    seen: set[Any] = set()
+    for place, block in enumerate(blocks):
+        said = read_of(block, name)
+        if said in seen:
+            yield place, said
+        elif said is not None:
+            seen.add(said)
 
 
 Holding = Literal["one", "list", "map"]

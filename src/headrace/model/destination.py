@@ -1,176 +1,99 @@
 """A destination as its author declares it: what operators are asked for, what may be mapped, how it is sent."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
-import regex
 from pydantic import Field
 
-from headrace.model.aggregation import Aggregation
-from headrace.model.block import SERVER_SET, Block, Count, Flag, rule
+from headrace.model import customer_data, metadata
+from headrace.model.aggregation import Aggregation, BestEffortAggregation
+from headrace.model.authentication import CustomerAuthentication
+from headrace.model.block import SERVER_SET, Block, Count, Flag, read_of, rule
+from headrace.model.customer_data import CustomerDataField
+from headrace.model.delivery import Delivery
+from headrace.model.documentation import DestinationExtension
+from headrace.model.identities import IdentityNamespace
+from headrace.model.metadata import AudienceMetadata, Homes
 from headrace.model.problem import Problem
+from headrace.model.schema import SchemaConfig, flags_of_a_mapping, flags_of_files
+from headrace.model.ui import UiAttributes
 
-AuthenticationRule = Literal["CUSTOMER_AUTHENTICATION", "PLATFORM_AUTHENTICATION", "NONE"]
-HASHED = "sha256(lower($))"
-Transformation = Literal["sha256(lower($))"]
-
-
-class CustomerAuthentication(Block):
-    """One way in which an operator can sign in at the partner."""
-
-    auth_type: Literal["BEARER"] = Field(description="The kind of credentials the operator is asked for.")
-
-
-class CustomerDataField(Block):
-    """A value the operator is asked for when connecting."""
-
-    name: str = Field(min_length=1, description="The name under which templates read it: `customerData.<name>`.")
-    title: str | None = Field(None, description="The label on the form.")
-    description: str | None = Field(None, description="The help on the form.")
-    type: Literal["string", "integer"] = Field(description="The type of the value.")
-    is_required: Flag = Field(False, description="The operator must fill it in.")
-    pattern: str | None = Field(None, description="A regular expression the value must match.")
-    enum: tuple[str, ...] | None = Field(None, description="The values to choose from.")
-    default: str | int | None = Field(None, description="The value that is filled in already.")
-    read_only: Flag = Field(False, description="The operator cannot change the default.")
-    hidden: Flag = Field(False, description="The operator does not see it.")
-
-    @rule
-    def _the_pattern_is_one(self) -> Iterator[Problem]:
-        try:
-            regex.compile(self.pattern or "")
-        except regex.error as error:
-            yield Problem("not-a-pattern", "/pattern", f"`pattern` is not a regular expression: {error}")
+Source = Literal["ACCOUNTS", "UNIFIED_PROFILE_PROSPECTS", "DATASETS"]
+MarketingAction = Literal[
+    "ANALYTICS",
+    "COMBINE_WITH_PII",
+    "CROSS_SITE_TARGETING",
+    "DATA_SCIENCE",
+    "EMAIL_TARGETING",
+    "EXPORT_TO_THIRD_PARTY",
+    "ONSITE_ADVERTISING",
+    "ONSITE_PERSONALIZATION",
+    "SINGLE_IDENTITY_PERSONALIZATION",
+]
+Label = Literal["C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "C10", "I1", "I2", "S1", "S2"]
+_FORM = "/customerDataFields"
 
 
-class UiAttributes(Block):
-    """How the destination appears in the catalog."""
+class CustomerEncryption(Block):
+    """A way in which operators may have their files encrypted."""
 
-    documentation_link: str | None = Field(None, description="The page that explains the destination.")
-    category: str | None = Field(None, description="The catalog's filter.")
-    connection_type: str | None = Field(None, description="Shown in the list of accounts.")
-    frequency: Literal["Streaming"] | None = Field(None, description="`Streaming` for destinations that take messages.")
-    is_beta: Flag | str | None = Field(None, description="Show a beta badge.")
-    icon: dict[str, Any] | None = Field(None, description="The logo.")
-    icon_url: str | None = Field(None, description="The logo, in an older form.")
-    flow_runs_supported: Flag | None = Field(None, description="Show the runs of dataflows.")
-    monitoring_supported: Flag | None = Field(None, description="Offer the monitoring view.")
-
-
-class AcceptedNamespace(Block):
-    """A standard namespace that may be mapped to a target identity."""
-
-    required_transformation: Transformation | None = Field(None, description="Always applied to its values.")
-
-
-class IdentityNamespace(Block):
-    """A target identity: a name in the partner's system for who a person is."""
-
-    accepts_attributes: Flag = Field(False, description="Profile attributes may be mapped to it.")
-    accepts_custom_namespaces: Flag = Field(False, description="Custom identity namespaces may be mapped to it.")
-    accepted_global_namespaces: dict[str, AcceptedNamespace] = Field(
-        default_factory=dict, description="The standard namespaces that may be mapped to it."
-    )
-    transformation: Transformation | None = Field(None, description="A transformation operators may apply.")
-
-    @rule
-    def _accepts_something(self) -> Iterator[Problem]:
-        if not (self.accepts_attributes or self.accepts_custom_namespaces or self.accepted_global_namespaces):
-            message = (
-                "nothing can be mapped to this namespace: set `acceptsAttributes` or `acceptsCustomNamespaces`, "
-                "or list `acceptedGlobalNamespaces`"
-            )
-            yield Problem("accepts-nothing", "", message)
-
-
-class ProfileField(Block):
-    """A target attribute that the author predefines."""
-
-    name: str = Field(min_length=1, description="The attribute's key in messages.")
-    title: str | None = Field(None, description="Its label.")
-    description: str | None = Field(None, description="Its help.")
-    type: str = Field(description="Its type: `string` nearly always.")
-    is_required: Flag = Field(False, description="The operator must map it.")
-    read_only: Flag = Field(False, description="The operator cannot change it.")
-    hidden: Flag = Field(False, description="The operator does not see it.")
-
-
-class SchemaConfig(Block):
-    """What operators may map, and which audiences they may choose."""
-
-    old_names: ClassVar[Mapping[str, str]] = {
-        "segmentNamespaceAllowed": "segmentNamespaceAllowList",
-        "segmentNamespaceDenied": "segmentNamespaceDenyList",
-    }
-
-    profile_fields: tuple[ProfileField, ...] | None = Field(None, description="The target attributes, predefined.")
-    use_customer_schema_for_attribute_mapping: Flag = Field(False, description="Targets take the names of the sources.")
-    profile_required: Flag = Field(False, description="Operators can map attributes.")
-    segment_required: Literal[True] = Field(description="Operators choose audiences; always true.")
-    identity_required: Flag = Field(False, description="Operators can map identities.")
-    segment_namespace_allow_list: tuple[str, ...] | None = Field(None, description="Only audiences of these origins.")
-    segment_namespace_deny_list: tuple[str, ...] | None = Field(None, description="No audiences of these origins.")
-
-    @rule
-    def _the_lists_exclude_each_other(self) -> Iterator[Problem]:
-        if self.segment_namespace_allow_list and self.segment_namespace_deny_list:
-            message = "`segmentNamespaceAllowList` and `segmentNamespaceDenyList` exclude each other"
-            yield Problem("lists-exclude", "/segmentNamespaceDenyList", message)
-
-
-class AudienceMetadata(Block):
-    """Where the identifier comes from that an audience has in the partner's system."""
-
-    map_experience_platform_segment_name: Flag = Field(False, description="It is the audience's name.")
-    map_experience_platform_segment_id: Flag = Field(False, description="It is the audience's id.")
-    map_user_input: Flag = Field(False, description="The operator types it.")
-
-
-class Delivery(Block):
-    """Which server takes the messages, and how they are signed in."""
-
-    authentication_rule: AuthenticationRule = Field(description="Whose credentials are used.")
-    authentication_id: str | None = Field(None, description="The shared credentials of `PLATFORM_AUTHENTICATION`.")
-    destination_server_id: str = Field(min_length=1, description="The `instanceId` of the destination server.")
+    encryption_algo: str | None = Field(None, description="The algorithm; an entry asks for the operator's public key.")
 
 
 class Destination(Block):
     """A destination: one card of the catalog, one partner's way of taking audiences and profiles."""
 
-    ignored: ClassVar[frozenset[str]] = SERVER_SET | {
-        "imsOrg",
-        "sandboxName",
-        "sandboxId",
-        "destConfigId",
-        "releaseNotes",
-        "inputSchemaId",
-    }
+    ignored: ClassVar[frozenset[str]] = SERVER_SET | {"imsOrg", "sandboxName", "sandboxId", "destConfigId"}
 
     name: str = Field(min_length=1, description="The title of the card.")
-    description: str | None = Field(None, description="The text on the card.")
+    description: str | None = Field(None, description="The text on the card: four or five sentences at most.")
     status: Literal["TEST", "PUBLISHED", "DELETED"] = Field(description="The life of the card; `TEST` at first.")
+    sources: tuple[Source, ...] = Field(
+        (), max_length=1, description="What is delivered, where it is not people: at most one kind."
+    )
     customer_authentication_configurations: tuple[CustomerAuthentication, ...] = Field(
         (), description="The ways in which an operator can sign in."
+    )
+    customer_encryption_configurations: tuple[CustomerEncryption, ...] = Field(
+        (), description="How operators may have files encrypted."
     )
     customer_data_fields: tuple[CustomerDataField, ...] = Field((), description="What else the operator is asked for.")
     ui_attributes: UiAttributes | None = Field(None, description="How the card looks.")
     identity_namespaces: dict[str, IdentityNamespace] = Field(
-        min_length=1, description="The target identities, by the name they have at the partner."
+        default_factory=dict,
+        description="The target identities, by the name they have at the partner. Messages need at least one.",
     )
     schema_config: SchemaConfig | None = Field(None, description="What may be mapped.")
     segment_mapping_config: AudienceMetadata | None = Field(None, description="The older home of the next.")
     audience_metadata_config: AudienceMetadata | None = Field(
         None, description="Where an audience's identifier at the partner comes from."
     )
-    aggregation: Aggregation = Field(description="How profiles are put into messages.")
+    aggregation: Aggregation | None = Field(None, description="How profiles are put into messages. Messages need it.")
     destination_delivery: tuple[Delivery, ...] = Field(
-        min_length=1, max_length=1, description="Where messages go and how they are signed in."
+        min_length=1, description="Where messages or files go, and how they are signed in: one item."
     )
-    backfill_historical_profile_data: Literal[True] = Field(
+    backfill_historical_profile_data: Flag = Field(
         True, description="Everybody who is in an audience is sent when it is activated; always true."
     )
     max_profile_attributes: Count = Field(2000, ge=1, description="The most attributes an operator may map.")
     max_identity_attributes: Count = Field(10, ge=1, description="The most identities an operator may map.")
+    marketing_actions: tuple[MarketingAction, ...] = Field(
+        (), description="What the exported data is for, as far as the destination says it for everybody."
+    )
+    dule_labels: tuple[Label, ...] = Field(
+        (), description="The data-usage labels that the destination sets by default."
+    )
+    input_schema_id: str | None = Field(None, description="Kept, and of no effect.")
+    release_notes: Any = Field(None, description="Kept, and of no effect.")
+    extension: DestinationExtension = Field(
+        default_factory=DestinationExtension, alias="x-headrace", description="Additions of Headrace."
+    )
+
+    @rule
+    def _has_one_delivery(self) -> Iterator[Problem]:
+        if len(self.destination_delivery) > 1:
+            message = "a destination delivers to one server: make one destination of each item"
+            yield Problem("several-deliveries", "/destinationDelivery/1", message)
 
     @rule
     def _asks_for_what_it_uses(self) -> Iterator[Problem]:
@@ -179,8 +102,92 @@ class Destination(Block):
             message = f"`{wanted}` needs an entry in `{where[1:]}`: operators could not sign in"
             yield Problem("no-sign-in", where, message)
         if wanted != "CUSTOMER_AUTHENTICATION" and self.customer_authentication_configurations:
-            message = f"`{where[1:]}` needs the rule `CUSTOMER_AUTHENTICATION`, not `{wanted}`"
+            message = f"`{where[1:]}` needs the rule `CUSTOMER_AUTHENTICATION`, not `{wanted}`; leave it out"
             yield Problem("sign-in-unused", where, message)
+
+    @rule
+    def _names_on_the_form_differ(self) -> Iterator[Problem]:
+        yield from customer_data.same_names(self.customer_data_fields, _FORM)
+
+    @rule
+    def _the_form_asks_for_nothing_twice(self) -> Iterator[Problem]:
+        yield from customer_data.automatic_names(self.customer_data_fields, _FORM)
+
+    @rule
+    def _the_form_can_be_shown(self) -> Iterator[Problem]:
+        yield from customer_data.dependencies(self.customer_data_fields, _FORM)
+
+    @rule
+    def _the_card_says_what_it_is(self) -> Iterator[Problem]:
+        if not self.description:
+            message = "without `description` the card says nothing but its name; add it"
+            yield Problem("incomplete-card", "/description", message)
+
+    @rule
+    def _the_card_has_its_attributes(self) -> Iterator[Problem]:
+        if self.ui_attributes is None:
+            message = "without `uiAttributes` the card has no category, connection type and frequency; add them"
+            yield Problem("incomplete-card", "/uiAttributes", message)
+
+    @rule
+    def _what_is_published_is_documented(self) -> Iterator[Problem]:
+        if self.status == "PUBLISHED" and (self.ui_attributes is None or self.ui_attributes.documentation_link is None):
+            where = "/uiAttributes" if self.ui_attributes is None else "/uiAttributes/documentationLink"
+            message = "what is published needs `documentationLink` in `uiAttributes`; add it, or stay at `TEST`"
+            yield Problem("no-documentation-link", where, message)
+
+    @rule
+    def _says_what_may_be_mapped(self) -> Iterator[Problem]:
+        if self.schema_config is None:
+            message = "without `schemaConfig` operators can map whatever they like; add it"
+            yield Problem("no-schema", "/schemaConfig", message)
+
+    @rule
+    def _audiences_can_be_chosen(self) -> Iterator[Problem]:
+        if not self.exports_datasets and read_of(self.schema_config, "segment_required") is False:
+            message = "`segmentRequired` is always `true`, except for exports of datasets; set it so"
+            yield Problem("no-audiences", "/schemaConfig/segmentRequired", message)
+
+    @rule
+    def _datasets_have_no_mapping(self) -> Iterator[Problem]:
+        if self.exports_datasets:
+            yield from flags_of_a_mapping(self.schema_config, "/schemaConfig")
+
+    @rule
+    def _messages_have_no_flags_of_files(self) -> Iterator[Problem]:
+        if self.ui_attributes is not None and self.ui_attributes.frequency == "Streaming":
+            yield from flags_of_files(self.schema_config, "/schemaConfig")
+
+    @rule
+    def _places_of_metadata_agree(self) -> Iterator[Problem]:
+        yield from metadata.contradictions(self._homes)
+
+    @rule
+    def _an_audience_has_one_identifier(self) -> Iterator[Problem]:
+        yield from metadata.several_origins(self._homes)
+
+    @rule
+    def _the_aggregation_has_its_policy(self) -> Iterator[Problem]:
+        if self.aggregation is not None and not self.exports_datasets and self.aggregation.policy is None:
+            wanted = self.aggregation.policy_name
+            message = f"`{self.aggregation.aggregation_type}` needs `{wanted}`; add it"
+            yield Problem("no-policy", f"/aggregation/{wanted}", message)
+
+    @rule
+    def _groups_are_of_target_identities(self) -> Iterator[Problem]:
+        if self.aggregation is not None:
+            yield from self.aggregation.groups_of_no_target(tuple(self.identity_namespaces), "/aggregation")
+
+    @rule
+    def _every_target_identity_is_in_a_group(self) -> Iterator[Problem]:
+        if self.aggregation is not None:
+            yield from self.aggregation.targets_in_no_group(tuple(self.identity_namespaces), "/aggregation")
+
+    @rule
+    def _everybody_is_sent(self) -> Iterator[Problem]:
+        if not self.backfill_historical_profile_data:
+            message = "everybody who is in an audience is sent when it is activated: set it to `true`, or leave it out"
+            yield Problem("no-backfill", "/backfillHistoricalProfileData", message)
 
     @property
     def delivery(self) -> Delivery:
@@ -188,11 +195,29 @@ class Destination(Block):
         return self.destination_delivery[0]
 
     @property
+    def exports_datasets(self) -> bool:
+        """Whether datasets are exported, and not audiences."""
+        return "DATASETS" in self.sources
+
+    @property
     def audience_metadata(self) -> AudienceMetadata:
-        """The block in force, whichever of its two homes it has."""
-        return self.audience_metadata_config or self.segment_mapping_config or AudienceMetadata()
+        """What is said in its two homes together."""
+        return metadata.merged(self._homes)
 
     @property
     def has_predefined_attributes(self) -> bool:
         """Whether messages show attributes bare, or each under ``value``."""
         return self.schema_config is not None and bool(self.schema_config.profile_fields)
+
+    @property
+    def best_effort(self) -> BestEffortAggregation | None:
+        """The parameters by which messages leave at once; ``None`` where they wait, or where there are none."""
+        policy = self.aggregation.policy if self.aggregation is not None else None
+        return policy if isinstance(policy, BestEffortAggregation) else None
+
+    @property
+    def _homes(self) -> Homes:
+        return (
+            ("audienceMetadataConfig", read_of(self, "audience_metadata_config")),
+            ("segmentMappingConfig", read_of(self, "segment_mapping_config")),
+        )

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from headrace.model.block import SERVER_SET, Block, Flag, Whole, rule
-from headrace.model.destination import Transformation
+from headrace.model.identities import Transformation
 from headrace.model.problem import Problem
 
 _FLOW_SERVICE_SET = SERVER_SET | {

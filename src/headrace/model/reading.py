@@ -15,11 +15,17 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from headrace.model.block import Block, inner_block, pointer, rules_of, steps, wire_names
-from headrace.model.problem import ConfigurationError, Problem, Severity
+from headrace.model.codes import CODES
+from headrace.model.problem import ConfigurationError, Problem
+from headrace.model.wording import LONGEST_SHOWN, shown, what_it_is
 
 B = TypeVar("B", bound=Block)
 _UNREAD = object()
+#: Steps into a document beyond which no block is read.
+DEEPEST = 60
 Path = tuple[int | str, ...]
+#: What is an error, and leaves every field of a block to be read.
+_HARMLESS = ("unknown-field", "retired-field", "two-names")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +40,11 @@ class Examined(Generic[B]):
     block: B
     problems: list[Problem]
     is_whole: bool
+    is_strict: bool = True
 
     def ask(self, problems: Iterator[Problem]) -> None:
         """Add what a rule from elsewhere yields, as far as it gets with what could be read."""
-        self.problems.extend(_as_far_as_read(problems, self.is_whole))
+        self.problems.extend(_weighed(_as_far_as_read(problems, self.is_whole), self.is_strict))
 
     @property
     def errors(self) -> list[Problem]:
@@ -49,12 +56,12 @@ class Examined(Generic[B]):
 
 
 def examine(block: type[B], document: object, *, strict: bool = True) -> Examined[B]:
-    """Read a document into a block as far as it goes. With ``strict`` false, unknown fields are warnings."""
-    reader = _Reader(strict)
+    """Read a document into a block as far as it goes. With ``strict`` false, what is forgiven is a warning."""
+    reader = _Reader()
     result = reader.block(block, document, ())
-    is_whole = not any(problem.is_error and problem.code != "unknown-field" for problem in reader.problems)
-    judged = [reader.as_written(problem) for problem in _judge(result, "", is_whole)]
-    return Examined(result, reader.problems + judged, is_whole)
+    is_whole = not any(problem.is_error and problem.code not in _HARMLESS for problem in reader.problems)
+    judged = [reader.as_written(problem) for problem in reader.judged(is_whole)]
+    return Examined(result, list(_weighed([*reader.problems, *judged], strict)), is_whole, strict)
 
 
 def read(block: type[B], document: object, *, strict: bool = True) -> tuple[B, list[Problem]]:
@@ -73,26 +80,36 @@ def read(block: type[B], document: object, *, strict: bool = True) -> tuple[B, l
 class _Reader:
     """Reads blocks of one document and collects what is wrong with their fields."""
 
-    def __init__(self, strict: bool) -> None:
+    def __init__(self) -> None:
         self.problems: list[Problem] = []
-        self._strict = strict
+        self._blocks: list[tuple[Block, Path]] = []
         #: The names that fields have in the document where that is an old one, by their pointers under the new one.
         self._written: dict[str, str] = {}
 
     def block(self, kind: type[B], value: object, path: Path) -> B:
+        made = _without_fields(kind)
         if not isinstance(value, Mapping):
-            self._find("invalid", path, f"{_name_of(path)} is a JSON object")
-            return _without_fields(kind)
+            self._find("invalid", path, f"{_name_of(path)} must be a JSON object")
+            return made
+        if len(path) > DEEPEST:
+            self._find("invalid", path, f"{_name_of(path)} stands too deep inside of others; use fewer levels")
+            return made
+        self._blocks.append((made, path))
         names = wire_names(kind)
         given = self._by_new_names(kind, value, path)
         for key in given.keys() - names.keys() - kind.ignored:
             self._find_unknown(kind, str(key), path)
         fields = {name: self._field(kind, name, given, wire, path) for wire, name in names.items()}
-        present = {name: item for name, item in fields.items() if item is not _UNREAD}
-        made = _without_fields(kind)
-        made.__dict__.update(present)
+        made.__dict__.update({name: item for name, item in fields.items() if item is not _UNREAD})
         made.__pydantic_fields_set__.update(names[key] for key in given.keys() & names.keys())
         return made
+
+    def judged(self, is_whole: bool) -> Iterator[Problem]:
+        """Ask the rules of every block that was read, those of an item too whose list is wrong."""
+        for block, path in self._blocks:
+            for check in rules_of(type(block)):
+                for problem in _as_far_as_read(check(block), is_whole):
+                    yield replace(problem, pointer=pointer(path) + problem.pointer)
 
     def as_written(self, problem: Problem) -> Problem:
         """Point to where the document has a field that a rule calls by its new name."""
@@ -121,7 +138,7 @@ class _Reader:
         if wire not in given:
             if not field.is_required():
                 return field.get_default(call_default_factory=True)
-            self._find("missing-field", (*path, wire), f"`{wire}` is missing")
+            self._find("missing-field", (*path, wire), f"`{wire}` is missing; add it")
             return _UNREAD
         where = (*path, self._written.get(pointer((*path, wire)), wire))
         held = inner_block(kind, name)
@@ -130,14 +147,18 @@ class _Reader:
         inner, holding = held
         if holding == "one":
             return self.block(inner, given[wire], where)
-        return self._many(kind, name, given[wire], where, inner)
+        return self._many(kind, name, given[wire], where)
 
-    def _many(self, kind: type[Block], name: str, value: object, path: Path, inner: type[Block]) -> Any:
+    def _many(self, kind: type[Block], name: str, value: object, path: Path) -> Any:
         """Read a list or a map of blocks: its own form, and each of its items, whatever is wrong with the form."""
+        held = inner_block(kind, name)
+        assert held is not None
+        inner, holding = held
         items = self._value(_outer(kind, name), value, path)
-        if isinstance(value, Mapping):
-            read: Any = {str(key): self.block(inner, item, (*path, str(key))) for key, item in value.items()}
-        elif isinstance(value, list | tuple):
+        read: Any = _UNREAD
+        if holding == "map" and isinstance(value, Mapping):
+            read = {str(key): self.block(inner, item, (*path, str(key))) for key, item in value.items()}
+        elif holding == "list" and isinstance(value, list | tuple):
             read = tuple(self.block(inner, item, (*path, place)) for place, item in enumerate(value))
         return _UNREAD if items is _UNREAD else read
 
@@ -152,8 +173,10 @@ class _Reader:
         self.problems.append(Problem(code, pointer(path), message))
 
     def _find_unknown(self, kind: type[Block], key: str, path: Path) -> None:
-        severity: Severity = "error" if self._strict else "warning"
-        self.problems.append(Problem("unknown-field", pointer((*path, key)), _unknown(key, kind), severity))
+        if key in kind.retired:
+            self._find("retired-field", (*path, key), f"`{key}` is no more: {kind.retired[key]}")
+        else:
+            self._find("unknown-field", (*path, key), _unknown(key, kind))
 
 
 @cache
@@ -173,25 +196,6 @@ def _outer(kind: type[Block], name: str) -> TypeAdapter[Any]:
     return TypeAdapter(Annotated[outer, *field.metadata] if field.metadata else outer)
 
 
-def _judge(block: Block, at: str, is_whole: bool) -> Iterator[Problem]:
-    """Ask the rules of a block and of every block below it."""
-    for check in rules_of(type(block)):
-        for problem in _as_far_as_read(check(block), is_whole):
-            yield replace(problem, pointer=at + problem.pointer)
-    for wire, name in wire_names(type(block)).items():
-        for step, inner in _blocks_in(block.__dict__.get(name)):
-            yield from _judge(inner, at + pointer((wire, *step)), is_whole)
-
-
-def _blocks_in(value: object) -> Iterator[tuple[Path, Block]]:
-    if isinstance(value, Block):
-        yield (), value
-    elif isinstance(value, dict):
-        yield from (((key,), item) for key, item in value.items() if isinstance(item, Block))
-    elif isinstance(value, tuple):
-        yield from (((place,), item) for place, item in enumerate(value) if isinstance(item, Block))
-
-
 def _as_far_as_read(problems: Iterator[Problem], is_whole: bool) -> Iterator[Problem]:
     try:
         yield from problems
@@ -200,19 +204,24 @@ def _as_far_as_read(problems: Iterator[Problem], is_whole: bool) -> Iterator[Pro
             raise
 
 
+def _weighed(problems: Iterable[Problem], strict: bool) -> Iterator[Problem]:
+    """Make warnings of the errors that are forgiven where nobody is strict."""
+    for problem in problems:
+        is_forgiven = not strict and problem.is_error and CODES[problem.code].forgiven
+        yield replace(problem, severity="warning") if is_forgiven else problem
+
+
 def _problem(detail: ErrorDetails, value: object, path: Path) -> Problem:
     inside = _inside(value, detail["loc"])
-    where = pointer((*path, *inside))
-    kind, message = detail["type"], detail["msg"]
-    if kind in ("literal_error", "enum"):
-        return Problem("not-allowed", where, f"{detail['input']!r} is not allowed here; use {_expected(detail)}")
-    if kind in ("value_error", "assertion_error"):
-        return Problem("invalid", where, message.split(", ", 1)[-1])
-    return Problem("invalid", where, f"{_name_of((*path, *inside))}: {message[:1].lower()}{message[1:]}")
+    where, name = pointer((*path, *inside)), _name_of((*path, *inside))
+    if detail["type"] == "literal_error":
+        return Problem("not-allowed", where, f"{shown(detail['input'])} is not allowed here; use {_expected(detail)}")
+    code = detail["type"] if detail["type"] in CODES else "invalid"
+    return Problem(code, where, f"{name} {what_it_is(detail)}")
 
 
 def _expected(detail: ErrorDetails) -> str:
-    return str(detail.get("ctx", {}).get("expected", ""))
+    return str(detail["ctx"]["expected"])
 
 
 def _inside(value: Any, path: Path) -> Path:
@@ -227,12 +236,12 @@ def _inside(value: Any, path: Path) -> Path:
 
 def _each_once(problems: Iterable[Problem]) -> list[Problem]:
     """Make one problem of those that say of one value that it is none of several alternatives."""
-    found: dict[tuple[str, str], Problem] = {}
+    found: dict[str, Problem] = {}
     for problem in problems:
-        known = found.setdefault((problem.code, problem.pointer), problem)
+        known = found.setdefault(problem.pointer, problem)
         if known is not problem:
-            both = f"{known.message}, or {problem.message.split(': ', 1)[-1]}"
-            found[problem.code, problem.pointer] = replace(known, message=both)
+            both = f"{known.message}, or {problem.message.split(' ', 1)[-1]}"
+            found[problem.pointer] = replace(known, message=both)
     return list(found.values())
 
 
@@ -252,7 +261,6 @@ def _name_of(path: Path) -> str:
 def _unknown(name: str, owner: type[Block]) -> str:
     known = sorted(wire_names(owner))
     lowered = {wire.lower(): wire for wire in known}
-    near = get_close_matches(name.lower(), lowered, n=1)
-    if near:
-        return f"`{name}` is not a field here; did you mean `{lowered[near[0]]}`?"
-    return f"`{name}` is not a field here; these are: {', '.join(known)}"
+    called = f"`{name[:LONGEST_SHOWN]}` is not a field here"
+    near = get_close_matches(name[:LONGEST_SHOWN].lower(), lowered, n=1)
+    return f"{called}; did you mean `{lowered[near[0]]}`?" if near else f"{called}; these are: {', '.join(known)}"

@@ -8,9 +8,13 @@ from typing import Any
 from headrace.clock import Clock
 from headrace.connect.keyring import Keyring
 from headrace.connect.secrets import Redactor
+from headrace.model.audience_template import AudienceTemplate
+from headrace.model.block import Block
 from headrace.model.credentials import Credentials
 from headrace.model.destination import Destination
+from headrace.model.destination_server import DestinationServer
 from headrace.model.problem import Problem
+from headrace.model.secrets import secret_pointers
 from headrace.services import declared, sealing
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog, Edition, Working
@@ -33,8 +37,15 @@ from headrace.store.documents import Declared
 
 __all__ = ["AUDIENCE_TEMPLATE", "CREDENTIALS", "DESTINATION", "SERVER", "Authored", "delete", "save"]
 
+#: The block of each noun.
+BLOCKS: dict[str, type[Block]] = {
+    SERVER: DestinationServer,
+    DESTINATION: Destination,
+    AUDIENCE_TEMPLATE: AudienceTemplate,
+    CREDENTIALS: Credentials,
+}
 #: Keys that the server adds to objects of each noun; sent back by clients, and left out of what is kept.
-ADDED = dict.fromkeys(EXAMINE, Credentials.ignored) | {DESTINATION: Destination.ignored}
+ADDED = {noun: block.ignored for noun, block in BLOCKS.items()}
 #: What the server adds under ``x-headrace``.
 _ADDED_UNDER_OURS = frozenset({"warnings", "fingerprints", "version"})
 
@@ -86,7 +97,7 @@ async def save(
     """
     safe, now, record = Safe(keyring, caller.tenant), clock.now(), id_ or str(uuid.uuid4())
     sent = _without_added(noun, document)
-    pointers = sealing.secret_pointers(sent)
+    pointers = secret_pointers(BLOCKS[noun], sent)
     secret = sealing.sealed(safe, record, sent, pointers) if isinstance(sent, dict) else {sealing.SEALED: {}}
 
     def work(tx: Transaction) -> Authored:

@@ -23,6 +23,8 @@ def misfits(flows: Iterable[Flow], before: Destination, after: Destination) -> I
 
 def _lanes(destination: Destination) -> tuple[Any, ...]:
     """Return what says which lanes people leave by: while any are on their way it cannot change."""
-    policy = destination.aggregation.policy
+    policy = destination.best_effort
+    if policy is None:
+        return ()
     parting = Parting.of(policy, tuple(destination.identity_namespaces))
     return policy.aggregation_key, parting.groups, parting.splits

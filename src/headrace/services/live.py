@@ -133,7 +133,8 @@ class LiveDataflows:
         names: dict[int, StoredAudience],
     ) -> LiveDataflow:
         parts = Parts.of(tx, catalog, tenant.tenant, stored.document)
-        policy = parts.destination.aggregation.policy
+        policy = parts.destination.best_effort
+        assert policy is not None, "a destination in use does not change to what is not carried out"
         mapped = Audiences(_mapped_audiences(tx, tenant.tenant, stored, parts, names))
         mapping = mapping_of(parts.flow, parts.destination)
         namespaces = tuple(parts.destination.identity_namespaces)

@@ -31,6 +31,8 @@ from headrace.store.database import Store, Transaction
 from headrace.store.publishing import PublishRequest
 
 REQUEST = "publish-request"
+#: What the page of a destination should say.
+_PAGE = ("useCases", "prerequisites", "mapping", "exportedData", "contact")
 REVIEW, PUBLISHED, DENIED, REVOKED, DEPRECATED = "REVIEW", "PUBLISHED", "DENIED", "REVOKED", "DEPRECATED"
 
 
@@ -312,6 +314,10 @@ def _asked_of_public_ones(document: Document) -> Iterator[Problem]:
             yield _undocumented(f"/uiAttributes/{name}", f"the catalog shows `{name}`")
     if not looks.get("icon") and not looks.get("iconUrl"):
         yield _undocumented("/uiAttributes/icon", "the card has no logo")
+    page = (document.get("x-headrace") or {}).get("documentation") or {}
+    for name in _PAGE:
+        if not page.get(name):
+            yield _undocumented(f"/x-headrace/documentation/{name}", f"the page that explains it has no `{name}`")
     for place, field in enumerate(document.get("customerDataFields") or ()):
         if not field.get("title") or not field.get("description"):
             message = f"say in `title` and `description` what `{field['name']}` is"

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 from headrace.errors import AccountError
 from headrace.mapping.paths import parse as parse_path
-from headrace.model.destination import Destination, IdentityNamespace
+from headrace.model.destination import Destination
 from headrace.model.flow import IDENTITY_PATH, FieldMapping, Flow
+from headrace.model.identities import IdentityNamespace
 from headrace.model.problem import Problem
+from headrace.services.carried import not_carried_yet
 
 _AUDIENCES = "/transformations/0/params/segmentSelectors/selectors"
 _MAPPING = "/transformations/0/params/profileSelectors/selectors"
@@ -14,6 +16,7 @@ _MAPPING = "/transformations/0/params/profileSelectors/selectors"
 
 def problems_of(flow: Flow, destination: Destination) -> Iterator[Problem]:
     """Say what is wrong with the audiences and the mapping of a dataflow, given its destination."""
+    yield from not_carried_yet(destination, "/targetConnectionIds/0")
     yield from _audience_problems(flow, destination)
     rows = flow.mapping
     for place, row in enumerate(rows):

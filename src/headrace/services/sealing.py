@@ -5,13 +5,14 @@ In the place of a secret a stored document has dots, so that it stays right by i
 it under ``SEALED``, by the JSON pointer of its place. Dots that a client sends back mean that nothing has changed.
 """
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from headrace.connect.keyring import Keyring, Place
 from headrace.connect.secrets import MASK, Masked, Secret
-from headrace.model.block import pointer, steps
+from headrace.model.block import steps
 from headrace.model.problem import Problem
 from headrace.store.access import Tenant
 
@@ -19,23 +20,6 @@ Document = dict[str, Any]
 
 #: The key under which a stored document holds what is sealed.
 SEALED = "x-headrace-sealed"
-
-_SECRET_NAMES = frozenset(
-    {
-        "accessToken",
-        "apiSecret",
-        "clientSecret",
-        "connectionString",
-        "developerToken",
-        "password",
-        "refreshToken",
-        "sasKey",
-        "secretKey",
-        "servicePrincipalKey",
-        "sshKey",
-        "tokenSecret",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +51,11 @@ class Safe:
         return Place(self.tenant.organization, self.tenant.sandbox, record, field)
 
 
-def secret_pointers(document: object) -> list[str]:
-    """
-    Return where an authored document has texts that are secret: by name, or declared to be of the format `password`.
-
-    >>> secret_pointers({"basicAuthentication": {"username": "me", "password": "s3cret"}})
-    ['/basicAuthentication/password']
-    """
-    return [pointer(path) for path in _secret_paths(document, ())]
-
-
 def sealed(safe: Safe, record: str, document: Document, pointers: list[str]) -> Document:
     """Take the secrets out of a document that was sent and seal them; dots stay, with nothing sealed beside them."""
-    given = {where: value for where in pointers if isinstance(value := _at(document, where), str) and value != MASK}
-    return {**_with(document, dict.fromkeys(given, MASK)), SEALED: safe.seal(record, given)}
+    given = {where: value for where in pointers if (value := _at(document, where)) not in (MASK, None)}
+    texts = {where: json.dumps(value) for where, value in given.items()}
+    return {**_with(document, dict.fromkeys(given, MASK)), SEALED: safe.seal(record, texts)}
 
 
 def completed(document: Document, known: Document | None, pointers: list[str]) -> tuple[Document, list[Problem]]:
@@ -96,7 +71,7 @@ def completed(document: Document, known: Document | None, pointers: list[str]) -
 def opened(safe: Safe, record: str, stored: Document) -> Document:
     """Return a stored document with its secrets in their places, for whoever signs in with them or checks them."""
     secrets = safe.open(record, stored.get(SEALED, {}))
-    whole: Document = _with(without_sealed(stored), {where: secret.reveal() for where, secret in secrets.items()})
+    whole: Document = _with(without_sealed(stored), {where: _read(secret) for where, secret in secrets.items()})
     return whole
 
 
@@ -116,7 +91,8 @@ def marked(safe: Safe, record: str, stored: Document) -> Document:
 
 def secrets_of(safe: Safe, record: str, stored: Document) -> tuple[Secret, ...]:
     """Return the secrets of a stored document, to keep them out of texts."""
-    return tuple(safe.open(record, stored.get(SEALED, {})).values())
+    opened_ = safe.open(record, stored.get(SEALED, {}))
+    return tuple(Secret(str(_read(secret))) for secret in opened_.values())
 
 
 def without_sealed(stored: Document) -> Document:
@@ -124,16 +100,9 @@ def without_sealed(stored: Document) -> Document:
     return {key: value for key, value in stored.items() if key != SEALED}
 
 
-def _secret_paths(value: object, path: tuple[int | str, ...]) -> Iterator[tuple[int | str, ...]]:
-    if isinstance(value, dict):
-        is_password = value.get("format") == "password"
-        for name, item in value.items():
-            if isinstance(item, str) and (name in _SECRET_NAMES or (is_password and name in ("default", "value"))):
-                yield (*path, name)
-            yield from _secret_paths(item, (*path, name))
-    elif isinstance(value, list):
-        for place, item in enumerate(value):
-            yield from _secret_paths(item, (*path, place))
+def _read(secret: Secret) -> Any:
+    """Return what a field had: sealed as JSON, so that a number comes back as one."""
+    return json.loads(secret.reveal())
 
 
 def _at(document: object, where: str) -> object:
@@ -147,14 +116,14 @@ def _at(document: object, where: str) -> object:
     return document
 
 
-def _with(document: Any, values: Mapping[str, str]) -> Any:
-    """Return a copy of a document with texts put in the places of others."""
+def _with(document: Any, values: Mapping[str, Any]) -> Any:
+    """Return a copy of a document with values put in the places of others."""
     for where, value in values.items():
         document = _put(document, steps(where), value)
     return document
 
 
-def _put(document: Any, path: list[str], value: str) -> Any:
+def _put(document: Any, path: list[str], value: Any) -> Any:
     if not path:
         return value
     step, rest = path[0], path[1:]

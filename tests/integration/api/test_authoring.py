@@ -13,6 +13,14 @@ from .conftest import DESTINATIONS, SERVERS, TEMPLATES, codes, destination_on, p
 DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 SERVER_SET = {"instanceId", "createdDate", "lastModifiedDate"}
 DESTINATION_SET = SERVER_SET | {"imsOrg", "sandboxName", "sandboxId", "destConfigId", "backfillHistoricalProfileData"}
+COVERED = (
+    "no-credentials",
+    "not-a-delivery-server",
+    "template-syntax",
+    "unknown-customer-data",
+    "unknown-server",
+    "wrong-id",
+)
 NOUNS = {"server": SERVERS, "destination": DESTINATIONS, "template": TEMPLATES}
 
 

@@ -12,6 +12,9 @@ from support import Api, in_process
 
 from .conftest import DESTINATIONS, SERVERS, TEMPLATES, codes, destination_on, paths
 
+COVERED = ("duplicate-name", "server-set")
+
+
 # -- entity tags -----------------------------------------------------------------------------------------------------
 
 

@@ -17,6 +17,8 @@ from .conftest import DESTINATIONS, PUBLISH, REQUESTS, SERVERS, codes, destinati
 NAMES = itertools.count(1)
 LIGHTHOUSE = examples.destination("lighthouse")
 
+COVERED = ("new-origin",)
+
 
 @pytest.fixture(scope="module")
 def other_partner():

@@ -13,12 +13,27 @@ def uses(answer):
     return [(use["noun"], use["name"]) for use in answer.json["uses"]]
 
 
+def fetched_from(id_, form):
+    rule = "CUSTOMER_AUTHENTICATION"
+    return {"authenticationRule": rule, "destinationServerId": id_, "value": "lists", "responseFormat": form}
+
+
 def schema_from(id_):
-    return {"segmentRequired": True, "dynamicSchemaConfig": {"dynamicEnum": {"destinationServerId": id_}}}
+    return {"segmentRequired": True, "dynamicSchemaConfig": {"dynamicEnum": fetched_from(id_, "SCHEMA")}}
 
 
 def options_from(id_):
-    return [{"name": "list", "type": "string", "dynamicEnum": {"destinationServerId": id_}}]
+    return [{"name": "list", "type": "string", "dynamicEnum": fetched_from(id_, "NAME_VALUE")}]
+
+
+#: A server that only answers.
+ANSWERING = {
+    "name": "Acme's fields",
+    "destinationServerType": "URL_BASED",
+    "urlBasedDestination": {"url": {"templatingStrategy": "NONE", "value": "https://api.acme.example/fields"}},
+    "httpTemplate": {"httpMethod": "GET"},
+    "responseFields": [{"name": "list", "templatingStrategy": "PEBBLE_V1", "value": "{}"}],
+}
 
 
 WAYS = {
@@ -30,11 +45,9 @@ WAYS = {
 
 
 @pytest.mark.parametrize(("path", "pointing"), WAYS.values(), ids=WAYS)
-def test_whatever_a_destination_points_to_is_kept(
-    api, path, pointing, template_document, server_document, destination_document
-):
-    document = template_document if path == TEMPLATES else server_document
-    id_ = api.post(path, document).json["instanceId"]
+def test_whatever_a_destination_points_to_is_kept(api, path, pointing, template_document, destination_document):
+    document = template_document if path == TEMPLATES else ANSWERING
+    id_ = api.post(f"{path}?strict=false", document).json["instanceId"]
     sent = {**destination_document, "name": "Acme", **pointing(id_)}
     destination = api.post(f"{DESTINATIONS}?strict=false", sent)
     assert destination.status == 200, destination.text
