@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 install = $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) || \
 	{ echo 'uv could not install this; pip tries, with its own configuration'; $(BIN)/python -m pip install --quiet $(1); }
 
-.PHONY: help setup demo test fuzz check docs bench verify lock fmt
+.PHONY: help setup demo test fuzz contract check docs bench verify lock fmt
 
 help:
 	@echo 'make TASK, where TASK is one of these:'
@@ -41,6 +41,9 @@ test: $(INSTALLED)/dev  ## run the tests; ARGS=tests/unit/template runs some of 
 
 fuzz: $(INSTALLED)/dev  ## feed the template language random programs; ARGS='--seconds 600' for how long
 	@$(BIN)/python fuzz/templates.py $(ARGS)
+
+contract: $(INSTALLED)/dev  ## hold a server to its OpenAPI document; ARGS='--seconds 600' for how long
+	@$(BIN)/python fuzz/contract.py $(ARGS)
 
 check: $(INSTALLED)/dev  ## format, lint, types, and whether the locks are up to date
 	@$(BIN)/ruff format --check --quiet . || { echo 'some files are not formatted: run `make fmt`'; exit 1; }

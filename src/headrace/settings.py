@@ -52,6 +52,14 @@ class Settings(BaseSettings):
         description="Seconds to wait before each retry of a message; after the last one its changes are parked.",
     )
     max_request_bytes: int = Field(64 << 20, ge=1024, description="The largest request body the REST API reads.")
+    wrap_read_destination: bool = Field(
+        False,
+        description='Whether `GET /destinations/{id}` answers `{"items": [one]}`, as the original once did, '
+        "or the object itself.",
+    )
+    self_review: bool = Field(
+        False, description="Whether a reviewer may decide a request to publish that they submitted themselves."
+    )
     metrics_token: str = Field(
         "", description="Bearer token for `/metrics`; without one they are served on a loopback address only."
     )

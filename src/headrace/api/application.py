@@ -9,8 +9,20 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from headrace import __version__
-from headrace.api import access, auditing, authoring, flows, operations, problems, sessions
+from headrace.api import (
+    access,
+    auditing,
+    authoring,
+    bodies,
+    flows,
+    operations,
+    problems,
+    publishing,
+    sessions,
+    versions,
+)
 from headrace.api.doors import Doors
+from headrace.api.paths import LenientPaths
 from headrace.api.reference import reference
 from headrace.errors import HeadraceError
 
@@ -29,6 +41,9 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
     )
     app.state.doors = doors
     for router in (
+        publishing.submitting,  # before what would take `publish` for an id
+        publishing.reviewing,
+        versions.router,
         authoring.router,
         flows.router,
         access.router,
@@ -44,8 +59,10 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
     app.add_exception_handler(Exception, problems.Unexpected(doors.board))
     app.openapi = lambda: described  # type: ignore[method-assign]
     described = reference(app)
+    app.add_middleware(LimitedBody, most=bodies.LARGEST, under=authoring.PREFIX)
     app.add_middleware(PossiblePaths)
     app.add_middleware(LimitedBody, most=doors.settings.max_request_bytes)
+    app.add_middleware(LenientPaths)
     return app
 
 
@@ -64,14 +81,15 @@ class PossiblePaths:
 
 
 class LimitedBody:
-    """Ends requests whose body is larger than what is read, as soon as that is known."""
+    """Ends requests whose body is larger than what is read below a path, as soon as that is known."""
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
+    def __init__(self, app: ASGIApp, most: int, under: str = "") -> None:
         self._app = app
         self._most = most
+        self._under = under
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or not scope["path"].startswith(self._under):
             await self._app(scope, receive, send)
             return
         length = dict(scope["headers"]).get(b"content-length", b"0")

@@ -1,94 +1,222 @@
-"""The authoring API: destination servers and destinations, as the original's clients know it."""
+"""The authoring API: the four objects a destination is made of, as the original's clients know them."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 
-from headrace.api.doors import Doors, JsonBody, allowed, doors
+from headrace.api.bodies import AuthoredBody
+from headrace.api.doors import Doors, allowed, doors
 from headrace.clock import iso
 from headrace.model.problem import ConfigurationError, Problem
-from headrace.services import authoring, declared
-from headrace.services.authoring import DESTINATION, SERVER, Authored
+from headrace.services import authoring, declared, sealing
+from headrace.services.authoring import AUDIENCE_TEMPLATE, CREDENTIALS, DESTINATION, SERVER, Authored
 from headrace.services.caller import Caller
+from headrace.services.sealing import Safe
 from headrace.store.documents import Declared
 
-router = APIRouter(prefix="/data/core/activation/authoring", tags=["authoring"])
+PREFIX = "/data/core/activation/authoring"
 
 Handed = Annotated[Doors, Depends(doors)]
 Reader = Annotated[Caller, Depends(allowed("authoring:read"))]
 Author = Annotated[Caller, Depends(allowed("authoring:write"))]
+OURS = {"x-headrace": True}
 Strict = Annotated[
     bool,
-    Query(
-        description="Whether unknown fields are refused; else they are warnings.",
-        json_schema_extra={"x-headrace": True},
-    ),
+    Query(description="Whether unknown fields are refused; else they are warnings.", json_schema_extra=OURS),
+]
+IfMatch = Annotated[
+    str | None,
+    Header(description="The `ETag` of the version that is meant, or `*`.", json_schema_extra=OURS),
+]
+Limit = Annotated[int | None, Query(ge=1, le=1000, description="The most to list.", json_schema_extra=OURS)]
+Start = Annotated[
+    str | None, Query(description="The id to begin with: `_page.next` of the page before.", json_schema_extra=OURS)
 ]
 Object = dict[str, Any]
 
 
-@router.post("/destination-servers", summary="Create a destination server")
-async def create_server(caller: Author, body: JsonBody, handed: Handed, strict: Strict = True) -> Object:
-    return _authored(await authoring.save(handed.store, handed.clock, caller, SERVER, body, strict=strict), caller)
+#: Where a destination says which origins of audiences it takes, under today's names and those before.
+_ORIGIN_LISTS = frozenset(
+    {"segmentNamespaceAllowList", "segmentNamespaceDenyList", "segmentNamespaceAllowed", "segmentNamespaceDenied"}
+)
 
 
-@router.get("/destination-servers", summary="List the destination servers")
-async def list_servers(caller: Reader, handed: Handed) -> Object:
-    return {"items": [_shown(item, caller) for item in await declared.listing(handed.store, caller, SERVER)]}
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One of the four objects: its noun, its path, and how it is spoken of."""
+
+    noun: str
+    path: str
+    one: str
+    many: str
+
+    @property
+    def name(self) -> str:
+        """Its name in the ids of operations."""
+        return self.noun.replace("-", "_")
 
 
-@router.get("/destination-servers/{instance_id}", summary="Read a destination server")
-async def read_server(instance_id: str, caller: Reader, handed: Handed) -> Object:
-    return _shown(await declared.read(handed.store, caller, SERVER, instance_id), caller)
+DESTINATIONS = Kind(DESTINATION, "/destinations", "a destination", "the destinations")
+TEMPLATES = Kind(AUDIENCE_TEMPLATE, "/audience-templates", "an audience template", "the audience templates")
+KINDS = (
+    DESTINATIONS,
+    Kind(SERVER, "/destination-servers", "a destination server", "the destination servers"),
+    TEMPLATES,
+    Kind(CREDENTIALS, "/credentials", "shared credentials", "the shared credentials"),
+)
 
 
-@router.put("/destination-servers/{instance_id}", summary="Replace a destination server")
-async def replace_server(
-    instance_id: str, caller: Author, body: JsonBody, handed: Handed, strict: Strict = True
-) -> Object:
-    _refuse_another(instance_id, body)
-    saved = await authoring.save(handed.store, handed.clock, caller, SERVER, body, strict=strict, id_=instance_id)
-    await handed.wake(caller.number)
-    return _authored(saved, caller)
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """The routes of one kind."""
+
+    kind: Kind
+
+    async def create(
+        self, caller: Author, body: AuthoredBody, handed: Handed, response: Response, strict: Strict = True
+    ) -> Object:
+        saved = await authoring.save(
+            handed.store, handed.clock, handed.keyring, caller, self.kind.noun, body, strict=strict
+        )
+        return authored(self.kind, saved, caller, handed, response)
+
+    async def list_all(self, caller: Reader, handed: Handed, limit: Limit = None, start: Start = None) -> Object:
+        if limit is None and start is None:
+            found = await declared.listing(handed.store, caller, self.kind.noun)
+            return {"items": [shown(self.kind, item, caller, handed) for item in found]}
+        found, more = await declared.page(handed.store, caller, self.kind.noun, limit or 1000, start)
+        items = [shown(self.kind, item, caller, handed) for item in found]
+        return {"items": items, "_page": {"next": more, "count": len(items)}}
+
+    async def read(self, instance_id: str, caller: Reader, handed: Handed, response: Response) -> Object:
+        found = await declared.read(handed.store, caller, self.kind.noun, instance_id)
+        response.headers["ETag"] = declared.etag(found)
+        one = shown(self.kind, found, caller, handed)
+        is_wrapped = self.kind is DESTINATIONS and handed.settings.wrap_read_destination
+        return {"items": [one]} if is_wrapped else one
+
+    async def replace(
+        self,
+        instance_id: str,
+        caller: Author,
+        body: AuthoredBody,
+        handed: Handed,
+        response: Response,
+        strict: Strict = True,
+        if_match: IfMatch = None,
+    ) -> Object:
+        _refuse_another(instance_id, body)
+        saved = await authoring.save(
+            handed.store,
+            handed.clock,
+            handed.keyring,
+            caller,
+            self.kind.noun,
+            body,
+            strict=strict,
+            id_=instance_id,
+            if_match=if_match,
+        )
+        await handed.wake(caller.number)
+        return authored(self.kind, saved, caller, handed, response)
+
+    async def replace_named(
+        self,
+        caller: Author,
+        body: AuthoredBody,
+        handed: Handed,
+        response: Response,
+        strict: Strict = True,
+        if_match: IfMatch = None,
+    ) -> Object:
+        return await self.replace(_id_in(body), caller, body, handed, response, strict, if_match)
+
+    async def delete(self, instance_id: str, caller: Author, handed: Handed, if_match: IfMatch = None) -> Response:
+        await authoring.delete(handed.store, handed.clock, caller, self.kind.noun, instance_id, if_match=if_match)
+        return Response(status_code=200)
 
 
-@router.delete("/destination-servers/{instance_id}", summary="Delete a destination server that is not in use")
-async def delete_server(instance_id: str, caller: Author, handed: Handed) -> Response:
-    await authoring.delete(handed.store, handed.clock, caller, SERVER, instance_id)
-    return Response(status_code=200)
+def _add_routes(kind: Kind) -> None:
+    """Add the routes of one kind of object."""
+    objects, one = Objects(kind), f"{kind.path}/{{instance_id}}"
+    table: list[tuple[str, str, Callable[..., Any], str, str, Object | None]] = [
+        ("POST", kind.path, objects.create, f"create_{kind.name}", f"Create {kind.one}", None),
+        ("GET", kind.path, objects.list_all, f"list_{kind.name}", f"List {kind.many}", None),
+        ("GET", one, objects.read, f"read_{kind.name}", f"Read {kind.one}", None),
+        ("PUT", one, objects.replace, f"replace_{kind.name}", f"Replace {kind.one}", None),
+        ("DELETE", one, objects.delete, f"delete_{kind.name}", f"Delete {kind.one} that nothing uses", None),
+    ]
+    if kind is DESTINATIONS:
+        summary = "Replace the destination that the body names by its `instanceId`"
+        table.append(("PUT", kind.path, objects.replace_named, "replace_named_destination", summary, OURS))
+    if kind is TEMPLATES:
+        summary = "Replace an audience template, as some clients ask for it"
+        table.append(("POST", one, objects.replace, "update_audience_template", summary, OURS))
+    for method, path, endpoint, name, summary, extra in table:
+        router.add_api_route(
+            path, endpoint, methods=[method], name=name, operation_id=name, summary=summary, openapi_extra=extra
+        )
 
 
-@router.post("/destinations", summary="Create a destination")
-async def create_destination(caller: Author, body: JsonBody, handed: Handed, strict: Strict = True) -> Object:
-    saved = await authoring.save(handed.store, handed.clock, caller, DESTINATION, body, strict=strict)
-    return _authored(saved, caller, is_destination=True)
+router = APIRouter(prefix=PREFIX, tags=["authoring"])
+for kind in KINDS:
+    _add_routes(kind)
 
 
-@router.get("/destinations", summary="List the destinations")
-async def list_destinations(caller: Reader, handed: Handed) -> Object:
-    items = await declared.listing(handed.store, caller, DESTINATION)
-    return {"items": [_shown(item, caller, is_destination=True) for item in items]}
+def authored(kind: Kind, saved: Authored, caller: Caller, handed: Doors, response: Response) -> Object:
+    """Return an object that was just kept, with its warnings."""
+    response.headers["ETag"] = declared.etag(saved.declared)
+    return shown(kind, saved.declared, caller, handed, saved.warnings)
 
 
-@router.get("/destinations/{instance_id}", summary="Read a destination")
-async def read_destination(instance_id: str, caller: Reader, handed: Handed) -> Object:
-    return _shown(await declared.read(handed.store, caller, DESTINATION, instance_id), caller, is_destination=True)
+def shown(kind: Kind, item: Declared, caller: Caller, handed: Doors, warnings: tuple[Problem, ...] = ()) -> Object:
+    """Return a stored object with what the server adds to it."""
+    document, fingerprints = sealing.masked(Safe(handed.keyring, caller.tenant), item.id, item.document)
+    added: Object = {
+        "instanceId": item.id,
+        "createdDate": iso(item.created_at),
+        "lastModifiedDate": iso(item.modified_at),
+    }
+    if kind is DESTINATIONS:
+        added |= _of_a_destination(item.id, document, caller)
+    ours = {"warnings": [warning.as_json() for warning in warnings], "fingerprints": fingerprints}
+    return with_ours({**added, **document, **_with_defaults(kind, document)}, ours)
 
 
-@router.put("/destinations/{instance_id}", summary="Replace a destination")
-async def replace_destination(
-    instance_id: str, caller: Author, body: JsonBody, handed: Handed, strict: Strict = True
-) -> Object:
-    _refuse_another(instance_id, body)
-    saved = await authoring.save(handed.store, handed.clock, caller, DESTINATION, body, strict=strict, id_=instance_id)
-    await handed.wake(caller.number)
-    return _authored(saved, caller, is_destination=True)
+def with_ours(document: Object, ours: Object) -> Object:
+    """Return a document with what we add under ``x-headrace``, beside what its author has there."""
+    present = {key: value for key, value in ours.items() if value}
+    return {**document, "x-headrace": {**document.get("x-headrace", {}), **present}} if present else document
 
 
-@router.delete("/destinations/{instance_id}", summary="Delete a destination that is not in use")
-async def delete_destination(instance_id: str, caller: Author, handed: Handed) -> Response:
-    await authoring.delete(handed.store, handed.clock, caller, DESTINATION, instance_id)
-    return Response(status_code=200)
+def _of_a_destination(id_: str, document: Object, caller: Caller) -> Object:
+    tenant = caller.tenant
+    place = {"imsOrg": tenant.organization, "sandboxName": tenant.sandbox, "sandboxId": tenant.sandbox_id}
+    return {**place, "destConfigId": id_, "backfillHistoricalProfileData": True}
+
+
+def _with_defaults(kind: Kind, document: Object) -> Object:
+    """Return the parts of a document in which defaults are written out, as the original does it."""
+    schema = document.get("schemaConfig")
+    lists = {
+        "segmentNamespaceAllowList",
+        "segmentNamespaceDenyList",
+        "segmentNamespaceAllowed",
+        "segmentNamespaceDenied",
+    }
+    if kind is not DESTINATIONS or not isinstance(schema, dict) or schema.keys() & lists:
+        return {}
+    return {"schemaConfig": {**schema, "segmentNamespaceDenyList": []}}
+
+
+def _id_in(body: object) -> str:
+    id_ = body.get("instanceId") if isinstance(body, dict) else None
+    if not isinstance(id_, str):
+        message = "the body names no object: say which in `instanceId`, or in the path"
+        raise ConfigurationError([Problem("missing-field", "/instanceId", message)])
+    return id_
 
 
 def _refuse_another(instance_id: str, body: object) -> None:
@@ -97,24 +225,3 @@ def _refuse_another(instance_id: str, body: object) -> None:
     if given != instance_id:
         message = f"the path names the object {instance_id!r}, and the body another: leave `instanceId` out"
         raise ConfigurationError([Problem("wrong-id", "/instanceId", message)])
-
-
-def _authored(saved: Authored, caller: Caller, *, is_destination: bool = False) -> Object:
-    shown = _shown(saved.declared, caller, is_destination=is_destination)
-    if saved.warnings:
-        shown["x-headrace"] = {"warnings": [warning.as_json() for warning in saved.warnings]}
-    return shown
-
-
-def _shown(item: Declared, caller: Caller, *, is_destination: bool = False) -> Object:
-    """Return a stored object with what the server adds to it."""
-    added: Object = {
-        "instanceId": item.id,
-        "createdDate": iso(item.created_at),
-        "lastModifiedDate": iso(item.modified_at),
-    }
-    if is_destination:
-        tenant = caller.tenant
-        added |= {"imsOrg": tenant.organization, "sandboxName": tenant.sandbox, "sandboxId": tenant.sandbox_id}
-        added |= {"destConfigId": item.id, "backfillHistoricalProfileData": True}
-    return {**added, **item.document}

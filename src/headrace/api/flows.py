@@ -11,10 +11,13 @@ from headrace.api.doors import Doors, JsonBody, allowed, doors
 from headrace.errors import HeadraceError, NotFound, RequestError, StaleVersion
 from headrace.model.flow import PROFILE_STORE_SPEC
 from headrace.model.problem import ConfigurationError, Problem
-from headrace.services import accounts, activation, declared
+from headrace.model.publishing import Agreement
+from headrace.model.reading import read as read_block
+from headrace.services import accounts, activation, connecting, declared
 from headrace.services.accounts import ACCOUNT, SOURCE, TARGET
-from headrace.services.authoring import DESTINATION
 from headrace.services.caller import Caller
+from headrace.services.catalog import Edition
+from headrace.services.moving import Held
 from headrace.store.dataflows import StoredDataflow
 from headrace.store.documents import Declared
 
@@ -46,15 +49,14 @@ Object = dict[str, Any]
 
 @router.get("/connectionSpecs", summary="List the destinations that can be connected")
 async def list_specs(caller: Reader, handed: Handed) -> Object:
-    items = await declared.listing(handed.store, caller, DESTINATION)
-    return {"items": [_profile_store(), *(_spec(item) for item in items)]}
+    return {"items": [_profile_store(), *(await connecting.listing(handed.store, caller, _spec))]}
 
 
 @router.get("/connectionSpecs/{id}", summary="Read what connecting to a destination needs")
 async def read_spec(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002 - the original's name
     if id == PROFILE_STORE_SPEC:
         return {"items": [_profile_store()]}
-    return {"items": [_spec(await declared.read(handed.store, caller, DESTINATION, id))]}
+    return {"items": [await connecting.read(handed.store, caller, id, _spec)]}
 
 
 @router.post("/connections", summary="Create an account", status_code=201)
@@ -92,18 +94,32 @@ async def read_source(id: str, caller: Reader, handed: Handed) -> Object:  # noq
 
 @router.post("/targetConnections", summary="Create a target connection", status_code=201)
 async def create_target(caller: Operator, body: JsonBody, handed: Handed) -> Object:
-    return _created(await accounts.create_target(handed.store, handed.clock, caller, body))
+    return _created(await accounts.create_target(handed.store, handed.clock, handed.keyring, caller, body))
 
 
 @router.get("/targetConnections", summary="List the target connections")
 async def list_targets(caller: Reader, handed: Handed) -> Object:
-    return {"items": [_object(item, item.document) for item in await declared.listing(handed.store, caller, TARGET)]}
+    items = await declared.listing(handed.store, caller, TARGET)
+    documents = [await accounts.shown_target(handed.store, handed.keyring, caller, item) for item in items]
+    return {"items": [_object(item, document) for item, document in zip(items, documents, strict=True)]}
 
 
 @router.get("/targetConnections/{id}", summary="Read a target connection")
 async def read_target(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002
     item = await declared.read(handed.store, caller, TARGET, id)
-    return {"items": [_object(item, item.document)]}
+    return {"items": [_object(item, await accounts.shown_target(handed.store, handed.keyring, caller, item))]}
+
+
+@router.post(
+    "/targetConnections/{id}/consent",
+    summary="Agree to the newest version of the destination, and use it",
+    openapi_extra={"x-headrace": True},
+)
+async def consent(id: str, caller: Operator, body: JsonBody, handed: Handed) -> Object:  # noqa: A002
+    agreement, _ = read_block(Agreement, body)
+    item = await accounts.consent(handed.store, handed.clock, caller, id, agreement.config_id)
+    await handed.wake(caller.number)
+    return {"id": item.id, "etag": declared.etag(item)}
 
 
 @router.post("/flows", summary="Create a dataflow", status_code=201)
@@ -117,13 +133,16 @@ async def create_flow(caller: Operator, body: JsonBody, handed: Handed) -> Objec
 async def list_flows(
     caller: Reader, handed: Handed, limit: Annotated[int, Query(ge=1, le=100, description="The most to list.")] = 100
 ) -> Object:
-    items = await activation.listing(handed.store, caller)
-    return {"items": [_flow(item, caller) for item in items[:limit]]}
+    items = (await activation.listing(handed.store, caller))[:limit]
+    held = await connecting.held_back(handed.store, caller, items)
+    return {"items": [_flow(item, caller, held.get(item.id)) for item in items]}
 
 
 @router.get("/flows/{id}", summary="Read a dataflow")
 async def read_flow(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002
-    return {"items": [_flow(await activation.get(handed.store, caller, id), caller)]}
+    item = await activation.get(handed.store, caller, id)
+    held = await connecting.held_back(handed.store, caller, [item])
+    return {"items": [_flow(item, caller, held.get(item.id))]}
 
 
 @router.patch("/flows/{id}", summary="Change a dataflow by JSON Patch")
@@ -166,11 +185,7 @@ def _refused(status: int, message: str, error: HeadraceError) -> JSONResponse:
 
 
 def _created(item: Declared) -> Object:
-    return {"id": item.id, "etag": _etag(item)}
-
-
-def _etag(item: Declared) -> str:
-    return f'"{item.id[:8]}-{item.version}"'
+    return {"id": item.id, "etag": declared.etag(item)}
 
 
 def _object(item: Declared, document: Object) -> Object:
@@ -180,12 +195,14 @@ def _object(item: Declared, document: Object) -> Object:
         "updatedAt": item.modified_at,
         **document,
         "version": "1.0",
-        "etag": _etag(item),
+        "etag": declared.etag(item),
     }
 
 
-def _flow(stored: StoredDataflow, caller: Caller) -> Object:
-    extra = {"x-headrace": {"reason": stored.reason}} if stored.reason else {}
+def _flow(stored: StoredDataflow, caller: Caller, held: Held | None) -> Object:
+    added: Object = {"reason": stored.reason} if stored.reason else {}
+    added |= {"consentRequired": accounts.told(held)} if held is not None else {}
+    extra = {"x-headrace": added} if added else {}
     return {
         "id": stored.id,
         "createdAt": stored.created_at,
@@ -205,12 +222,16 @@ def _profile_store() -> Object:
     return {"id": PROFILE_STORE_SPEC, "name": "profileStore", "version": "1.0", "providerId": "headrace"}
 
 
-def _spec(item: Declared) -> Object:
-    """Return a destination as a connection spec: how to sign in, and the customer data as a JSON Schema."""
-    document = item.document
+def _spec(edition: Edition) -> Object:
+    """
+    Return a destination as a connection spec: how to sign in, and the customer data as a JSON Schema.
+
+    Of what the author declared, it tells where people are sent and what of them, and nothing else.
+    """
+    document, shown = edition.document, edition.disclosure
     fields = document.get("customerDataFields", [])
     return {
-        "id": item.id,
+        "id": edition.id,
         "name": document["name"],
         "version": "1.0",
         "providerId": "headrace",
@@ -224,6 +245,12 @@ def _spec(item: Declared) -> Object:
                 "properties": {field["name"]: _property(field) for field in fields},
                 "required": [field["name"] for field in fields if field.get("isRequired")],
             }
+        },
+        "x-headrace": {
+            "configId": edition.config_id,
+            "version": edition.version,
+            "origins": [*shown.origins],
+            "fields": [*shown.fields],
         },
     }
 

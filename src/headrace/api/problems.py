@@ -20,6 +20,7 @@ from headrace.errors import (
 )
 from headrace.events import Announce, RequestFailed
 from headrace.model.problem import ConfigurationError
+from headrace.services.in_use import InUse
 from headrace.store.database import StoreUnavailable
 
 #: What a disk that is full or slow needs before it is worth trying again, in seconds.
@@ -73,7 +74,8 @@ async def ours(_request: Request, error: Exception) -> JSONResponse:
         answer = problem(503, title, error.message, error.code)
         answer.headers["Retry-After"] = str(RETRY_AFTER)
         return answer
-    answer = problem(_status(error), title, error.message, error.code)
+    more = {"uses": error.uses, "usesElsewhere": error.elsewhere} if isinstance(error, InUse) else {}
+    answer = problem(_status(error), title, error.message, error.code, **more)
     if isinstance(error, TooManyTries):
         answer.headers["Retry-After"] = str(error.seconds)
     return answer

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from headrace.api.answers import SCHEMAS, answers_of
 from headrace.api.doors import SESSION_COOKIE, Needs
 from headrace.api.needs import needs_of
 from headrace.model.access import (
@@ -18,28 +19,64 @@ from headrace.model.access import (
     SignIn,
     UserSettings,
 )
+from headrace.model.audience_template import AudienceTemplate
 from headrace.model.block import Block
+from headrace.model.credentials import Credentials
 from headrace.model.destination import Destination
 from headrace.model.destination_server import DestinationServer
 from headrace.model.flow import BaseConnection, Flow, SourceConnection, TargetConnection
+from headrace.model.publishing import Agreement, Reason, Submission
 
-#: Which block the body of a path's POST and PUT is; that of one object is its collection's, unless it is named.
+_AUTHORING, _FLOWS = "/data/core/activation/authoring", "/data/foundation/flowservice"
+_KINDS: dict[str, type[Block]] = {
+    f"{_AUTHORING}/destinations": Destination,
+    f"{_AUTHORING}/destination-servers": DestinationServer,
+    f"{_AUTHORING}/audience-templates": AudienceTemplate,
+    f"{_AUTHORING}/credentials": Credentials,
+}
+#: Which block the body of a path's POST and PUT is.
 BODIES: dict[str, type[Block]] = {
-    "/data/core/activation/authoring/destination-servers": DestinationServer,
-    "/data/core/activation/authoring/destinations": Destination,
-    "/data/foundation/flowservice/connections": BaseConnection,
-    "/data/foundation/flowservice/sourceConnections": SourceConnection,
-    "/data/foundation/flowservice/targetConnections": TargetConnection,
-    "/data/foundation/flowservice/flows": Flow,
+    **_KINDS,
+    **{f"{path}/{{instance_id}}": block for path, block in _KINDS.items()},
+    f"{_AUTHORING}/destinations/publish": Submission,
+    f"{_AUTHORING}/destinations/publish/{{instance_id}}": Submission,
+    "/publishing/requests/{config_id}/reject": Reason,
+    "/publishing/requests/{config_id}/withdraw": Reason,
+    f"{_FLOWS}/connections": BaseConnection,
+    f"{_FLOWS}/sourceConnections": SourceConnection,
+    f"{_FLOWS}/targetConnections": TargetConnection,
+    f"{_FLOWS}/targetConnections/{{id}}/consent": Agreement,
+    f"{_FLOWS}/flows": Flow,
     "/access/organizations": NewOrganization,
     "/access/sandboxes": NewSandbox,
     "/access/users": NewUser,
     "/access/users/{id}": UserSettings,
     "/access/users/{id}/password": PasswordReset,
     "/access/clients": ClientSettings,
+    "/access/clients/{id}": ClientSettings,
     "/access/sessions": SignIn,
     "/access/me/password": PasswordChange,
 }
+_PATCH: dict[str, Any] = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"op": {"type": "string"}, "path": {"type": "string"}, "value": {}},
+        "required": ["op", "path"],
+    },
+    "description": "A JSON Patch (RFC 6902).",
+}
+_CREDENTIALS: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "grant_type": {"const": "client_credentials"},
+        "client_id": {"type": "string"},
+        "client_secret": {"type": "string"},
+    },
+    "required": ["grant_type", "client_id", "client_secret"],
+}
+#: Bodies that are no blocks.
+_OTHER_BODIES = {("patch", f"{_FLOWS}/flows/{{id}}"): _PATCH, ("post", "/ims/token/v3"): _CREDENTIALS}
 _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API client's access token."},
     "session": {
@@ -55,27 +92,41 @@ _OPEN = Needs(is_signed_in=False)
 def reference(app: FastAPI) -> dict[str, Any]:
     """Make the OpenAPI document of an application."""
     document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+    references, needed = _add_schemas(document), needs_of(app)
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            needs = needed.get((method.upper(), path)) or _OPEN
+            if (schema := _body_of(method, path, references)) is not None:
+                kind = "application/x-www-form-urlencoded" if schema is _CREDENTIALS else "application/json"
+                operation["requestBody"] = {"required": True, "content": {kind: {"schema": schema}}}
+            _describe_access(operation, needs)
+            operation["responses"] = answers_of(method, path, operation, is_open=not needs.is_signed_in)
+    return document
+
+
+def _add_schemas(document: dict[str, Any]) -> dict[Any, Any]:
+    """Put the schemas of blocks and answers into the document, and return how blocks are referred to."""
     blocks = sorted({*BODIES.values()}, key=lambda block: block.__name__)
     references, definitions = models_json_schema(
         [(block, "validation") for block in blocks], by_alias=True, ref_template="#/components/schemas/{model}"
     )
     components = document.setdefault("components", {})
-    components.setdefault("schemas", {}).update(definitions.get("$defs", {}))
+    schemas = components.setdefault("schemas", {})
+    schemas.update(definitions.get("$defs", {}))
+    schemas.update(SCHEMAS)
+    for name in ("HTTPValidationError", "ValidationError"):  # What the framework would answer; we do not.
+        schemas.pop(name, None)
     components["securitySchemes"] = _SCHEMES
-    needs = needs_of(app)
-    for path, operations in document["paths"].items():
-        block = _body_of(path)
-        for method, operation in operations.items():
-            if block is not None and method in ("post", "put"):
-                content = {"application/json": {"schema": references[block, "validation"]}}
-                operation["requestBody"] = {"required": True, "content": content}
-            _describe_access(operation, needs.get((method.upper(), path)) or _OPEN)
-    return document
+    return references
 
 
-def _body_of(path: str) -> type[Block] | None:
-    collection, _, rest = path.partition("/{")
-    return BODIES.get(path) or (None if "/" in rest else BODIES.get(collection))
+def _body_of(method: str, path: str, references: dict[Any, Any]) -> dict[str, Any] | None:
+    if (method, path) in _OTHER_BODIES:
+        return _OTHER_BODIES[method, path]
+    if method not in ("post", "put") or path not in BODIES:
+        return None
+    schema: dict[str, Any] = references[BODIES[path], "validation"]
+    return schema
 
 
 def _describe_access(operation: dict[str, Any], needs: Needs) -> None:

@@ -34,6 +34,8 @@ CODES: dict[str, Code] = {
     "old-name": Code("A field under the name it had in an older form.", "Use the new name.", "warning"),
     "two-names": Code("A field under its old and its new name, with two values.", "Leave the old name out."),
     "server-set": Code("A field that only the server sets.", "Leave it out: it counts for nothing.", "warning"),
+    "duplicate-name": Code("A name twice in one JSON object.", "Leave one out."),
+    "masked-secret": Code("Dots in the place of a secret that is not stored.", "Send the secret itself."),
     "wrong-id": Code("The body names another object than the path.", "Leave `instanceId` out of the body."),
     "patch": Code("A JSON Patch that does not apply.", "Read the object again and address what is there."),
     "not-a-url": Code("A text that is no absolute URL.", "Begin it with `https://` or `http://` and the host."),
@@ -182,6 +184,14 @@ CODES: dict[str, Code] = {
     "bad-password": Code("A password that is not good enough.", "Take another, as the message says."),
     "one-of-two": Code("Two fields of which one is needed, and both or none are there.", "Say one of them."),
     "unknown-sandbox": Code("There is no such sandbox in the organization.", "Use one of those listed."),
+    # -- publishing ---------------------------------------------------------------------------------------------------
+    "missing-documentation-link": Code(
+        "A public destination without `uiAttributes.documentationLink`.", "Say where it is documented."
+    ),
+    "incomplete-documentation": Code("Something that operators would read is not there.", "Write it.", "warning"),
+    "new-origin": Code(
+        "Dataflows that exist already send to this origin from now on.", "Make sure that they may.", "warning"
+    ),
     # -- dataflows ------------------------------------------------------------------------------------------------
     "not-carried-yet": Code(
         "The destination is declared, and Headrace does not carry out yet what it asks for.",

@@ -79,6 +79,18 @@ class SourceConnection(Block):
     params: dict[str, Any] = Field(default_factory=dict, description="Not used.")
 
 
+class TargetExtension(Block):
+    """What Headrace adds to a target connection."""
+
+    ignored: ClassVar[frozenset[str]] = frozenset({"consentRequired", "fingerprints"})
+
+    working: Flag = Field(
+        False,
+        description="Use the destination as its author works on it, and not as it was published: to try a change. "
+        "In the author's own sandbox only.",
+    )
+
+
 class TargetConnection(Block):
     """A destination set up under an account: the values of its customer data fields."""
 
@@ -90,6 +102,9 @@ class TargetConnection(Block):
     base_connection_id: str | None = Field(None, description="The account.")
     data: dict[str, Any] | None = Field(None, description="Not used.")
     params: dict[str, Any] = Field(default_factory=dict, description="The customer data, by field name.")
+    extension: TargetExtension = Field(
+        default_factory=TargetExtension, alias="x-headrace", description="Additions of Headrace."
+    )
 
 
 class SegmentSelectorValue(Block):

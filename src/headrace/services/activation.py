@@ -8,13 +8,12 @@ from jsonpath.exceptions import JSONPatchError, JSONPatchTestFailure, JSONPointe
 
 from headrace.clock import Clock
 from headrace.errors import Conflict, NotFound, StaleVersion
-from headrace.model.destination import Destination
 from headrace.model.flow import Flow
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
 from headrace.services.accounts import SOURCE, TARGET
 from headrace.services.caller import Caller
-from headrace.services.checks import DESTINATION, lenient
+from headrace.services.catalog import Catalog
 from headrace.services.rules import problems_of
 from headrace.store import access, audiences, audit, dataflows, documents, outbox, profiles
 from headrace.store.database import Store, Transaction
@@ -132,9 +131,7 @@ def _refuse(tx: Transaction, caller: Caller, flow: Flow) -> None:
     if target is None:
         problems.append(Problem("unknown-target", "/targetConnectionIds/0", "there is no such target connection"))
     else:
-        stored = documents.get(tx, caller.number, DESTINATION, target.document["connectionSpec"]["id"])
-        assert stored is not None, "a destination with a target connection is not deleted"
-        problems += problems_of(flow, lenient(Destination, stored.document))
+        problems += problems_of(flow, Catalog(tx, caller.tenant).in_force(target).destination)
     if problems:
         raise ConfigurationError(problems)
 

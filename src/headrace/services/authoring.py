@@ -1,17 +1,24 @@
 """Authoring: the four objects a destination is made of, each kept only if it is right, alone and with the others."""
 
 import asyncio
+import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from headrace.clock import Clock
+from headrace.connect.keyring import Keyring
+from headrace.connect.secrets import Redactor
+from headrace.model.audience_template import AudienceTemplate
+from headrace.model.block import Block
+from headrace.model.credentials import Credentials
 from headrace.model.destination import Destination
-from headrace.model.flow import Flow
+from headrace.model.destination_server import DestinationServer
 from headrace.model.problem import Problem
-from headrace.render.parts import Parting
-from headrace.services import declared
+from headrace.model.secrets import secret_pointers
+from headrace.services import declared, sealing
 from headrace.services.caller import Caller
+from headrace.services.catalog import Catalog, Edition, Working
 from headrace.services.checks import (
     AUDIENCE_TEMPLATE,
     CREDENTIALS,
@@ -19,20 +26,30 @@ from headrace.services.checks import (
     EXAMINE,
     SERVER,
     Document,
-    lenient,
+    Others,
     prepare,
 )
-from headrace.services.rules import problems_of
-from headrace.store import dataflows, documents
+from headrace.services.disclosure import disclosure_of
+from headrace.services.fitting import misfits
+from headrace.services.in_use import refuse_in_use
+from headrace.services.references import references
+from headrace.services.sealing import Safe
 from headrace.store.database import Store, Transaction
 from headrace.store.documents import Declared
 
 __all__ = ["AUDIENCE_TEMPLATE", "CREDENTIALS", "DESTINATION", "SERVER", "Authored", "delete", "save"]
 
-#: Keys that the server adds to objects of each noun; sent back by clients, and left out of what is kept.
-_ADDED = {noun: frozenset({"instanceId", "createdDate", "lastModifiedDate", "qos"}) for noun in EXAMINE} | {
-    DESTINATION: Destination.ignored
+#: The block of each noun.
+BLOCKS: dict[str, type[Block]] = {
+    SERVER: DestinationServer,
+    DESTINATION: Destination,
+    AUDIENCE_TEMPLATE: AudienceTemplate,
+    CREDENTIALS: Credentials,
 }
+#: Keys that the server adds to objects of each noun; sent back by clients, and left out of what is kept.
+ADDED = {noun: block.ignored for noun, block in BLOCKS.items()}
+#: What the server adds under ``x-headrace``.
+_ADDED_UNDER_OURS = frozenset({"warnings", "fingerprints", "version"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,111 +61,150 @@ class Authored:
 
 
 @dataclass(frozen=True, slots=True)
-class Sandbox:
-    """The other objects of a sandbox, as a transaction sees them."""
+class Changed:
+    """The objects of a sandbox as they would be with one of them changed."""
 
-    tx: Transaction
-    tenant: int
+    others: Others
+    noun: str
+    id: str
+    document: Document
 
     def get(self, noun: str, id_: str) -> Document | None:
-        found = documents.get(self.tx, self.tenant, noun, id_)
-        return found.document if found is not None else None
+        return self.document if (noun, id_) == (self.noun, self.id) else self.others.get(noun, id_)
 
     def all_of(self, noun: str) -> list[tuple[str, Document]]:
-        return [(item.id, item.document) for item in documents.all_of(self.tx, self.tenant, noun)]
+        found = self.others.all_of(noun)
+        return [(id_, self.document if (noun, id_) == (self.noun, self.id) else item) for id_, item in found]
 
 
 async def save(
     store: Store,
     clock: Clock,
+    keyring: Keyring,
     caller: Caller,
     noun: str,
     document: object,
     *,
     strict: bool = True,
     id_: str | None = None,
+    if_match: str | None = None,
 ) -> Authored:
     """
-    Keep an object: a new one, or in the place of ``id_``.
+    Keep an object: a new one, or in the place of ``id_``, if that is still the version that ``if_match`` names.
 
     Raises:
         ConfigurationError: with every problem of the object, of its templates, and of it with the others.
         NotFound: there is no object ``id_`` here.
+        StaleVersion: it was changed since it was read.
     """
-    warnings: list[Problem] = []
-
-    def check(tx: Transaction) -> list[Problem]:
-        examined = EXAMINE[noun](document, Sandbox(tx, caller.number), id_, strict)
-        if noun == DESTINATION and id_ is not None:
-            examined.ask(_breaks(tx, caller, id_, examined.block))
-        if id_ is None:
-            examined.problems.extend(_server_set(noun, document))
-        warnings[:] = examined.warnings
-        return examined.problems
-
     await asyncio.to_thread(prepare, noun, document)
-    kept = {key: value for key, value in document.items() if key not in _ADDED[noun]} if type(document) is dict else {}
-    if id_ is None:
-        return Authored(await declared.create(store, clock, caller, noun, kept, check), tuple(warnings))
-    return Authored(await declared.replace(store, clock, caller, noun, id_, kept, check), tuple(warnings))
+    safe, now, record = Safe(keyring, caller.tenant), clock.now(), id_ or str(uuid.uuid4())
+    sent = _without_added(noun, document)
+    pointers = secret_pointers(BLOCKS[noun], sent)
+    secret = sealing.sealed(safe, record, sent, pointers) if isinstance(sent, dict) else {sealing.SEALED: {}}
+
+    def work(tx: Transaction) -> Authored:
+        known = declared.existing(tx, caller, noun, id_) if id_ is not None else None
+        if known is not None:
+            declared.refuse_stale(known, if_match)
+        kept, problems = sealing.completed(secret, known.document if known is not None else None, pointers)
+        if known is None:
+            problems += _server_set(noun, document)
+        problems += judge(tx, safe, caller, noun, record, kept if isinstance(sent, dict) else sent, known, strict)
+        declared.refuse(problems)
+        if known is None:
+            stored = declared.add(tx, caller, noun, record, kept, now)
+        else:
+            stored = declared.replace(tx, caller, noun, known, kept, now)
+        return Authored(stored, tuple(problem for problem in problems if not problem.is_error))
+
+    return await store.write(work)
 
 
-async def delete(store: Store, clock: Clock, caller: Caller, noun: str, id_: str) -> None:
+async def delete(
+    store: Store, clock: Clock, caller: Caller, noun: str, id_: str, *, if_match: str | None = None
+) -> None:
     """
     Delete an object that nothing uses.
 
     Raises:
-        Conflict: something does; the message names it.
+        InUse: something does; it says what.
         NotFound: it is not in this sandbox.
+        StaleVersion: it was changed since it was read.
     """
-    await declared.delete(store, clock, caller, noun, id_, lambda tx: next(_users(tx, caller, noun, id_), None))
+    now = clock.now()
+
+    def work(tx: Transaction) -> None:
+        known = declared.existing(tx, caller, noun, id_)
+        declared.refuse_stale(known, if_match)
+        refuse_in_use(tx, caller.tenant, noun, id_)
+        declared.remove(tx, caller, noun, known, now)
+
+    await store.write(work)
 
 
-def _server_set(noun: str, document: object) -> Iterator[Problem]:
-    """Warn of what only the server sets, where an object is new."""
-    for key in sorted(_ADDED[noun] & document.keys()) if isinstance(document, dict) else ():
-        yield Problem("server-set", f"/{key}", f"the server sets `{key}` by itself; leave it out of a new object")
+def judge(
+    tx: Transaction,
+    safe: Safe,
+    caller: Caller,
+    noun: str,
+    record: str,
+    kept: Any,
+    known: Declared | None,
+    strict: bool,
+) -> list[Problem]:
+    """Say what is wrong with a document that would be kept; ``known`` is what it would replace."""
+    others = Working(tx, caller.number)
+    whole = sealing.opened(safe, record, kept) if isinstance(kept, dict) else kept
+    examined = EXAMINE[noun](whole, others, record if known is not None else None, strict)
+    if known is not None and not examined.errors:
+        if noun == DESTINATION:
+            examined.problems.extend(_breaks(tx, caller, record, examined.block))
+        examined.problems.extend(_new_origins(tx, caller, noun, known, kept))
+    redactor = Redactor(sealing.secrets_of(safe, record, kept) if isinstance(kept, dict) else ())
+    return [replace(problem, message=redactor.redact(problem.message)) for problem in examined.problems]
 
 
-def _users(tx: Transaction, caller: Caller, noun: str, id_: str) -> Iterator[str]:
-    """Name what uses an object."""
-    if noun == SERVER:
-        for stored in documents.all_of(tx, caller.number, DESTINATION):
-            destination = lenient(Destination, stored.document)
-            if destination.delivery.destination_server_id == id_:
-                yield f"destination {destination.name!r}"
-    if noun == DESTINATION:
-        for user in ("account", "target-connection"):
-            for stored in documents.all_of(tx, caller.number, user):
-                if stored.document["connectionSpec"]["id"] == id_:
-                    yield f"{user.replace('-', ' ')} {stored.document['name']!r}"
+def _without_added(noun: str, document: object) -> object:
+    """Return a document without what the server adds, here or under ``x-headrace``."""
+    if not isinstance(document, dict):
+        return document
+    kept = {key: value for key, value in document.items() if key not in ADDED[noun] | {sealing.SEALED}}
+    ours = kept.get("x-headrace")
+    if isinstance(ours, dict) and ours.keys() & _ADDED_UNDER_OURS:
+        kept["x-headrace"] = {key: value for key, value in ours.items() if key not in _ADDED_UNDER_OURS}
+        if not kept["x-headrace"]:
+            del kept["x-headrace"]
+    return kept
 
 
-def _breaks(tx: Transaction, caller: Caller, id_: str, destination: Destination) -> Iterator[Problem]:
+def _server_set(noun: str, document: object) -> list[Problem]:
+    given = sorted(document.keys() & ADDED[noun]) if isinstance(document, dict) else []
+    return [Problem("server-set", f"/{name}", f"only the server sets `{name}`: it was left out") for name in given]
+
+
+def _breaks(tx: Transaction, caller: Caller, id_: str, after: Destination) -> Iterator[Problem]:
     """Say which dataflows would no longer be right under a changed destination."""
-    stored = documents.get(tx, caller.number, DESTINATION, id_)
-    before = lenient(Destination, stored.document) if stored is not None else destination
-    for flow in _dataflows_using(tx, caller, id_):
-        name = f"dataflow {flow.name!r}"
-        if _lanes(destination) != _lanes(before):
-            message = f"{name} has people on their way under the old grouping; delete it first"
-            yield Problem("aggregation-in-use", "/aggregation/bestEffortAggregation", message)
-        for problem in problems_of(flow, destination):
-            yield Problem(problem.code, "", f"with {name}: {problem.message}")
+    catalog = Catalog(tx, caller.tenant)
+    if (before := catalog.working(id_)) is None:
+        return
+    for target in catalog.targets_on_working(id_):
+        yield from misfits(catalog.dataflows_of(target.id), before.destination, after)
 
 
-def _lanes(destination: Destination) -> tuple[Any, ...]:
-    """Return what says which lanes people leave by: while any are on their way it cannot change."""
-    policy = destination.best_effort
-    if policy is None:
-        return ()
-    parting = Parting.of(policy, tuple(destination.identity_namespaces))
-    return policy.aggregation_key, parting.groups, parting.splits
+def _new_origins(tx: Transaction, caller: Caller, noun: str, known: Declared, kept: Document) -> Iterator[Problem]:
+    """Say to which origins dataflows of this sandbox would send from now on, because of a change."""
+    catalog, changed = Catalog(tx, caller.tenant), Changed(Working(tx, caller.number), noun, known.id, kept)
+    for id_, document in changed.all_of(DESTINATION):
+        if (noun, known.id) not in [(DESTINATION, id_), *references(document)]:
+            continue
+        before = catalog.working(id_)
+        count = sum(len(catalog.dataflows_of(target.id)) for target in catalog.targets_on_working(id_))
+        if before is not None and count:
+            yield from _told(before, disclosure_of(document, changed).origins, count)
 
 
-def _dataflows_using(tx: Transaction, caller: Caller, id_: str) -> Iterator[Flow]:
-    for stored in dataflows.all_of(tx, caller.number):
-        flow = lenient(Flow, stored.document)
-        target = documents.get(tx, caller.number, "target-connection", flow.target_connection_ids[0])
-        if target is not None and target.document["connectionSpec"]["id"] == id_:
-            yield flow
+def _told(before: Edition, origins: tuple[str, ...], count: int) -> Iterator[Problem]:
+    for origin in sorted({*origins} - {*before.disclosure.origins}):
+        who = "1 dataflow sends" if count == 1 else f"{count} dataflows send"
+        yield Problem("new-origin", "", f"{who} to {origin} from now on, through {before.destination.name!r}")

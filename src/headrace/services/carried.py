@@ -31,7 +31,6 @@ def _of_the_form(destination: Destination) -> Iterator[str]:
             "conditional customer data fields (`conditional`)": field.conditional is not None,
             "choices that are fetched (`dynamicEnum`)": field.dynamic_enum is not None,
             "unique customer data (`unique`)": field.unique,
-            "secret customer data (`format`)": field.format is not None,
         }
         yield from (words for words, is_asked in what.items() if is_asked)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from headrace.clock import Clock
-from headrace.errors import Conflict, NotFound
+from headrace.errors import Conflict, NotFound, StaleVersion
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.services.caller import Caller
 from headrace.store import access, audit, documents
@@ -34,10 +34,8 @@ async def create(
     now = clock.now()
 
     def work(tx: Transaction) -> Declared:
-        _refuse(check(tx))
-        declared = documents.add(tx, caller.number, noun, id_ or str(uuid.uuid4()), document, now, caller.actor)
-        _note(tx, caller, "create", noun, declared, now)
-        return declared
+        refuse(check(tx))
+        return add(tx, caller, noun, id_ or str(uuid.uuid4()), document, now)
 
     return await store.write(work)
 
@@ -45,6 +43,13 @@ async def create(
 async def listing(store: Store, caller: Caller, noun: str) -> list[Declared]:
     """Return all objects of a noun, oldest first."""
     return await store.read(lambda tx: documents.all_of(tx, caller.number, noun))
+
+
+async def page(
+    store: Store, caller: Caller, noun: str, most: int, start: str | None
+) -> tuple[list[Declared], str | None]:
+    """Return up to ``most`` objects of a noun, oldest first, and the id to go on from."""
+    return await store.read(lambda tx: documents.page(tx, caller.number, noun, most, start))
 
 
 async def read(store: Store, caller: Caller, noun: str, id_: str) -> Declared:
@@ -57,59 +62,83 @@ async def read(store: Store, caller: Caller, noun: str, id_: str) -> Declared:
     return await store.read(lambda tx: existing(tx, caller, noun, id_))
 
 
-async def replace(
-    store: Store, clock: Clock, caller: Caller, noun: str, id_: str, document: dict[str, Any], check: Check
+def add(tx: Transaction, caller: Caller, noun: str, id_: str, document: dict[str, Any], now: int) -> Declared:
+    """Keep a new object that was checked."""
+    declared = documents.add(tx, caller.number, noun, id_, document, now, caller.actor)
+    note(tx, caller, "create", noun, declared, now)
+    return declared
+
+
+def replace(
+    tx: Transaction,
+    caller: Caller,
+    noun: str,
+    known: Declared,
+    document: dict[str, Any],
+    now: int,
+    action: str = "replace",
 ) -> Declared:
     """
-    Put a document in the place of an object's.
+    Put a document that was checked in the place of an object's.
 
     Raises:
-        NotFound: it is not in this sandbox.
-        ConfigurationError: the check found errors.
+        Conflict: somebody else was quicker.
     """
-    now = clock.now()
-
-    def work(tx: Transaction) -> Declared:
-        known = existing(tx, caller, noun, id_)
-        _refuse(check(tx))
-        declared = documents.replace(tx, caller.number, noun, known, document, now, caller.actor)
-        if declared is None:
-            raise Conflict
-        _note(tx, caller, "replace", noun, declared, now)
-        return declared
-
-    return await store.write(work)
+    declared = documents.replace(tx, caller.number, noun, known, document, now, caller.actor, action)
+    if declared is None:
+        raise Conflict
+    note(tx, caller, action, noun, declared, now)
+    return declared
 
 
-async def delete(
-    store: Store, clock: Clock, caller: Caller, noun: str, id_: str, user: Callable[[Transaction], str | None]
-) -> None:
+def remove(tx: Transaction, caller: Caller, noun: str, known: Declared, now: int) -> None:
     """
-    Delete an object that nothing uses; ``user`` names what does.
+    Delete an object that nothing uses.
 
     Raises:
-        NotFound: it is not in this sandbox.
-        Conflict: it is in use.
+        Conflict: somebody else was quicker.
     """
-    now = clock.now()
-
-    def work(tx: Transaction) -> None:
-        known = existing(tx, caller, noun, id_)
-        if (used_by := user(tx)) is not None:
-            raise Conflict(f"this {noun.replace('-', ' ')} is in use by {used_by}; delete that first")
-        if not documents.remove(tx, caller.number, noun, known, now, caller.actor):
-            raise Conflict
-        _note(tx, caller, "delete", noun, known, now)
-
-    await store.write(work)
+    if not documents.remove(tx, caller.number, noun, known, now, caller.actor):
+        raise Conflict
+    note(tx, caller, "delete", noun, known, now)
 
 
 def existing(tx: Transaction, caller: Caller, noun: str, id_: str) -> Declared:
     """Return one object, or raise ``NotFound``."""
     declared = documents.get(tx, caller.number, noun, id_)
     if declared is None:
-        raise NotFound(f"there is no {noun.replace('-', ' ')} {id_!r} here")
+        raise NotFound(f"there is no {spoken(noun)} {id_!r} here")
     return declared
+
+
+def refuse(problems: list[Problem]) -> None:
+    """Raise problems if there are errors among them."""
+    if any(problem.is_error for problem in problems):
+        raise ConfigurationError(problems)
+
+
+def refuse_stale(known: Declared, if_match: str | None) -> None:
+    """
+    Refuse a change of another version than the one that is there. ``if_match`` is the header, as it was sent.
+
+    Raises:
+        StaleVersion: none of the versions named is the one that is there.
+    """
+    if if_match is None or if_match.strip() == "*":
+        return
+    if etag(known) not in [wanted.strip() for wanted in if_match.split(",")]:
+        message = f"the version {if_match} is not the current one, {etag(known)}: read the object again"
+        raise StaleVersion(message)
+
+
+def etag(declared: Declared) -> str:
+    """Return the version of an object as HTTP writes it, quotes included."""
+    return f'"{declared.id[:8]}-{declared.version}"'
+
+
+def spoken(noun: str) -> str:
+    """Return a noun as it is said."""
+    return noun.replace("-", " ")
 
 
 def nothing_to_check(_tx: Transaction) -> list[Problem]:
@@ -117,11 +146,7 @@ def nothing_to_check(_tx: Transaction) -> list[Problem]:
     return []
 
 
-def _refuse(problems: list[Problem]) -> None:
-    if any(problem.is_error for problem in problems):
-        raise ConfigurationError(problems)
-
-
-def _note(tx: Transaction, caller: Caller, action: str, noun: str, declared: Declared, now: int) -> None:
+def note(tx: Transaction, caller: Caller, action: str, noun: str, declared: Declared, now: int) -> None:
+    """Write down a change of an object, and that its sandbox is another now."""
     audit.note(tx, caller.number, caller.actor, action, noun, declared.id, now, declared.version)
     access.raise_configuration(tx, caller.number)

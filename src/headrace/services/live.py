@@ -29,8 +29,11 @@ from headrace.render.parts import Parting
 from headrace.render.recipe import MappedAudience, Recipe
 from headrace.render.recipes import recipe_of
 from headrace.render.target import Audiences
+from headrace.services import sealing
 from headrace.services.accounts import ACCOUNT, TARGET, credentials
-from headrace.services.checks import DESTINATION, SERVER, lenient
+from headrace.services.catalog import Catalog
+from headrace.services.checks import SERVER, lenient
+from headrace.services.sealing import Safe
 from headrace.store import access, audiences, dataflows, documents
 from headrace.store.access import Tenant
 from headrace.store.audiences import StoredAudience
@@ -118,13 +121,18 @@ class LiveDataflows:
 
     def _compile(self, tx: Transaction, number: int) -> dict[int, LiveDataflow]:
         tenant = next(tenant for tenant in access.all_tenants(tx) if tenant.tenant == number)
-        names = audiences.all_of(tx, number)
-        return {flow.dataflow: self._live(tx, tenant, flow, names) for flow in dataflows.all_of(tx, number)}
+        names, catalog = audiences.all_of(tx, number), Catalog(tx, tenant)
+        return {flow.dataflow: self._live(tx, catalog, tenant, flow, names) for flow in dataflows.all_of(tx, number)}
 
     def _live(
-        self, tx: Transaction, tenant: Tenant, stored: StoredDataflow, names: dict[int, StoredAudience]
+        self,
+        tx: Transaction,
+        catalog: Catalog,
+        tenant: Tenant,
+        stored: StoredDataflow,
+        names: dict[int, StoredAudience],
     ) -> LiveDataflow:
-        parts = Parts.of(tx, tenant.tenant, stored.document)
+        parts = Parts.of(tx, catalog, tenant.tenant, stored.document)
         policy = parts.destination.best_effort
         assert policy is not None, "a destination in use does not change to what is not carried out"
         mapped = Audiences(_mapped_audiences(tx, tenant.tenant, stored, parts, names))
@@ -138,7 +146,9 @@ class LiveDataflows:
         return LiveDataflow(stored, watched, route, None)
 
     def _route(self, tenant: Tenant, stored: StoredDataflow, parts: "Parts", watched: Watched) -> PartnerRoute:
-        opened = credentials(self._keyring, tenant.organization, tenant.sandbox, parts.account)
+        safe = Safe(self._keyring, tenant)
+        opened = credentials(safe, parts.account)
+        target = sealing.opened(safe, parts.target.id, parts.target.document)
         facts = {
             "id": stored.id,
             "name": parts.flow.name,
@@ -154,7 +164,7 @@ class LiveDataflows:
             audiences=watched.audiences,
             parting=watched.parting,
             facts=facts,
-            customer_data=parts.customer_data,
+            customer_data=target.get("params", {}),
             auth_data=opened.auth_data,
         )
         return PartnerRoute(
@@ -162,7 +172,7 @@ class LiveDataflows:
             CompiledDestination(recipe).most_entries,
             f"{tenant.tenant}:{parts.account.id if parts.account is not None else stored.id}",
             opened.scheme,
-            Redactor(opened.secrets),
+            Redactor((*opened.secrets, *sealing.secrets_of(safe, parts.target.id, parts.target.document))),
             self._renderer,
             self._transport,
             self._clock,
@@ -178,23 +188,22 @@ class Parts:
     destination: Destination
     server: DestinationServer
     account: Declared | None
-    customer_data: dict[str, Any]
+    target: Declared
     version: str
 
     @classmethod
-    def of(cls, tx: Transaction, tenant: int, document: dict[str, Any]) -> "Parts":
+    def of(cls, tx: Transaction, catalog: Catalog, tenant: int, document: dict[str, Any]) -> "Parts":
         """Gather the parts of a dataflow's document, all of which are there: what is in use is not deleted."""
         flow = lenient(Flow, document)
         target = _there(documents.get(tx, tenant, TARGET, flow.target_connection_ids[0]))
-        destination = _there(documents.get(tx, tenant, DESTINATION, target.document["connectionSpec"]["id"]))
-        read_destination = lenient(Destination, destination.document)
-        server = _there(documents.get(tx, tenant, SERVER, read_destination.delivery.destination_server_id))
+        edition = catalog.in_force(target)
+        destination, server = edition.destination, edition.server
         account_id = target.document.get("baseConnectionId")
         account = documents.get(tx, tenant, ACCOUNT, account_id) if account_id else None
-        customer_data = target.document.get("params", {})
-        in_force = [server.document, destination.document, document.get("transformations"), customer_data]
+        served = edition.parts.get(SERVER, destination.delivery.destination_server_id)
+        in_force = [served, edition.document, document.get("transformations"), target.document.get("params", {})]
         version = hashlib.sha256(orjson.dumps(in_force)).hexdigest()[:16]
-        return cls(flow, read_destination, lenient(DestinationServer, server.document), account, customer_data, version)
+        return cls(flow, destination, server, account, target, version)
 
 
 def mapping_of(flow: Flow, destination: Destination) -> Mapping:

@@ -58,7 +58,14 @@ def add(tx: Transaction, tenant: int, noun: str, id_: str, document: Document, n
 
 
 def replace(
-    tx: Transaction, tenant: int, noun: str, known: Declared, document: Document, now: int, actor: str
+    tx: Transaction,
+    tenant: int,
+    noun: str,
+    known: Declared,
+    document: Document,
+    now: int,
+    actor: str,
+    action: str = "replace",
 ) -> Declared | None:
     """Put a document in the place of the one that was read; ``None`` if somebody else was quicker."""
     table = NOUNS[noun]
@@ -66,7 +73,7 @@ def replace(
     declared = Declared(known.id, known.version + 1, document, known.created_at, now)
     if not tx.core.execute(update(table).where(is_as_read).values(**asdict(declared))).rowcount:
         return None
-    _remember(tx, tenant, noun, known.id, Version(declared.version, "replace", actor, now, document))
+    _remember(tx, tenant, noun, known.id, Version(declared.version, action, actor, now, document))
     return declared
 
 
@@ -80,8 +87,21 @@ def remove(tx: Transaction, tenant: int, noun: str, known: Declared, now: int, a
     return True
 
 
+def revive(tx: Transaction, tenant: int, noun: str, id_: str, document: Document, now: int, actor: str) -> Declared:
+    """Bring back an object that is deleted, under its id; its versions go on."""
+    first, last = tx.core.execute(
+        select(func.min(versions.c.at), func.max(versions.c.version)).where(_is_it(tenant, noun, id_))
+    ).one()
+    declared = Declared(id_, last + 1, document, first, now)
+    tx.core.execute(insert(NOUNS[noun]).values(tenant=tenant, **asdict(declared)))
+    _remember(tx, tenant, noun, id_, Version(declared.version, "restore", actor, now, document))
+    return declared
+
+
 def get(tx: Transaction, tenant: int, noun: str, id_: str) -> Declared | None:
     """Return one object."""
+    if "\0" in id_:
+        return None  # No id has one, and PostgreSQL would not take the question.
     table = NOUNS[noun]
     row = tx.core.execute(select(table).where(table.c.tenant == tenant, table.c.id == id_)).mappings().one_or_none()
     return None if row is None else _declared(row)
@@ -109,10 +129,24 @@ def page(tx: Transaction, tenant: int, noun: str, most: int, start: str | None) 
     return [_declared(row) for row in rows[:most]], rows[most]["id"] if len(rows) > most else None
 
 
-def versions_of(tx: Transaction, tenant: int, noun: str, id_: str) -> list[Version]:
-    """Return every version of an object, oldest first; also of one that is deleted."""
-    query = select(*(versions.c[name] for name in Version.__dataclass_fields__)).where(_is_it(tenant, noun, id_))
-    return [Version(*row) for row in tx.core.execute(query.order_by(versions.c.version))]
+def connected_to(tx: Transaction, noun: str, destination: str) -> list[tuple[int, Declared]]:
+    """Return the accounts or connections of a destination in all sandboxes, each with its sandbox's number."""
+    table = NOUNS[noun]
+    is_it = table.c.document["connectionSpec"]["id"].as_string() == destination
+    rows = tx.core.execute(select(table).where(is_it).order_by(table.c.tenant, table.c.created_at, table.c.id))
+    return [(row["tenant"], _declared(row)) for row in rows.mappings()]
+
+
+def versions_of(
+    tx: Transaction, tenant: int, noun: str, id_: str, most: int = 1000, before: int | None = None
+) -> list[Version]:
+    """Return the versions of an object, newest first and without their documents; also of one that is deleted."""
+    columns = [versions.c[name] for name in ("version", "action", "actor", "at")]
+    query = select(*columns).where(_is_it(tenant, noun, id_))
+    if before is not None:
+        query = query.where(versions.c.version < before)
+    rows = tx.core.execute(query.order_by(versions.c.version.desc()).limit(most))
+    return [Version(row.version, row.action, row.actor, row.at, None) for row in rows]
 
 
 def version(tx: Transaction, tenant: int, noun: str, id_: str, number: int) -> Version | None:

@@ -14,6 +14,10 @@ from support import AUTHORING, FLOWS, InProcess, in_process
 
 SERVERS = f"{AUTHORING}/destination-servers"
 DESTINATIONS = f"{AUTHORING}/destinations"
+TEMPLATES = f"{AUTHORING}/audience-templates"
+CREDENTIALS = f"{AUTHORING}/credentials"
+PUBLISH = f"{DESTINATIONS}/publish"
+REQUESTS = "/publishing/requests"
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +52,25 @@ def destination_document(api, server_document):
     """The destination of an example, with a server that is there."""
     server = api.post(SERVERS, server_document).json["instanceId"]
     return destination_on(server)
+
+
+@pytest.fixture
+def template_document():
+    """An audience template, as its author would send it."""
+    create = {
+        "url": "https://api.acme.example/lists",
+        "httpMethod": "POST",
+        "headers": [{"header": "Content-Type", "value": "application/json"}],
+        "requestBody": {"json": {"title": "{{segment.name}}"}},
+        "responseFields": [{"name": "externalAudienceId", "value": "{{body.list.id}}"}],
+    }
+    return {"metadataTemplate": {"name": "Acme audiences", "create": create}}
+
+
+@pytest.fixture
+def credentials_document():
+    """Shared credentials, as their author would send them."""
+    return {"name": "Acme", "basicAuthentication": {"username": "headrace", "password": "canary-password-Qx17"}}
 
 
 def destination_on(server, name="moviestar"):

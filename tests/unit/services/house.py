@@ -131,8 +131,8 @@ class House:
         self.partner = partner or Partner()
         self.store = Store.open(directory, database_url)
         migrate(self.store)
-        keyring = Keyring(LocalKeyFile(directory / "key"), StoredKeys(self.store))
-        self.live = LiveDataflows(keyring, Renderer(), self.partner, self.clock, 30.0)
+        self.keyring = Keyring(LocalKeyFile(directory / "key"), StoredKeys(self.store))
+        self.live = LiveDataflows(self.keyring, Renderer(), self.partner, self.clock, 30.0)
         self.events = []
         self.slots = Slots(4, lambda: 0.0)
         self.woken = []
@@ -171,15 +171,22 @@ class House:
         **policy,
     ):
         """Declare a destination, and send the given audiences there."""
-        server = await authoring.save(self.store, self.clock, self.caller, authoring.SERVER, self.server_document(body))
+        server = await authoring.save(
+            self.store, self.clock, self.keyring, self.caller, authoring.SERVER, self.server_document(body)
+        )
         self.servers[name] = server.declared.id
         destination = await authoring.save(
-            self.store, self.clock, self.caller, authoring.DESTINATION, self.destination_document(name, **policy)
+            self.store,
+            self.clock,
+            self.keyring,
+            self.caller,
+            authoring.DESTINATION,
+            self.destination_document(name, **policy),
         )
         self.destinations[name] = destination.declared.id
         connection = {"name": name, "connectionSpec": {"id": destination.declared.id}}
         source = await accounts.create_source(self.store, self.clock, self.caller, connection)
-        target = await accounts.create_target(self.store, self.clock, self.caller, connection)
+        target = await accounts.create_target(self.store, self.clock, self.keyring, self.caller, connection)
         flow = await activation.create(
             self.store, self.clock, self.caller, flow_document(name, source.id, target.id, ids, mapping)
         )

@@ -347,7 +347,9 @@ async def test_a_changed_template_is_used_from_the_next_claim_on(house):
 
     changed = BODY.replace('{"message"', '{"new": true, "message"')
     server = house.server_document(changed)
-    await authoring.save(house.store, house.clock, house.caller, authoring.SERVER, server, id_=house.servers["flow"])
+    await authoring.save(
+        house.store, house.clock, house.keyring, house.caller, authoring.SERVER, server, id_=house.servers["flow"]
+    )
     await house.wake_all()
     await house.run_out()
 
@@ -363,7 +365,13 @@ async def test_a_lower_limit_holds_for_what_waits_for_a_retry(house):
 
     document = house.destination_document(most=4)
     await authoring.save(
-        house.store, house.clock, house.caller, authoring.DESTINATION, document, id_=house.destinations["flow"]
+        house.store,
+        house.clock,
+        house.keyring,
+        house.caller,
+        authoring.DESTINATION,
+        document,
+        id_=house.destinations["flow"],
     )
     await house.wake_all()
     await house.run_out()

@@ -159,7 +159,6 @@ SCHEMA = {"dynamicEnum": {**LISTS, "responseFormat": "SCHEMA"}}
             {"name": "b", "type": "string"}}, "conditional"),
         ({FIELD: {"name": "a", "type": "string", "dynamicEnum": LISTS}}, "dynamicEnum"),
         ({f"{FIELD}/unique": True}, "unique"),
-        ({f"{FIELD}/format": "password"}, "format"),
         ({"/sources": ["ACCOUNTS"]}, "sources"),
         ({"/aggregation": waiting_messages()["aggregation"]}, "BEST_EFFORT"),
         ({"/aggregation": ABSENT}, "BEST_EFFORT"),

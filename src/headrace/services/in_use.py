@@ -1,0 +1,85 @@
+"""What uses an object, so that nobody deletes it from under that."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from headrace.errors import Conflict
+from headrace.services.catalog import Pinned
+from headrace.services.checks import CREDENTIALS, DESTINATION
+from headrace.services.declared import spoken
+from headrace.services.references import references
+from headrace.store import documents, publishing
+from headrace.store.access import Tenant
+from headrace.store.database import Transaction
+from headrace.store.publishing import PublishRequest
+
+#: The states in which a request to publish holds what it froze.
+LIVE = frozenset({"REVIEW", "APPROVED", "PUBLISHED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One object that uses another."""
+
+    noun: str
+    id: str
+    name: str
+
+
+class InUse(Conflict):
+    """The object is in use."""
+
+    def __init__(self, noun: str, uses: list[Use], elsewhere: int) -> None:
+        self.uses = [asdict(use) for use in uses]
+        self.elsewhere = elsewhere
+        named = [f"{spoken(use.noun)} {use.name!r}" for use in uses[:3]]
+        rest = len(uses) - len(named)
+        counted = [f"{rest} more"] if rest else []
+        counted += [f"{elsewhere} of other sandboxes"] if elsewhere else []
+        super().__init__(f"this {spoken(noun)} is in use by {' and '.join([*named, *counted])}; delete that first")
+
+
+def refuse_in_use(tx: Transaction, tenant: Tenant, noun: str, id_: str) -> None:
+    """
+    Refuse to delete an object that something uses.
+
+    Raises:
+        InUse: it names what is of this sandbox, and counts the rest.
+    """
+    if noun == DESTINATION:
+        connected = [
+            (number, Use(user, item.id, item.document["name"]))
+            for user in ("account", "target-connection")
+            for number, item in documents.connected_to(tx, user, id_)
+        ]
+        uses = [use for number, use in connected if number == tenant.tenant]
+        elsewhere = len(connected) - len(uses)
+        uses += [_of_request(tx, item) for item in publishing.of_destination(tx, id_) if item.status in LIVE]
+    else:
+        uses, elsewhere = [*_users(tx, tenant, noun, id_)], 0
+    if uses or elsewhere:
+        raise InUse(noun, uses, elsewhere)
+
+
+def _users(tx: Transaction, tenant: Tenant, noun: str, id_: str) -> Iterator[Use]:
+    """Return the destinations that point to an object, and the requests that froze it, or one that points to it."""
+    for item in documents.all_of(tx, tenant.tenant, DESTINATION):
+        if (noun, id_) in references(item.document):
+            yield Use(DESTINATION, item.id, item.document["name"])
+    for request in publishing.of_tenant(tx, tenant.tenant):
+        document = Pinned(tx, request).get(DESTINATION, request.destination) or {}
+        if (noun, id_) in references(document) and _holds(tx, noun, request):
+            yield _of_request(tx, request)
+
+
+def _holds(tx: Transaction, noun: str, request: PublishRequest) -> bool:
+    """Say whether a request needs what it froze: while it is live, and credentials as long as anybody is connected."""
+    if request.status in LIVE:
+        return True
+    is_known = request.published_at is not None and noun == CREDENTIALS
+    return is_known and bool(documents.connected_to(tx, "target-connection", request.destination))
+
+
+def _of_request(tx: Transaction, request: PublishRequest) -> Use:
+    document = Pinned(tx, request).get(DESTINATION, request.destination) or {}
+    return Use("publish-request", request.config_id, document.get("name", request.destination))

@@ -1,0 +1,133 @@
+"""
+Secrets in what people declare: sealed before they are stored, masked when they are shown.
+
+In the place of a secret a stored document has dots, so that it stays right by its block; what is sealed stands beside
+it under ``SEALED``, by the JSON pointer of its place. Dots that a client sends back mean that nothing has changed.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from headrace.connect.keyring import Keyring, Place
+from headrace.connect.secrets import MASK, Masked, Secret
+from headrace.model.block import steps
+from headrace.model.problem import Problem
+from headrace.store.access import Tenant
+
+Document = dict[str, Any]
+
+#: The key under which a stored document holds what is sealed.
+SEALED = "x-headrace-sealed"
+
+
+@dataclass(frozen=True, slots=True)
+class Safe:
+    """The keyring for the records of one sandbox: what it seals opens in its own record and field only."""
+
+    keyring: Keyring
+    tenant: Tenant
+
+    def seal(self, record: str, values: Mapping[str, str]) -> dict[str, str]:
+        """Seal values by field. Never inside work of the store: it may have to keep a new key."""
+        return {field: self.keyring.seal(value, self._place(record, field)) for field, value in values.items()}
+
+    def open(self, record: str, sealed: Mapping[str, str]) -> dict[str, Secret]:
+        """
+        Open sealed values by field.
+
+        Raises:
+            OperationError: one of them cannot be opened.
+        """
+        return {field: self.keyring.open(value, self._place(record, field)) for field, value in sealed.items()}
+
+    def mask(self, record: str, sealed: Mapping[str, str]) -> dict[str, Masked]:
+        """Return what the API shows of sealed values."""
+        opened = self.open(record, sealed)
+        return {field: self.keyring.mask(secret, self.tenant.organization) for field, secret in opened.items()}
+
+    def _place(self, record: str, field: str) -> Place:
+        return Place(self.tenant.organization, self.tenant.sandbox, record, field)
+
+
+def sealed(safe: Safe, record: str, document: Document, pointers: list[str]) -> Document:
+    """Take the secrets out of a document that was sent and seal them; dots stay, with nothing sealed beside them."""
+    given = {where: value for where in pointers if (value := _at(document, where)) not in (MASK, None)}
+    texts = {where: json.dumps(value) for where, value in given.items()}
+    return {**_with(document, dict.fromkeys(given, MASK)), SEALED: safe.seal(record, texts)}
+
+
+def completed(document: Document, known: Document | None, pointers: list[str]) -> tuple[Document, list[Problem]]:
+    """Put beside the dots in a sealed document what is stored at their places, and say where nothing is."""
+    stored = (known or {}).get(SEALED, {})
+    dots = [where for where in pointers if _at(document, where) == MASK and where not in document[SEALED]]
+    message = f"{MASK} stands for a secret that is stored, and none is stored here: send the secret itself"
+    problems = [Problem("masked-secret", where, message) for where in dots if where not in stored]
+    kept = {where: stored[where] for where in dots if where in stored} | document[SEALED]
+    return without_sealed(document) | ({SEALED: kept} if kept else {}), problems
+
+
+def opened(safe: Safe, record: str, stored: Document) -> Document:
+    """Return a stored document with its secrets in their places, for whoever signs in with them or checks them."""
+    secrets = safe.open(record, stored.get(SEALED, {}))
+    whole: Document = _with(without_sealed(stored), {where: _read(secret) for where, secret in secrets.items()})
+    return whole
+
+
+def masked(safe: Safe, record: str, stored: Document) -> tuple[Document, dict[str, str]]:
+    """Return a stored document as the API shows it, and the fingerprint of each secret by its pointer."""
+    shown = safe.mask(record, stored.get(SEALED, {}))
+    return without_sealed(stored), {where: value.fingerprint for where, value in shown.items()}
+
+
+def marked(safe: Safe, record: str, stored: Document) -> Document:
+    """Return a stored document in which dots and a fingerprint stand for each secret, so that a change of one shows."""
+    shown = safe.mask(record, stored.get(SEALED, {}))
+    marks = {where: f"{value.text} {value.fingerprint}" for where, value in shown.items()}
+    whole: Document = _with(without_sealed(stored), marks)
+    return whole
+
+
+def secrets_of(safe: Safe, record: str, stored: Document) -> tuple[Secret, ...]:
+    """Return the secrets of a stored document, to keep them out of texts."""
+    opened_ = safe.open(record, stored.get(SEALED, {}))
+    return tuple(Secret(str(_read(secret))) for secret in opened_.values())
+
+
+def without_sealed(stored: Document) -> Document:
+    """Return a stored document without what is sealed."""
+    return {key: value for key, value in stored.items() if key != SEALED}
+
+
+def _read(secret: Secret) -> Any:
+    """Return what a field had: sealed as JSON, so that a number comes back as one."""
+    return json.loads(secret.reveal())
+
+
+def _at(document: object, where: str) -> object:
+    for step in steps(where):
+        if isinstance(document, list) and step.isdigit() and int(step) < len(document):
+            document = document[int(step)]
+        elif isinstance(document, dict) and step in document:
+            document = document[step]
+        else:
+            return None
+    return document
+
+
+def _with(document: Any, values: Mapping[str, Any]) -> Any:
+    """Return a copy of a document with values put in the places of others."""
+    for where, value in values.items():
+        document = _put(document, steps(where), value)
+    return document
+
+
+def _put(document: Any, path: list[str], value: Any) -> Any:
+    if not path:
+        return value
+    step, rest = path[0], path[1:]
+    if isinstance(document, list):
+        place = int(step)
+        return [*document[:place], _put(document[place], rest, value), *document[place + 1 :]]
+    return {**document, step: _put(document[step], rest, value)}
