@@ -245,10 +245,12 @@ def test_a_reviewer_reads_what_is_frozen_and_what_has_changed_since_the_last(api
     destination = api.post(DESTINATIONS, document).json["instanceId"]
     before = publish(api, reviewer, destination)
     api.put(f"{DESTINATIONS}/{destination}", {**document, "description": "new"})
-    server_document["urlBasedDestination"]["url"]["value"] = "https://{{ customerData.region }}.new.example/v1"
+    moved = {"templatingStrategy": "PEBBLE_V1", "value": "https://{{ customerData.region }}.new.example/v1"}
+    server_document["urlBasedDestination"]["url"] = moved
     region = [{"name": "region", "type": "string"}]
     api.put(f"{DESTINATIONS}/{destination}", {**document, "description": "new", "customerDataFields": region})
-    assert api.put(f"{SERVERS}/{server}", server_document).status == 200
+    answer = api.put(f"{SERVERS}/{server}", server_document)
+    assert answer.status == 200, answer.text
     config_id = newest(submit(api, destination))["configId"]
     api.put(f"{DESTINATIONS}/{destination}", {**document, "description": "newer", "customerDataFields": region})
 
