@@ -225,6 +225,7 @@ def in_process(folder: Path, **settings: Any) -> Iterator[InProcess]:
         port = listener.getsockname()[1]
         wanted = {"data_dir": folder / "data", "key_file": folder / "keys" / "master.key", "port": port, **settings}
         app = Headrace(Settings(**wanted))
+        # Tests keep connections for as long as they like.
         config = uvicorn.Config(
             app.app, log_level="warning", ws="none", lifespan="on", timeout_keep_alive=int(PATIENCE)
         )
