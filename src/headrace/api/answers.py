@@ -211,6 +211,7 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
     ("get", f"{_AUTHORING}/destinations/publish"): _list_of(_ref("Submissions")),
     ("get", f"{_AUTHORING}/destinations/publish/{{instance_id}}"): _ref("Submissions"),
     ("put", f"{_AUTHORING}/destinations/publish/{{instance_id}}"): _ref("Submissions"),
+    ("post", f"{_AUTHORING}/destinations/publish/{{instance_id}}/withdraw"): _ref("PublishDetails"),
     ("get", "/publishing/requests"): _items_of("RequestSummary"),
     ("get", "/publishing/requests/{config_id}"): _ref("RequestInReview"),
     **{

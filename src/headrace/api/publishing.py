@@ -49,6 +49,16 @@ async def replace_submission(instance_id: str, caller: Author, body: AuthoredBod
     return _submitted(changed, caller)
 
 
+@submitting.post(
+    "/{instance_id}/withdraw", summary="Take back the open request, or what is published", openapi_extra=OURS
+)
+async def withdraw_submission(instance_id: str, caller: Author, body: AuthoredBody, handed: Handed) -> Object:
+    reason, _ = read(Reason, body)
+    ended, reached = await publishing.take_back(handed.store, handed.clock, caller, instance_id, reason.reason)
+    await _wake(handed, reached)
+    return _entry(ended)
+
+
 @reviewing.get("", summary="List the requests of all organizations", openapi_extra=OURS)
 async def list_requests(caller: Reviewer, handed: Handed, status: Status = None) -> Object:
     found = await publishing.listing(handed.store, status)
@@ -77,8 +87,8 @@ async def reject_request(config_id: str, caller: Reviewer, body: AuthoredBody, h
     return _entry(decided)
 
 
-@reviewing.post("/{config_id}/withdraw", summary="Take back a request, or what it published", openapi_extra=OURS)
-async def withdraw_request(config_id: str, caller: Reader, body: AuthoredBody, handed: Handed) -> Object:
+@reviewing.post("/{config_id}/withdraw", summary="Take back any request, or what it published", openapi_extra=OURS)
+async def withdraw_request(config_id: str, caller: Reviewer, body: AuthoredBody, handed: Handed) -> Object:
     reason, _ = read(Reason, body)
     ended, reached = await publishing.withdraw(handed.store, handed.clock, caller, config_id, reason.reason)
     await _wake(handed, reached)

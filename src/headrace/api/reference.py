@@ -40,6 +40,7 @@ BODIES: dict[str, type[Block]] = {
     **{f"{path}/{{instance_id}}": block for path, block in _KINDS.items()},
     f"{_AUTHORING}/destinations/publish": Submission,
     f"{_AUTHORING}/destinations/publish/{{instance_id}}": Submission,
+    f"{_AUTHORING}/destinations/publish/{{instance_id}}/withdraw": Reason,
     "/publishing/requests/{config_id}/reject": Reason,
     "/publishing/requests/{config_id}/withdraw": Reason,
     f"{_FLOWS}/connections": BaseConnection,

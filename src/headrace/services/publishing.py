@@ -157,6 +157,31 @@ async def submission_of(store: Store, caller: Caller, id_: str) -> Submitted:
     return await store.read(look)
 
 
+async def take_back(
+    store: Store, clock: Clock, caller: Caller, id_: str, reason: str
+) -> tuple[PublishRequest, list[int]]:
+    """
+    Take back the open request for a destination, or else what is published. Returns also the sandboxes this reaches.
+
+    Nobody connects any more to what is taken back, and who is connected goes on as before.
+
+    Raises:
+        Conflict: nothing is asked for or published.
+        NotFound: the destination is not in this sandbox.
+    """
+    now = clock.now()
+
+    def work(tx: Transaction) -> tuple[PublishRequest, list[int]]:
+        declared.existing(tx, caller, DESTINATION, id_)
+        requests = publishing.of_destination(tx, id_)
+        live = [item for status in (REVIEW, PUBLISHED) for item in requests if item.status == status]
+        if not live:
+            raise Conflict("nothing is asked for or published: there is nothing to withdraw")
+        return _end(tx, caller, live[0], reason, now)
+
+    return await store.write(work)
+
+
 # -- reviewers --------------------------------------------------------------------------------------------------------
 
 
@@ -252,29 +277,14 @@ async def withdraw(
     store: Store, clock: Clock, caller: Caller, config_id: str, reason: str
 ) -> tuple[PublishRequest, list[int]]:
     """
-    Take back a request, or what it published: nobody connects to it any more, and who is connected goes on as before.
-
-    Its author's organization may, and whoever reviews. Returns also the sandboxes that this reaches.
+    Take back any request, or what it published; for the host's reviewers. Returns also the sandboxes this reaches.
 
     Raises:
         Conflict: there is nothing to take back any more.
-        Forbidden: the caller may only read.
-        NotFound: there is no such request, or it is another organization's.
+        NotFound: there is no such request.
     """
     now = clock.now()
-
-    def work(tx: Transaction) -> tuple[PublishRequest, list[int]]:
-        request = _to_withdraw(tx, caller, config_id)
-        if request.status not in (REVIEW, PUBLISHED):
-            raise Conflict(f"this request is {request.status}: there is nothing to withdraw")
-        decided = {"status": REVOKED, "decided_by": caller.actor, "decided_at": now, "ended_at": now}
-        ended = _change(tx, caller, request, "withdraw", now, **decided, reason=reason)
-        working = Catalog(tx, tenant_of(tx, request.tenant)).working(request.destination)
-        if request.status != PUBLISHED or working is None:
-            return ended, []
-        return ended, moving.move_all(tx, working, caller.actor, now)
-
-    return await store.write(work)
+    return await store.write(lambda tx: _end(tx, caller, _existing(tx, config_id), reason, now))
 
 
 # -- what both stand on -----------------------------------------------------------------------------------------------
@@ -389,15 +399,17 @@ def _to_decide(tx: Transaction, caller: Caller, config_id: str, *, self_review: 
     return request
 
 
-def _to_withdraw(tx: Transaction, caller: Caller, config_id: str) -> PublishRequest:
-    request = publishing.get(tx, config_id)
-    is_own = request is not None and request.tenant == caller.number
-    is_reviewer = "publishing:review" in caller.permissions and caller.is_host
-    if request is None or not (is_own or is_reviewer):
-        raise NotFound(f"there is no request {config_id!r} here")
-    if not is_reviewer and "authoring:write" not in caller.permissions:
-        raise Forbidden("whoever withdraws a request needs the permission 'authoring:write'")
-    return request
+def _end(
+    tx: Transaction, caller: Caller, request: PublishRequest, reason: str, now: int
+) -> tuple[PublishRequest, list[int]]:
+    if request.status not in (REVIEW, PUBLISHED):
+        raise Conflict(f"this request is {request.status}: there is nothing to withdraw")
+    decided = {"status": REVOKED, "decided_by": caller.actor, "decided_at": now, "ended_at": now}
+    ended = _change(tx, caller, request, "withdraw", now, **decided, reason=reason)
+    working = Catalog(tx, tenant_of(tx, request.tenant)).working(request.destination)
+    if request.status != PUBLISHED or working is None:
+        return ended, []
+    return ended, moving.move_all(tx, working, caller.actor, now)
 
 
 def _existing(tx: Transaction, config_id: str) -> PublishRequest:

@@ -15,7 +15,7 @@ from typing import Any
 from headrace.cli import examples
 from support import AUTHORING, FLOWS, Answer, Api, InProcess
 
-from .conftest import Operator, destination_on
+from .conftest import PUBLISH, REQUESTS, Operator, destination_on
 
 _numbers = itertools.count(1)
 
@@ -67,6 +67,26 @@ def _target(world: World) -> str:
     return made(world.operator.target(destination, account, customer_data))["id"]
 
 
+def _audience_template(world: World) -> str:
+    return made(world.api.post(f"{AUTHORING}/audience-templates", _template_document()))["instanceId"]
+
+
+def _credentials(world: World) -> str:
+    return made(world.api.post(f"{AUTHORING}/credentials", _credentials_document()))["instanceId"]
+
+
+def _submitted(world: World) -> str:
+    destination = _destination(world)
+    access = {"destinationAccess": "LIMITED", "allowedOrgs": ["x@y"]}
+    made(world.api.post(PUBLISH, {"destinationId": destination, **access}))
+    return destination
+
+
+def _request(world: World) -> str:
+    submitted = world.api.get(f"{PUBLISH}/{_submitted(world)}").json
+    return submitted["publishDetailsList"][-1]["configId"]
+
+
 def _user(world: World) -> str:
     user = {"email": f"person-{next(_numbers)}@example.com", "name": "Somebody", "password": "a long enough one"}
     return made(world.api.post("/access/users", user))["id"]
@@ -80,6 +100,10 @@ def _client(world: World) -> str:
 MAKERS: dict[str, Callable[[World], str]] = {
     f"{AUTHORING}/destination-servers/": _server,
     f"{AUTHORING}/destinations/": _destination,
+    f"{AUTHORING}/audience-templates/": _audience_template,
+    f"{AUTHORING}/credentials/": _credentials,
+    f"{PUBLISH}/": _submitted,
+    f"{REQUESTS}/": _request,
     f"{FLOWS}/connectionSpecs/": _destination,
     f"{FLOWS}/connections/": _account,
     f"{FLOWS}/sourceConnections/": lambda world: world.operator.source(),
@@ -95,10 +119,25 @@ def _server_document() -> dict[str, Any]:
     return copy.deepcopy(examples.destination("moviestar")["destinationServer"])
 
 
+def _template_document() -> dict[str, Any]:
+    return {"metadataTemplate": {"name": "lists", "delete": {"url": "https://acme.example/", "httpMethod": "DELETE"}}}
+
+
+def _credentials_document() -> dict[str, Any]:
+    return {"basicAuthentication": {"username": "us", "password": "a-secret"}}
+
+
 #: What to send, where it is looked at before the object is looked for; else it is ``{}``. Given the object's id.
 BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
     ("PUT", f"{AUTHORING}/destination-servers/{{instance_id}}"): lambda _: _server_document(),
     ("PUT", f"{AUTHORING}/destinations/{{instance_id}}"): lambda _: destination_on("a server that is not there"),
+    ("PUT", f"{AUTHORING}/audience-templates/{{instance_id}}"): lambda _: _template_document(),
+    ("POST", f"{AUTHORING}/audience-templates/{{instance_id}}"): lambda _: _template_document(),
+    ("PUT", f"{AUTHORING}/credentials/{{instance_id}}"): lambda _: _credentials_document(),
+    ("PUT", f"{PUBLISH}/{{instance_id}}"): lambda _: {"destinationAccess": "LIMITED", "allowedOrgs": ["x@y"]},
+    ("POST", f"{PUBLISH}/{{instance_id}}/withdraw"): lambda _: {"reason": "because"},
+    ("POST", f"{REQUESTS}/{{config_id}}/reject"): lambda _: {"reason": "because"},
+    ("POST", f"{REQUESTS}/{{config_id}}/withdraw"): lambda _: {"reason": "because"},
     ("PATCH", f"{FLOWS}/flows/{{id}}"): lambda _: [],
     ("PUT", "/access/users/{id}"): lambda id_: {"email": f"{id_}@example.com", "name": "Another"},
     ("PUT", "/access/clients/{id}"): lambda _: {"name": "another", "permissions": []},
@@ -109,10 +148,13 @@ QUERIES = {f"{FLOWS}/flows/{{id}}/action": "?op=enable"}
 HEADERS = {("PATCH", f"{FLOWS}/flows/{{id}}"): {"If-Match": '"a version"'}}
 
 #: Beginnings of paths whose objects are the business of the host, wherever they are.
-HOST_SEES: set[str] = set()
+HOST_SEES: set[str] = {f"{REQUESTS}/", REQUESTS}
+
+#: Ends of paths of operations that leave an object other than it was, so that each is tried on one of its own.
+ENDING = ("/approve", "/reject", "/withdraw")
 
 #: Values for parameters after a path's first.
-FURTHER: dict[str, str] = {}
+FURTHER: dict[str, str] = {"{version}": "1"}
 
 
 def made(answer: Answer) -> Any:

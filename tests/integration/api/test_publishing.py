@@ -200,7 +200,9 @@ def test_a_decision_is_final(api, reviewer, destination):
     assert reviewer.post(f"{REQUESTS}/{config_id}/withdraw", {"reason": "x"}).status == 409
 
 
-@pytest.mark.parametrize(("method", "end"), [("GET", ""), ("POST", "/approve"), ("POST", "/reject")])
+@pytest.mark.parametrize(
+    ("method", "end"), [("GET", ""), ("POST", "/approve"), ("POST", "/reject"), ("POST", "/withdraw")]
+)
 def test_only_the_organization_that_runs_the_installation_reviews(headrace, api, destination, method, end):
     config_id = newest(submit(api, destination))["configId"]
     guest = headrace.as_client("guest@org")
@@ -209,34 +211,35 @@ def test_only_the_organization_that_runs_the_installation_reviews(headrace, api,
 
     assert (foreign.status, foreign.json["code"]) == (403, "forbidden")
     assert guest.get(REQUESTS).status == 403
-    assert guest.post(f"{REQUESTS}/{config_id}/withdraw", {"reason": "x"}).status == 404
 
 
 def test_an_author_of_another_sandbox_does_not_see_the_request(headrace, destination, api):
-    config_id = newest(submit(api, destination))["configId"]
-    other = headrace.as_client(sandbox="other", without="publishing:review")
+    submit(api, destination)
+    other = headrace.as_client(sandbox="other")
 
     assert other.get(f"{PUBLISH}/{destination}").status == 404
     assert other.get(PUBLISH).json == []
-    assert other.post(f"{REQUESTS}/{config_id}/withdraw", {"reason": "x"}).status == 404
+    assert other.post(f"{PUBLISH}/{destination}/withdraw", {"reason": "x"}).status == 404
     assert submit(other, destination).status == 404
 
 
-def test_who_may_only_read_withdraws_nothing(headrace, api, destination):
-    config_id = newest(submit(api, destination))["configId"]
-    organization = "reading@org"
-    author = headrace.as_client(organization)
-    document = api.get(f"{DESTINATIONS}/{destination}").json
-    server = author.post(
-        SERVERS, api.get(f"{SERVERS}/{document['destinationDelivery'][0]['destinationServerId']}").json
-    )
-    theirs = author.post(DESTINATIONS, destination_on(server.json["instanceId"])).json["instanceId"]
-    request = newest(submit(author, theirs))["configId"]
-    reader = headrace.as_client(organization, without="authoring:write")
+def test_an_author_takes_back_the_open_request_first_and_then_what_is_published(api, reviewer, destination):
+    publish(api, reviewer, destination)
+    submit(api, destination)
 
-    assert reader.post(f"{REQUESTS}/{request}/withdraw", {"reason": "x"}).status == 403
-    assert author.post(f"{REQUESTS}/{request}/withdraw", {"reason": "x"}).status == 200
-    assert author.post(f"{REQUESTS}/{config_id}/withdraw", {"reason": "x"}).status == 404
+    taken = [api.post(f"{PUBLISH}/{destination}/withdraw", {"reason": "x"}) for _ in range(3)]
+
+    assert [answer.status for answer in taken] == [200, 200, 409]
+    assert [answer.json["status"] for answer in taken[:2]] == ["REVOKED", "REVOKED"]
+    assert statuses(api, destination) == ["TEST", "REVOKED", "REVOKED"]
+    assert reviewer.get(f"{REQUESTS}/{taken[0].json['configId']}").json["status"] == "REVOKED"
+
+
+def test_a_withdrawal_says_why(api, destination):
+    submit(api, destination)
+
+    assert paths(api.post(f"{PUBLISH}/{destination}/withdraw", {})) == ["/reason"]
+    assert statuses(api, destination) == ["TEST", "REVIEW"]
 
 
 def test_a_reviewer_reads_what_is_frozen_and_what_has_changed_since_the_last(api, reviewer, server_document):
@@ -259,7 +262,8 @@ def test_a_reviewer_reads_what_is_frozen_and_what_has_changed_since_the_last(api
     parts = {part["noun"]: part for part in read["documents"]}
     assert parts["destination"]["document"]["description"] == "new"
     assert {change["path"] for change in parts["destination"]["changes"]} >= {"/description"}
-    assert [change["path"] for change in parts["destination-server"]["changes"]] == ["/urlBasedDestination/url/value"]
+    changed = [change["path"] for change in parts["destination-server"]["changes"]]
+    assert changed == ["/urlBasedDestination/url/templatingStrategy", "/urlBasedDestination/url/value"]
     assert read["published"] == before
     assert read["newOrigins"] == ["https://{{customerData.region}}.new.example"]
     assert read["newOrigins"][0] in read["origins"]

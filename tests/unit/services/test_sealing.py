@@ -28,7 +28,7 @@ class Keys:
 
 @pytest.fixture
 def safe(tmp_path):
-    return Safe(Keyring(LocalKeyFile(tmp_path / "key"), Keys()), Tenant(1, "acme@org", "prod", "id"))
+    return Safe(Keyring(LocalKeyFile(tmp_path / "key"), Keys()), Tenant(1, "acme@org", "prod", "id", 1, True))
 
 
 def kept(safe, document, known=None):
