@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import cache
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -57,8 +58,7 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
     app.add_exception_handler(RequestValidationError, problems.wrong_request)
     app.add_exception_handler(HTTPException, problems.plain)
     app.add_exception_handler(Exception, problems.Unexpected(doors.board))
-    app.openapi = lambda: described  # type: ignore[method-assign]
-    described = reference(app)
+    app.openapi = cache(lambda: reference(app))  # type: ignore[method-assign]
     app.add_middleware(LimitedBody, most=bodies.LARGEST, under=authoring.PREFIX)
     app.add_middleware(PossiblePaths)
     app.add_middleware(LimitedBody, most=doors.settings.max_request_bytes)
