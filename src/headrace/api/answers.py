@@ -235,10 +235,11 @@ _MEANINGS = {
     400: "The request, or what it says, is not right.",
     401: "The access token is not valid.",
     403: "A header is missing or wrong, or the caller may not do this.",
-    404: "There is no such object here.",
+    404: "There is no such object here, or no such sandbox.",
     409: "The object is in use, was decided, or was changed by somebody else just now.",
     412: "The object was changed since it was read.",
     413: "The body is larger than what is read.",
+    429: "Signing in failed too often in a row.",
     503: "The store cannot take anything now.",
 }
 
@@ -254,6 +255,7 @@ _OWN: dict[str, dict[str, Any]] = {
         "200": _said({"application/json": {"schema": _ref("Token")}}),
         "400": _TOKEN_ERROR,
         "401": _TOKEN_ERROR,
+        "429": _TOKEN_ERROR,
         "413": _said(_PROBLEM, _MEANINGS[413]),
         "503": _said(_PROBLEM, _MEANINGS[503]),
     },
@@ -266,6 +268,10 @@ _OWN: dict[str, dict[str, Any]] = {
 }
 
 
+#: Refusals that are not of the rules below.
+_MORE = {("post", "/access/sessions"): (401, 403, 429), ("put", "/access/me/password"): (429,)}
+
+
 def answers_of(method: str, path: str, operation: dict[str, Any], *, is_open: bool) -> dict[str, Any]:
     """Return the responses of an operation: its success as the tables have it, and every refusal that it may meet."""
     if path in _OWN:
@@ -274,10 +280,11 @@ def answers_of(method: str, path: str, operation: dict[str, Any], *, is_open: bo
     success = next(status for status in responses if status.startswith("2"))
     if (method, path) in ANSWERS:
         responses[success] = _success(ANSWERS[method, path], has_etag=_has_etag(method, path))
-    refused = [400, 503] if is_open else [400, 401, 403, 503]
+    refused = [400, 503] if is_open else [400, 401, 403, 404, 503]
+    refused += _MORE.get((method, path), ())
     refused += [404] if "{" in path else []
     changes = method in ("post", "put", "patch", "delete")
-    refused += [404, 409, 412] if changes and not is_open else []
+    refused += [409, 412] if changes and not is_open else []
     refused += [413] if "requestBody" in operation else []
     for status in sorted(set(refused)):
         responses.setdefault(str(status), _refusal(status, path))
