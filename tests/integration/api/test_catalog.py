@@ -78,8 +78,9 @@ class Sandbox:
         assert approved.status == 200, approved.text
         return config_id
 
-    def withdraw(self, config_id):
-        assert self.api.post(f"{REQUESTS}/{config_id}/withdraw", {"reason": "over"}).status == 200
+    def withdraw(self, destination):
+        answer = self.api.post(f"{PUBLISH}/{destination}/withdraw", {"reason": "over"})
+        assert answer.status == 200, answer.text
 
     def account(self, destination):
         auth = {"specName": "BEARER", "params": {"token": TOKEN}}
@@ -211,9 +212,9 @@ def test_a_card_that_its_author_hides_is_in_no_catalog(home, guest, reviewer, pa
 
 def test_a_withdrawn_destination_leaves_the_catalog_and_who_is_connected_goes_on(home, guest, reviewer, partner):
     destination, _ = home.author(partner.origin)
-    config_id = home.publish(reviewer, destination)
+    home.publish(reviewer, destination)
     flow, target = guest.flow(destination)
-    home.withdraw(config_id)
+    home.withdraw(destination)
 
     assert destination not in guest.cards()
     assert codes(guest.account(destination)) == {"/connectionSpec/id": "unknown-destination"}
@@ -308,17 +309,17 @@ def test_at_home_a_withdrawn_destination_is_private_again_except_where_that_woul
     home, reviewer, partner, other_partner
 ):
     destination, server = home.author(partner.origin)
-    config_id = home.publish(reviewer, destination)
+    home.publish(reviewer, destination)
     flow, target = home.flow(destination)
     home.move(server, other_partner.origin)
-    home.withdraw(config_id)
+    home.withdraw(destination)
     told = other_partner.count
     home.send(flow)
     assert other_partner.count > told
 
-    config_id = home.publish(reviewer, destination)
+    home.publish(reviewer, destination)
     home.change(destination, identityNamespaces={"member": {"acceptsCustomNamespaces": True}})
-    home.withdraw(config_id)
+    home.withdraw(destination)
 
     told = other_partner.count
     home.send(flow)
