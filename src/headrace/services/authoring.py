@@ -27,12 +27,12 @@ from headrace.services.checks import (
     SERVER,
     Document,
     Others,
+    pointed_to,
     prepare,
 )
 from headrace.services.disclosure import disclosure_of
 from headrace.services.fitting import misfits
 from headrace.services.in_use import refuse_in_use
-from headrace.services.references import references
 from headrace.services.sealing import Safe
 from headrace.store.database import Store, Transaction
 from headrace.store.documents import Declared
@@ -196,7 +196,7 @@ def _new_origins(tx: Transaction, caller: Caller, noun: str, known: Declared, ke
     """Say to which origins dataflows of this sandbox would send from now on, because of a change."""
     catalog, changed = Catalog(tx, caller.tenant), Changed(Working(tx, caller.number), noun, known.id, kept)
     for id_, document in changed.all_of(DESTINATION):
-        if (noun, known.id) not in [(DESTINATION, id_), *references(document)]:
+        if (noun, known.id) not in [(DESTINATION, id_), *pointed_to(document)]:
             continue
         before = catalog.working(id_)
         count = sum(len(catalog.dataflows_of(target.id)) for target in catalog.targets_on_working(id_))

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from headrace.services.checks import AUDIENCE_TEMPLATE, SERVER, Others
-from headrace.services.references import references
+from headrace.services.checks import AUDIENCE_TEMPLATE, SERVER, Others, pointed_to
 
 #: A scheme, and a host in which nothing but plain values is filled in.
 _HOST = re.compile(r"([a-z][a-z0-9+.-]*)://((?:[^/?#\\{}\s]|\{\{\s*[\w.]+\s*\}\})+)(?=[/?#\\]|$)", re.IGNORECASE)
@@ -53,7 +52,7 @@ class Disclosure:
 def disclosure_of(destination: Any, others: Others) -> Disclosure:
     """Say where a destination sends, with everything it points to, and what."""
     addresses = [*_sign_in_addresses(destination)]
-    for noun, id_ in references(destination):
+    for noun, id_ in pointed_to(destination):
         document = others.get(noun, id_) or {}
         if noun == SERVER:
             addresses += _server_addresses(document)

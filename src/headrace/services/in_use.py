@@ -5,9 +5,8 @@ from dataclasses import asdict, dataclass
 
 from headrace.errors import Conflict
 from headrace.services.catalog import Pinned
-from headrace.services.checks import CREDENTIALS, DESTINATION
+from headrace.services.checks import CREDENTIALS, DESTINATION, pointed_to
 from headrace.services.declared import spoken
-from headrace.services.references import references
 from headrace.store import documents, publishing
 from headrace.store.access import Tenant
 from headrace.store.database import Transaction
@@ -64,11 +63,11 @@ def refuse_in_use(tx: Transaction, tenant: Tenant, noun: str, id_: str) -> None:
 def _users(tx: Transaction, tenant: Tenant, noun: str, id_: str) -> Iterator[Use]:
     """Return the destinations that point to an object, and the requests that froze it, or one that points to it."""
     for item in documents.all_of(tx, tenant.tenant, DESTINATION):
-        if (noun, id_) in references(item.document):
+        if (noun, id_) in pointed_to(item.document):
             yield Use(DESTINATION, item.id, item.document["name"])
     for request in publishing.of_tenant(tx, tenant.tenant):
         document = Pinned(tx, request).get(DESTINATION, request.destination) or {}
-        if (noun, id_) in references(document) and _holds(tx, noun, request):
+        if (noun, id_) in pointed_to(document) and _holds(tx, noun, request):
             yield _of_request(tx, request)
 
 

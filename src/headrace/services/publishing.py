@@ -19,11 +19,10 @@ from headrace.model.reading import read
 from headrace.services import declared, moving, sealing
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog, Edition, Pinned, Working, edition_of, tenant_of, uses_working
-from headrace.services.checks import CREDENTIALS, DESTINATION, EXAMINE, Document
+from headrace.services.checks import CREDENTIALS, DESTINATION, EXAMINE, Document, pointed_to
 from headrace.services.disclosure import Disclosure
 from headrace.services.fitting import misfits
 from headrace.services.history import changes
-from headrace.services.references import references
 from headrace.services.sealing import Safe
 from headrace.store import audit, documents, publishing
 from headrace.store.access import Tenant
@@ -294,7 +293,7 @@ def judge(safe: Safe, edition: Edition) -> list[Problem]:
     """Check everything that an edition is made of again, and what is asked of public destinations alone."""
     whole = sealing.opened(safe, edition.id, edition.document)
     problems = [*EXAMINE[DESTINATION](whole, edition.parts, edition.id, False).problems]
-    for noun, id_ in references(edition.document):
+    for noun, id_ in pointed_to(edition.document):
         document = edition.parts.get(noun, id_)
         if document is not None:
             found = EXAMINE[noun](sealing.opened(safe, id_, document), edition.parts, None, False).problems
@@ -344,7 +343,7 @@ def _pins(tx: Transaction, caller: Caller, id_: str) -> list[dict[str, Any]]:
     """Name the versions of everything a destination is made of now. Shared credentials stay as they are at any time."""
     parts = Working(tx, caller.number)
     frozen = [(DESTINATION, id_)]
-    frozen += [item for item in references(parts.get(DESTINATION, id_)) if item[0] != CREDENTIALS]
+    frozen += [item for item in pointed_to(parts.get(DESTINATION, id_)) if item[0] != CREDENTIALS]
     versions = [(noun, part, parts.version_of(noun, part)) for noun, part in frozen]
     return [{"noun": noun, "id": part, "version": version} for noun, part, version in versions if version is not None]
 

@@ -10,6 +10,7 @@ from headrace.model.block import Block, pointer
 from headrace.model.credentials import Credentials
 from headrace.model.destination import Destination
 from headrace.model.destination_server import DestinationServer
+from headrace.services import checks
 from headrace.services.checks import AUDIENCE_TEMPLATE, CREDENTIALS, DESTINATION, SERVER
 
 Document = dict[str, Any]
@@ -44,13 +45,6 @@ BY_FOLDER = {noun.folder: noun for noun in NOUNS.values()}
 #: The name of the only destination of a folder, whose file lies at the top.
 ONLY = "destination"
 
-#: The members of a destination that point to another object, wherever they stand in it, with its kind.
-POINTING = {
-    "destinationServerId": NOUNS[SERVER],
-    "authenticationId": NOUNS[CREDENTIALS],
-    "audienceTemplateId": NOUNS[AUDIENCE_TEMPLATE],
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -65,17 +59,9 @@ class Reference:
         return pointer(self.path)
 
 
-def references(value: object, path: Path = ()) -> Iterator[Reference]:
-    """Yield every reference in a document."""
-    if isinstance(value, list):
-        for place, item in enumerate(value):
-            yield from references(item, (*path, place))
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if key in POINTING and isinstance(item, str):
-                yield Reference((*path, key), POINTING[key], item)
-            else:
-                yield from references(item, (*path, key))
+def references(destination: object) -> Iterator[Reference]:
+    """Yield every reference in a destination."""
+    return (Reference(found.path, NOUNS[found.noun], found.id) for found in checks.references(destination))
 
 
 def is_name(value: str) -> bool:

@@ -28,6 +28,8 @@ from headrace.services.checks.nouns import (
     Others,
     as_far_as_read,
     lenient,
+    pointed_to,
+    references,
     users,
 )
 
@@ -40,7 +42,9 @@ __all__ = [
     "Document",
     "Others",
     "lenient",
+    "pointed_to",
     "prepare",
+    "references",
 ]
 
 Examine = Callable[[object, Others, str | None, bool], Examined[Any]]

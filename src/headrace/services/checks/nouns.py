@@ -13,12 +13,8 @@ SERVER = "destination-server"
 DESTINATION = "destination"
 AUDIENCE_TEMPLATE = "audience-template"
 CREDENTIALS = "credentials"
-#: The fields of a destination that hold the id of another object, by what that is.
-REFERENCES = {
-    SERVER: "destinationServerId",
-    AUDIENCE_TEMPLATE: "audienceTemplateId",
-    CREDENTIALS: "authenticationId",
-}
+#: What a field points to, by its name: wherever one stands in a destination, it holds the id of another object.
+POINTERS = {"destinationServerId": SERVER, "audienceTemplateId": AUDIENCE_TEMPLATE, "authenticationId": CREDENTIALS}
 B = TypeVar("B", bound=Block)
 
 Document = dict[str, Any]
@@ -97,17 +93,37 @@ def as_far_as_read(clashes: Iterator[Clash], *objects: Object[Any]) -> Iterator[
 def users(others: Others, noun: str, id_: str) -> Iterator[tuple[str, Object[Destination]]]:
     """Yield every destination that points to an object, with its name."""
     for _, document in others.all_of(DESTINATION):
-        if points_to(document, REFERENCES[noun], id_):
+        if (noun, id_) in pointed_to(document):
             yield str(document.get("name")), Object.of(Destination, document)
 
 
-def points_to(document: object, reference: str, id_: str) -> bool:
-    """
-    Whether a document holds a reference anywhere.
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A place in a destination that points to another object."""
 
-    >>> points_to({"destinationDelivery": [{"destinationServerId": "s-1"}]}, "destinationServerId", "s-1")
-    True
-    """
+    path: tuple[int | str, ...]
+    noun: str
+    id: str
+
+
+def references(document: object, path: tuple[int | str, ...] = ()) -> Iterator[Reference]:
+    """Yield every place in a destination that points to another object, in the document's order."""
     if isinstance(document, dict):
-        return document.get(reference) == id_ or any(points_to(item, reference, id_) for item in document.values())
-    return isinstance(document, list) and any(points_to(item, reference, id_) for item in document)
+        for name, item in document.items():
+            if name in POINTERS and isinstance(item, str):
+                yield Reference((*path, name), POINTERS[name], item)
+            else:
+                yield from references(item, (*path, name))
+    elif isinstance(document, list):
+        for place, item in enumerate(document):
+            yield from references(item, (*path, place))
+
+
+def pointed_to(document: object) -> list[tuple[str, str]]:
+    """
+    Return the noun and the id of everything that a destination points to, each once.
+
+    >>> pointed_to({"destinationDelivery": [{"destinationServerId": "s", "authenticationRule": "NONE"}]})
+    [('destination-server', 's')]
+    """
+    return list(dict.fromkeys((found.noun, found.id) for found in references(document)))
