@@ -37,7 +37,7 @@ demo: $(INSTALLED)/run  ## deliver 10,000 people to a partner on this machine; A
 	@$(BIN)/headrace demo $(ARGS)
 
 test: $(INSTALLED)/dev  ## run the tests; ARGS=tests/unit/template runs some of them
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 2 --dist loadfile)
 
 fuzz: $(INSTALLED)/dev  ## feed the template language random programs; ARGS='--seconds 600' for how long
 	@$(BIN)/python fuzz/templates.py $(ARGS)

@@ -33,7 +33,7 @@ refused("no credentials", CREDENTIALS, WITHOUT, "no-kind ")
 refused("null credentials", CREDENTIALS, {"/basicAuthentication": None, "/type": ABSENT}, "no-kind ")
 for kind, says in KINDS_OF_CREDENTIALS.items():
     right(f"credentials: {kind}", CREDENTIALS, WITHOUT | {f"/{kind}": says})
-    for name in says.keys() - {"url", "header", "developerToken", "expiration"}:
+    for name in sorted(says.keys() - {"url", "header", "developerToken", "expiration"}):
         here = WITHOUT | {f"/{kind}": {key: value for key, value in says.items() if key != name}}
         refused(f"credentials: {kind} without {name}", CREDENTIALS, here, f"missing-field /{kind}/{name}")
 refused(

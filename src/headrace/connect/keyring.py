@@ -185,4 +185,7 @@ def _encoded(content: bytes) -> str:
 
 
 def _decoded(text: str) -> bytes:
-    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    if _encoded(content) != text:  # Of the last letter some bits say nothing, and are to be as they were written.
+        raise ValueError("this is not how it was written")
+    return content
