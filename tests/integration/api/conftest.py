@@ -21,7 +21,8 @@ REQUESTS = "/publishing/requests"
 
 
 @pytest.fixture(scope="module")
-def partner():
+def partner(lend_database):
+    """A partner who has heard nothing yet from this module's Headrace on this database."""
     with Partner.in_thread(token=TOKEN) as partner:
         yield partner
 

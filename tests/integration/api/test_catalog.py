@@ -8,6 +8,7 @@ import pytest
 from headrace.cli import examples
 from headrace.cli.demo import TOKEN, _chosen, _towards
 from headrace.model.flow import PROFILE_STORE_SPEC
+from headrace.store import access, consents
 from headrace.testkit.partner import Partner
 from headrace.testkit.profiles import AUDIENCES
 from support import FLOWS, eventually, in_process
@@ -21,18 +22,20 @@ COVERED = ("new-origin",)
 
 
 @pytest.fixture(scope="module")
-def other_partner():
+def other_partner(lend_database):
     """Where another version of a destination sends."""
     with Partner.in_thread(token=TOKEN) as partner:
         yield partner
 
 
 @pytest.fixture(scope="module")
-def headrace(tmp_path_factory, partner, other_partner):
+def headrace(tmp_path_factory, partner, other_partner, lend_database):
     folder = tmp_path_factory.mktemp("headrace")
     allow = f"{partner.origin}, {other_partner.origin}"
-    with in_process(folder, egress_allow=allow, retry_steps="0.05,0.05") as headrace:
-        yield headrace
+    with lend_database() as database_url:
+        settings = {"egress_allow": allow, "retry_steps": "0.05,0.05", "database_url": database_url}
+        with in_process(folder, **settings) as headrace:
+            yield headrace
 
 
 @pytest.fixture(scope="module")
@@ -432,8 +435,13 @@ def test_what_was_agreed_to_is_kept_with_who_agreed(headrace, guest, home, revie
     destination, _ = home.author(partner.origin)
     config_id = home.publish(reviewer, destination)
     target = guest.target(destination).json["id"]
-    query = "SELECT config_id, origins, actor FROM consents WHERE target = :target"
+    (tenant,) = [
+        item.tenant
+        for item in headrace.app.store.read_now(access.all_tenants)
+        if item.organization == guest.organization and item.sandbox == guest.api.headers["x-sandbox-name"]
+    ]
 
-    kept = headrace.app.store.read_now(lambda tx: tx.run(query, {"target": target}).fetchall())
+    kept = headrace.app.store.read_now(lambda tx: consents.get(tx, tenant, target))
 
-    assert kept == [(config_id, f'["{partner.origin}"]', f"client:{guest.api.headers['x-api-key']}")]
+    assert (kept.config_id, list(kept.origins)) == (config_id, [partner.origin])
+    assert kept.actor == f"client:{guest.api.headers['x-api-key']}"
