@@ -35,7 +35,9 @@ CODES: dict[str, Code] = {
     "two-names": Code("A field under its old and its new name, with two values.", "Leave the old name out."),
     "server-set": Code("A field that only the server sets.", "Leave it out: it counts for nothing.", "warning"),
     "duplicate-name": Code("A name twice in one JSON object.", "Leave one out."),
-    "masked-secret": Code("Dots in the place of a secret that is not stored.", "Send the secret itself."),
+    "masked-secret": Code(
+        "Dots for a secret that is not stored there, or was stored for another entry.", "Send the secret itself."
+    ),
     "wrong-id": Code("The body names another object than the path.", "Leave `instanceId` out of the body."),
     "patch": Code("A JSON Patch that does not apply.", "Read the object again and address what is there."),
     "not-a-url": Code("A text that is no absolute URL.", "Begin it with `https://` or `http://` and the host."),

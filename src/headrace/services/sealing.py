@@ -20,6 +20,8 @@ Document = dict[str, Any]
 
 #: The key under which a stored document holds what is sealed.
 SEALED = "x-headrace-sealed"
+#: What makes an entry the one that it was: where one of these differs, its dots stand for the secret of another.
+_TELLING = ("authType", "grant", "clientId", "name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,13 @@ def sealed(safe: Safe, record: str, document: Document, pointers: list[str]) -> 
 
 
 def completed(document: Document, known: Document | None, pointers: list[str]) -> tuple[Document, list[Problem]]:
-    """Put beside the dots in a sealed document what is stored at their places, and say where nothing is."""
-    stored = (known or {}).get(SEALED, {})
+    """
+    Put beside the dots in a sealed document what is stored at their places, and say where nothing is.
+
+    An entry that has moved in its list, or became another, does not inherit the secret that was stored at its place.
+    """
+    sealed_before: dict[str, str] = (known or {}).get(SEALED, {})
+    stored = {where: value for where, value in sealed_before.items() if _is_same_entry(document, known, where)}
     dots = [where for where in pointers if _at(document, where) == MASK and where not in document[SEALED]]
     message = f"{MASK} stands for a secret that is stored, and none is stored here: send the secret itself"
     problems = [Problem("masked-secret", where, message) for where in dots if where not in stored]
@@ -98,6 +105,14 @@ def secrets_of(safe: Safe, record: str, stored: Document) -> tuple[Secret, ...]:
 def without_sealed(stored: Document) -> Document:
     """Return a stored document without what is sealed."""
     return {key: value for key, value in stored.items() if key != SEALED}
+
+
+def _is_same_entry(document: Document, known: Document | None, where: str) -> bool:
+    entry, _, _ = where.rpartition("/")
+    now, before = _at(document, entry), _at(known, entry)
+    if not isinstance(now, dict) or not isinstance(before, dict):
+        return False
+    return not entry or all(now.get(name) == before.get(name) for name in _TELLING)
 
 
 def _read(secret: Secret) -> Any:

@@ -55,7 +55,7 @@ def test_a_document_without_secrets_is_kept_as_it_is(safe):
 
 def test_dots_keep_what_is_stored_at_their_place_and_a_new_secret_replaces_it(safe):
     stored = kept(safe, DOCUMENT)
-    changed = {**DOCUMENT, "ways": [{"clientSecret": MASK}, {"clientSecret": "s3cret-three"}]}
+    changed = {**DOCUMENT, "ways": [{"clientId": "me", "clientSecret": MASK}, {"clientSecret": "s3cret-three"}]}
 
     again = kept(safe, changed, stored)
 
@@ -67,8 +67,23 @@ def test_dots_keep_what_is_stored_at_their_place_and_a_new_secret_replaces_it(sa
 def test_a_secret_that_is_left_out_is_kept_no_longer(safe):
     stored = kept(safe, DOCUMENT)
 
-    assert [*kept(safe, {**DOCUMENT, "ways": [{"clientSecret": MASK}]}, stored)[SEALED]] == [FIRST]
+    assert [*kept(safe, {**DOCUMENT, "ways": [{"clientId": "me", "clientSecret": MASK}]}, stored)[SEALED]] == [FIRST]
     assert SEALED not in kept(safe, {"name": "Acme"}, stored)
+
+
+def test_entries_that_change_places_do_not_swap_their_secrets(safe):
+    first, second = ({"clientId": name, "clientSecret": f"secret of {name}"} for name in ("one", "two"))
+    stored = kept(safe, {"ways": [first, second]})
+    shown = [{**way, "clientSecret": MASK} for way in (first, second)]
+
+    swapped = sealing.sealed(safe, "record", {"ways": shown[::-1]}, POINTERS)
+    document, problems = sealing.completed(swapped, stored, POINTERS)
+
+    assert [(problem.code, problem.pointer) for problem in problems] == [
+        ("masked-secret", FIRST),
+        ("masked-secret", SECOND),
+    ]
+    assert SEALED not in document
 
 
 def test_a_secret_opens_in_its_own_record_and_place_only(safe):
