@@ -54,6 +54,7 @@ check: $(INSTALLED)/dev  ## format, lint, types, and whether the locks are up to
 # Longer campaigns join here, each as a line of its own, before the tests: their summary comes last.
 verify: $(INSTALLED)/dev  ## everything that has to hold before a change is handed in
 	@$(MAKE) check
+	@$(MAKE) contract ARGS='--seconds 120'
 	@$(MAKE) test
 
 docs: $(INSTALLED)/docs  ## build the documentation into site/, strictly
