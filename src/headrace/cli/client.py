@@ -78,8 +78,7 @@ class Client:
         """
         answer = self.exchange(method, path, body, kind, extra)
         if not answer.is_success:
-            text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body, separators=(",", ":"))
-            raise RequestError(f"{method} {path} was answered {answer.status}: {text}")
+            raise RequestError(f"{method} {path} was answered {answer.status}: {said_by(answer.body)}")
         return answer.body
 
     def exchange(
@@ -105,6 +104,21 @@ class Client:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+def said_by(body: Any) -> str:
+    """
+    Return in words what an answer that is no success says.
+
+    >>> said_by({"detail": "there is 1 problem", "errors": [{"path": "/name", "message": "`name` is missing"}]})
+    'there is 1 problem: /name: `name` is missing'
+    """
+    if not isinstance(body, dict):
+        return str(body)
+    listed = [f"{item['path'] or '/'}: {item['message']}" for item in body.get("errors", ())]
+    names = ("detail", "message", "errorDetails", "error_description")
+    told = next((str(body[name]) for name in names if name in body), json.dumps(body, separators=(",", ":")))
+    return f"{told}: {'; '.join(listed)}" if listed else told
 
 
 def sign_in(path: Path) -> Client:
