@@ -410,7 +410,8 @@ def audience_template_with_everything() -> Document:
         "updateDestination",
         "deleteDestination",
     )
-    return changed(audience_template(), {f"/metadataTemplate/{name}": audience_event() for name in events})
+    ours = {"/metadataTemplate/x-headrace": {"find": audience_event(), "list": audience_event()}}
+    return changed(audience_template(), ours | {f"/metadataTemplate/{name}": audience_event() for name in events})
 
 
 #: Shared credentials of every kind, without anything else.

@@ -31,6 +31,7 @@ from headrace.services import access
 from headrace.services.access import FirstClient
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
+from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
 from headrace.settings import Settings
 from headrace.store import dataflows
@@ -60,7 +61,8 @@ class Headrace:
         self.transport = HttpTransport(Egress(allow))
         keyring = Keyring(key_file, StoredKeys(self.store))
         self.renderers = RenderPool(settings.renderers or None)
-        self.live = LiveDataflows(keyring, self.renderers, self.transport, self.clock, settings.request_deadline)
+        self.partners = Partners(keyring, self.transport, settings.request_deadline)
+        self.live = LiveDataflows(self.partners, self.renderers, self.clock)
         self.worker = Worker(
             self.store,
             self.clock,
@@ -72,7 +74,17 @@ class Headrace:
         )
         ingestion = Ingestion(self.store, self.clock, self.live, self.board, self.worker.wake)
         self.passwords = Passwords()
-        doors = Doors(self.store, self.clock, keyring, self.passwords, ingestion, self.board, settings, self.wake_all)
+        doors = Doors(
+            self.store,
+            self.clock,
+            keyring,
+            self.passwords,
+            self.partners,
+            ingestion,
+            self.board,
+            settings,
+            self.wake_all,
+        )
         self.app = application(doors, self._lifespan)
 
     async def wake_all(self, tenant: int) -> None:

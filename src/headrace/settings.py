@@ -38,6 +38,35 @@ class Settings(BaseSettings):
         description="Origins and networks that may be reached although they are private or plain http: "
         "`http://127.0.0.1:9000, 10.1.0.0/16`.",
     )
+    egress_proxy: str = Field(
+        "",
+        description="A forward proxy that all that goes out passes through, `http://proxy.internal:3128`; it looks "
+        "names up, and must itself refuse what is not public.",
+        repr=False,
+    )
+    transport: str = Field(
+        "headrace",
+        pattern="^(headrace|pyreqwest)$",
+        description="What sends requests: `headrace` (HTTP/1.1), or `pyreqwest` (HTTP/2 as well).",
+    )
+    tls_ca_file: Path | None = Field(
+        None, description="Certificates, as PEM, that are trusted besides those of the system."
+    )
+    tls_client_certificates: str = Field(
+        "",
+        description="Certificates that we show at partners that ask for one, each a PEM file with its key: "
+        "`https://api.partner.example=/etc/headrace/partner.pem`, separated by commas.",
+    )
+    public_url: str = Field(
+        "",
+        description="The address under which browsers reach this Headrace, `https://headrace.example`; partners send "
+        "people back to it who signed in there. Empty: the address it listens on.",
+    )
+    allow_password_grant: bool = Field(
+        False,
+        description="Whether operators may sign in with OAuth 2's password grant, for which they hand their password "
+        "to us.",
+    )
     request_deadline: float = Field(
         30.0, gt=0, le=120, description="Seconds a request to a partner may take in all, from connecting to its answer."
     )

@@ -16,6 +16,7 @@ from headrace.model.roles import PERMISSIONS
 from headrace.services import access, keys, sessions
 from headrace.services.caller import Caller, Principal
 from headrace.services.ingestion import Ingestion
+from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
 from headrace.settings import Settings
 from headrace.store.database import Store
@@ -45,6 +46,7 @@ class Doors:
     clock: Clock
     keyring: Keyring
     passwords: Passwords
+    partners: Partners
     ingestion: Ingestion
     board: Board
     settings: Settings

@@ -2,8 +2,9 @@
 
 import asyncio
 
-from headrace.connect.auth.scheme import Scheme
-from headrace.connect.transport import Transport
+from headrace.connect.auth.scheme import Scheme, TokenSource, TokenWanted
+from headrace.connect.auth.token import Token
+from headrace.connect.transport import NotSent, Transport
 from headrace.errors import AccountError
 from headrace.model.http import Request, Response
 
@@ -11,7 +12,15 @@ from headrace.model.http import Request, Response
 _MOST_REQUESTS = 8
 
 
-async def converse(scheme: Scheme, request: Request, transport: Transport, *, deadline: float, pool: str) -> Response:
+async def converse(
+    scheme: Scheme,
+    request: Request,
+    transport: Transport,
+    *,
+    deadline: float,
+    pool: str,
+    tokens: TokenSource | None = None,
+) -> Response:
     """
     Hold the scheme's conversation with the partner and return the last answer.
 
@@ -19,19 +28,35 @@ async def converse(scheme: Scheme, request: Request, transport: Transport, *, de
     is, for what is known about the request is what the transport says.
 
     Raises:
-        AccountError: the scheme does not come to an end.
+        AccountError: the scheme does not come to an end, or there is no token.
+        PartnerError: the transport failed, or the partner gives no token.
     """
     now = asyncio.get_running_loop().time
     ends = now() + deadline
     flow = scheme.auth_flow(request)
+    answer: Response | Token
     try:
         wanted = next(flow)
         for _ in range(_MOST_REQUESTS):
-            response = await transport.send(wanted, deadline=ends - now(), pool=pool)
+            if isinstance(wanted, TokenWanted):
+                answer = await _token(tokens, wanted, ends - now())
+            else:
+                answer = await transport.send(wanted, deadline=ends - now(), pool=pool)
             try:
-                wanted = flow.send(response)
+                wanted = flow.send(answer)
             except StopIteration:
-                return response
+                assert isinstance(answer, Response), "a conversation ends with the partner's answer"
+                return answer
     finally:
         flow.close()
     raise AccountError(f"Signing in was not done after {_MOST_REQUESTS} requests.")
+
+
+async def _token(tokens: TokenSource | None, wanted: TokenWanted, within: float) -> Token:
+    if tokens is None:
+        raise AccountError("This way of signing in needs a token, and nothing here gives one.")
+    try:
+        async with asyncio.timeout(within):
+            return await tokens.token(wanted.refused)
+    except TimeoutError:
+        raise NotSent("The partner gave no access token in time.") from None

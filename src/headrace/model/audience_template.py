@@ -41,6 +41,22 @@ class AudienceEvent(Block):
     response_error_fields: tuple[ResponseField, ...] = Field((), description="What is told of an error.")
 
 
+class MetadataExtension(Block):
+    """What Headrace adds to the requests."""
+
+    find: AudienceEvent | None = Field(
+        None,
+        description="Looks an audience up at the partner: its `externalAudienceId` is empty where there is none. Asked "
+        "before an audience is created a second time, so that no failure makes two of it.",
+    )
+    list_: AudienceEvent | None = Field(
+        None,
+        alias="list",
+        description="Lists the partner's audiences, to adopt one: its response field `audiences` is a JSON list of "
+        "objects with `id` and `name`.",
+    )
+
+
 class MetadataTemplate(Block):
     """The requests, by what makes them necessary."""
 
@@ -53,6 +69,9 @@ class MetadataTemplate(Block):
     create_destination: AudienceEvent | None = Field(None, description="A dataflow is made.")
     update_destination: AudienceEvent | None = Field(None, description="A dataflow is changed.")
     delete_destination: AudienceEvent | None = Field(None, description="A dataflow is deleted.")
+    extension: MetadataExtension = Field(
+        default_factory=MetadataExtension, alias="x-headrace", description="Additions of Headrace."
+    )
 
     @rule
     def _there_is_an_event(self) -> Iterator[Problem]:
@@ -69,7 +88,7 @@ class MetadataTemplate(Block):
 
 
 #: The events by our names, each with its name in JSON.
-EVENTS = {name: wire for wire, name in wire_names(MetadataTemplate).items() if name != "name"}
+EVENTS = {name: wire for wire, name in wire_names(MetadataTemplate).items() if name not in ("name", "extension")}
 
 
 class Validation(Block):

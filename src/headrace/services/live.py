@@ -12,11 +12,6 @@ from typing import Any, Protocol
 import orjson
 
 from headrace.clock import Clock
-from headrace.connect.auth import Scheme
-from headrace.connect.conversation import converse
-from headrace.connect.keyring import Keyring
-from headrace.connect.secrets import Redactor
-from headrace.connect.transport import Transport
 from headrace.errors import HeadraceError
 from headrace.mapping import AttributeRow, IdentityRow, Mapping
 from headrace.model.destination import Destination
@@ -29,11 +24,10 @@ from headrace.render.parts import Parting
 from headrace.render.recipe import MappedAudience, Recipe
 from headrace.render.recipes import recipe_of
 from headrace.render.target import Audiences
-from headrace.services import sealing
-from headrace.services.accounts import ACCOUNT, TARGET, credentials
-from headrace.services.catalog import Catalog
+from headrace.services.accounts import ACCOUNT, TARGET
+from headrace.services.catalog import Catalog, Edition
 from headrace.services.checks import SERVER, lenient
-from headrace.services.sealing import Safe
+from headrace.services.partners import PartnerAccess, Partners
 from headrace.store import access, audiences, dataflows, documents
 from headrace.store.access import Tenant
 from headrace.store.audiences import StoredAudience
@@ -58,13 +52,14 @@ class PartnerRoute:
 
     recipe: Recipe
     most_entries: int
-    account: str
-    _scheme: Scheme
-    _redactor: Redactor
+    _access: PartnerAccess
     _renderer: Renderer
-    _transport: Transport
     _clock: Clock
-    _deadline: float
+
+    @property
+    def account(self) -> str:
+        """The account's name, under which its requests are counted."""
+        return self._access.pool
 
     async def compose(self, group: Group) -> Composed:
         """Compose the messages of a group."""
@@ -73,11 +68,8 @@ class PartnerRoute:
     async def deliver(self, message: Message) -> Outcome:
         """Send a message, signed in, and say what the answer means for everything in it."""
         try:
-            response = await converse(
-                self._scheme, message.request, self._transport, deadline=self._deadline, pool=self.account
-            )
+            response = await self._access.send(message.request)
         except HeadraceError as error:
-            error.message = self._redactor.redact(error.message)
             return explain(error)
         return classify(response, self._clock.now())
 
@@ -100,14 +92,10 @@ class LiveDataflow:
 class LiveDataflows:
     """All dataflows as they run, by sandbox; compiled when first asked for, and when what is declared has changed."""
 
-    def __init__(
-        self, keyring: Keyring, renderer: Renderer, transport: Transport, clock: Clock, deadline: float
-    ) -> None:
-        self._keyring = keyring
+    def __init__(self, partners: Partners, renderer: Renderer, clock: Clock) -> None:
+        self._partners = partners
         self._renderer = renderer
-        self._transport = transport
         self._clock = clock
-        self._deadline = deadline
         self._known: dict[int, tuple[int, dict[int, LiveDataflow]]] = {}
 
     def of(self, tx: Transaction, tenant: int) -> dict[int, LiveDataflow]:
@@ -140,15 +128,15 @@ class LiveDataflows:
         namespaces = tuple(parts.destination.identity_namespaces)
         watched = Watched(stored.dataflow, mapped, mapping, policy, Parting.of(policy, namespaces))
         try:
-            route = self._route(tenant, stored, parts, watched)
+            route = self._route(tx, tenant, stored, parts, watched)
         except HeadraceError as error:
             return LiveDataflow(stored, watched, None, error.message)
         return LiveDataflow(stored, watched, route, None)
 
-    def _route(self, tenant: Tenant, stored: StoredDataflow, parts: "Parts", watched: Watched) -> PartnerRoute:
-        safe = Safe(self._keyring, tenant)
-        opened = credentials(safe, parts.account)
-        target = sealing.opened(safe, parts.target.id, parts.target.document)
+    def _route(
+        self, tx: Transaction, tenant: Tenant, stored: StoredDataflow, parts: "Parts", watched: Watched
+    ) -> PartnerRoute:
+        access_ = self._partners.access(tx, tenant, parts.edition, parts.account, parts.target)
         facts = {
             "id": stored.id,
             "name": parts.flow.name,
@@ -164,20 +152,10 @@ class LiveDataflows:
             audiences=watched.audiences,
             parting=watched.parting,
             facts=facts,
-            customer_data=target.get("params", {}),
-            auth_data=opened.auth_data,
+            customer_data=dict(access_.customer_data),
+            auth_data=dict(access_.given),
         )
-        return PartnerRoute(
-            recipe,
-            CompiledDestination(recipe).most_entries,
-            f"{tenant.tenant}:{parts.account.id if parts.account is not None else stored.id}",
-            opened.scheme,
-            Redactor((*opened.secrets, *sealing.secrets_of(safe, parts.target.id, parts.target.document))),
-            self._renderer,
-            self._transport,
-            self._clock,
-            self._deadline,
-        )
+        return PartnerRoute(recipe, CompiledDestination(recipe).most_entries, access_, self._renderer, self._clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +163,7 @@ class Parts:
     """Everything declared that one dataflow is made of."""
 
     flow: Flow
+    edition: Edition
     destination: Destination
     server: DestinationServer
     account: Declared | None
@@ -203,7 +182,7 @@ class Parts:
         served = edition.parts.get(SERVER, destination.delivery.destination_server_id)
         in_force = [served, edition.document, document.get("transformations"), target.document.get("params", {})]
         version = hashlib.sha256(orjson.dumps(in_force)).hexdigest()[:16]
-        return cls(flow, destination, server, account, target, version)
+        return cls(flow, edition, destination, server, account, target, version)
 
 
 def mapping_of(flow: Flow, destination: Destination) -> Mapping:

@@ -211,6 +211,122 @@ consents = Table(
     PrimaryKeyConstraint("tenant", "target"),
 )
 
+# -- at the partner -----------------------------------------------------------------------------------------------
+
+#: How the sign-in of an account, or of credentials that operators share, stands at the partner (``holder`` is the id of
+#: either). ``sealed``: what the partner gave, an access token above all. ``refreshing_by`` is whoever asks for the next
+#: one, until ``refreshing_until``; ``refreshed``: when that was done lately, for the breaker.
+sign_in_states = Table(
+    "sign_in_states",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=True),
+    Column("since", Whole, nullable=False),
+    Column("generation", Whole, nullable=False),
+    Column("sealed", JSON(none_as_null=True), nullable=True),
+    Column("expires_at", Whole, nullable=True),
+    Column("refreshing_by", Text, nullable=True),
+    Column("refreshing_until", Whole, nullable=True),
+    Column("refreshed", JSON, nullable=False),
+    PrimaryKeyConstraint("tenant", "holder"),
+)
+
+#: Sign-ins that were begun in a browser and are not back yet: each ``state`` that was sent along, hashed, counts once.
+begun_sign_ins = Table(
+    "begun_sign_ins",
+    metadata,
+    Column("state_hash", Text, primary_key=True),
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("account", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("browser_hash", Text, nullable=True),
+    Column("sealed", JSON, nullable=False),
+    Column("begun_at", Whole, nullable=False),
+    Column("expires_at", Whole, nullable=False),
+)
+
+#: Values of customer data that only one connection to a destination may have, as fingerprints.
+unique_values = Table(
+    "unique_values",
+    metadata,
+    Column("organization", Whole, ForeignKey("organizations.organization"), nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("tenant", Whole, nullable=False),
+    Column("target", Text, nullable=False),
+    PrimaryKeyConstraint("organization", "destination", "field", "fingerprint"),
+)
+
+#: Audiences as the partner has them, one for each target connection: what it calls them, what it was last told of them
+#: (``told``), and how a request about one stands. ``attempts`` is raised before a request leaves.
+partner_audiences = Table(
+    "partner_audiences",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("target", Text, nullable=False),
+    Column("audience", Whole, nullable=False),
+    Column("alias", Text, nullable=True),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=True),
+    Column("told", JSON(none_as_null=True), nullable=True),
+    Column("attempts", Whole, nullable=False),
+    Column("since", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "target", "audience"),
+)
+
+# -- runs ---------------------------------------------------------------------------------------------------------
+
+#: Work that goes on until it is done, whoever dies: the row is the truth, and is written with what asks for the work.
+#: ``subject``: ids only. ``executor`` has it under way.
+runs = Table(
+    "runs",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("run", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", JSON, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=True),
+    Column("progress", JSON, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("executor", Text, nullable=True),
+    Column("asked_at", Whole, nullable=False),
+    Column("due_at", Whole, nullable=False),
+    Column("began_at", Whole, nullable=True),
+    Column("ended_at", Whole, nullable=True),
+    PrimaryKeyConstraint("tenant", "run"),
+    UniqueConstraint("run"),
+)
+Index("runs_by_state", runs.c.state, runs.c.due_at)
+
+#: Processes that carry runs, and when each was last heard of.
+executors = Table(
+    "executors",
+    metadata,
+    Column("executor", Text, primary_key=True),
+    Column("began_at", Whole, nullable=False),
+    Column("seen_at", Whole, nullable=False),
+)
+
+#: What is run again and again: ``asked_until`` is the moment up to which its runs have been asked for.
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("schedule", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", JSON, nullable=False),
+    Column("cron", Text, nullable=False),
+    Column("asked_until", Whole, nullable=False),
+    Column("paused_at", Whole, nullable=True),
+    Column("actor", Text, nullable=False),
+    Column("created_at", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "schedule"),
+)
+
 #: ``state``: enabled, disabled by the operator, or held because everything it sent was refused.
 dataflows = Table(
     "dataflows",

@@ -23,6 +23,7 @@ from headrace.services.caller import Caller
 from headrace.services.delivery import Backfiller, StoredOutbox
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
+from headrace.services.partners import Partners
 from headrace.store import access, audiences, ledger, parked
 from headrace.store.database import Store
 from headrace.store.keys import StoredKeys
@@ -132,7 +133,8 @@ class House:
         self.store = Store.open(directory, database_url)
         migrate(self.store)
         self.keyring = Keyring(LocalKeyFile(directory / "key"), StoredKeys(self.store))
-        self.live = LiveDataflows(self.keyring, Renderer(), self.partner, self.clock, 30.0)
+        self.partners = Partners(self.keyring, self.partner, 30.0)
+        self.live = LiveDataflows(self.partners, Renderer(), self.clock)
         self.events = []
         self.slots = Slots(4, lambda: 0.0)
         self.woken = []

@@ -200,7 +200,7 @@ def test_going_back_lets_nobody_do_more_than_before(old):
 
 
 def test_a_form_that_there_is_not_is_refused(old):
-    with pytest.raises(OperationError, match="'0815' is no form of the store; these are: 0001, 0002"):
+    with pytest.raises(OperationError, match="'0815' is no form of the store; these are: 0001, 0002, 0003"):
         migrate(old, "0815")
 
 
@@ -232,7 +232,7 @@ def test_a_new_store_and_one_that_has_the_form_are_not_copied(opened):
 
 
 def test_where_the_copy_cannot_be_written_nothing_is_moved(old):
-    (old.directory / "control-before-0002.new").mkdir()
+    (old.directory / "control-before-0003.new").mkdir()
 
     with pytest.raises(OperationError, match=r"the copy .+ cannot be written"):
         migrate(old)
@@ -277,16 +277,20 @@ def stopping(store, number):
     event.remove(engine, "before_cursor_execute", stop)
 
 
-@pytest.mark.parametrize(("present", "wanted"), [("0001", "0002"), ("0002", "0001")], ids=["up", "down"])
+@pytest.mark.parametrize(
+    ("present", "wanted"),
+    [("0001", "0002"), ("0002", "0001"), ("0002", "0003"), ("0003", "0002")],
+    ids=["up", "down", "up again", "down again"],
+)
 def test_a_revision_that_fails_anywhere_leaves_the_store_as_it_was(old, present, wanted):
     migrate(old, present)
     before = everything(old)
     with statements(old) as noted:
         migrate(old, wanted)
     migrate(old, present)
-    assert len(noted) > 20
+    assert len(noted) > 8
 
-    for number in range(2, len(noted) + 1, len(noted) // 4):
+    for number in range(2, len(noted) + 1, max(1, len(noted) // 4)):
         with stopping(old, number), pytest.raises(Stopped):
             migrate(old, wanted)
         assert everything(old) == before

@@ -2,6 +2,18 @@
 
 from headrace.connect.auth.bearer import Bearer
 from headrace.connect.auth.none import Unsigned
-from headrace.connect.auth.scheme import Flow, MakesScheme, Params, Scheme, schemes
+from headrace.connect.auth.scheme import Flow, MakesScheme, Params, Scheme, TokenSource, TokenWanted, schemes
+from headrace.connect.auth.token import Token
 
-__all__ = ["Bearer", "Flow", "MakesScheme", "Params", "Scheme", "Unsigned", "schemes"]
+__all__ = [
+    "Bearer",
+    "Flow",
+    "MakesScheme",
+    "Params",
+    "Scheme",
+    "Token",
+    "TokenSource",
+    "TokenWanted",
+    "Unsigned",
+    "schemes",
+]

@@ -44,7 +44,7 @@ EVENT: Roots = frozenset(
 )
 EVENT_ANSWER: Roots = EVENT | {"body", "response", "headers", "error", "root", "message"}
 
-_EVENT = "/metadataTemplate/[^/]+"
+_EVENT = "/metadataTemplate(/x-headrace)?/[^/]+"
 #: What may be read where, the first that fits.
 _PLACES: dict[str, tuple[tuple[str, Roots], ...]] = {
     SERVER: (
