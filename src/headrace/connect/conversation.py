@@ -35,18 +35,19 @@ async def converse(
     ends = now() + deadline
     flow = scheme.auth_flow(request)
     answer: Response | Token
+    last: Response | None = None
     try:
         wanted = next(flow)
         for _ in range(_MOST_REQUESTS):
             if isinstance(wanted, TokenWanted):
                 answer = await _token(tokens, wanted, ends - now())
             else:
-                answer = await transport.send(wanted, deadline=ends - now(), pool=pool)
+                answer = last = await transport.send(wanted, deadline=ends - now(), pool=pool)
             try:
                 wanted = flow.send(answer)
             except StopIteration:
-                assert isinstance(answer, Response), "a conversation ends with the partner's answer"
-                return answer
+                assert last is not None, "a conversation has an answer of the partner"
+                return last
     finally:
         flow.close()
     raise AccountError(f"Signing in was not done after {_MOST_REQUESTS} requests.")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from authored import ABSENT, changed, files, messages, oauth2_by_code, waiting_messages
+from authored import ABSENT, changed, files, messages, waiting_messages
 from headrace.model.destination import Destination
 from headrace.model.flow import Flow
 from headrace.model.problem import ConfigurationError
@@ -152,7 +152,6 @@ SCHEMA = {"dynamicEnum": {**LISTS, "responseFormat": "SCHEMA"}}
     ("changes", "named"),
     [
         (SHARED, "PLATFORM_AUTHENTICATION"),
-        ({"/customerAuthenticationConfigurations/0": oauth2_by_code()}, "OAUTH2"),
         ({"/customerAuthenticationConfigurations/0": {"authType": "S3"}}, "S3"),
         ({FIELD: {"name": "a", "type": "object", "properties": [{"name": "b", "type": "string"}]}}, "object"),
         ({f"{FIELD}/conditional": {"field": "b", "operator": "EQUALS", "value": "x"}, "/customerDataFields/-":

@@ -1,8 +1,7 @@
 """Sign in with a token that the operator has got from the partner."""
 
-from dataclasses import replace
-
 from headrace.connect.auth.scheme import Flow, Params, schemes
+from headrace.connect.auth.signature import is_token, signed
 from headrace.connect.secrets import Secret
 from headrace.errors import AccountError
 from headrace.model.http import Request
@@ -19,14 +18,10 @@ class Bearer:
         token = (given.reveal() if isinstance(given, Secret) else given or "").strip()
         if not token:
             raise AccountError(f"The account has no token; give it as '{NAMES[0]}'.")
-        if not (token.isascii() and token.isprintable()) or " " in token:
+        if not is_token(token):
             raise AccountError("The account's token holds white space or other characters that no token has.")
         self._token = Secret(token)
 
     def auth_flow(self, request: Request) -> Flow:
         """Sign the request and send it; there is nothing to renew."""
-        if request.header("Authorization") is not None:
-            yield request
-        else:
-            signature = ("Authorization", f"Bearer {self._token.reveal()}")
-            yield replace(request, headers=(*request.headers, signature))
+        yield signed(request, f"Bearer {self._token.reveal()}")
