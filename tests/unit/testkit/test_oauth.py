@@ -1,4 +1,4 @@
-"""The authorization server that we ship is one: it issues, checks, rotates and takes back; and it misbehaves when told."""
+"""The authorization server that we ship issues, checks, rotates and takes back; and misbehaves when it is told to."""
 
 import base64
 import http.client

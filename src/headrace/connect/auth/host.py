@@ -8,6 +8,7 @@ from headrace.errors import EgressError
 from headrace.model.text import TemplatedText
 
 _PRINTED = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_PORT = re.compile(r":[^:\]]*$")
 _GAP = "\0"
 
 
@@ -22,8 +23,8 @@ def end_of_host(url: TemplatedText) -> str:
     authority = re.match(r"\s*https?://([^/?#]*)", text, re.IGNORECASE)
     if authority is None:
         return ""
-    host = authority[1] if _GAP in authority[1].partition(":")[2] else authority[1].partition(":")[0]
-    return host.rpartition(_GAP)[2].lower()
+    host = _PORT.sub("", authority[1])
+    return host.rpartition(_GAP)[2].strip("[]").lower()
 
 
 def check_host(url: str, end: str) -> None:
