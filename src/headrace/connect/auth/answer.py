@@ -23,7 +23,7 @@ OF_ONE_TOKEN = frozenset({ACCESS_TOKEN, EXPIRES_IN})
 #: The longest life that is believed, in seconds: ten years.
 LONGEST_LIFE = 10 * 365 * 86400.0
 
-_SECONDS = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,400}(\.[0-9]{1,9})?", re.ASCII)
 _STEP = re.compile(r"""\.?(?:([^.\[\]]+)|\[([0-9]{1,6})\]|\['([^']+)'\]|\["([^"]+)"\])""")
 
 
