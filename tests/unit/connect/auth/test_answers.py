@@ -265,7 +265,7 @@ def check(actual, expected, name="the account is open"):
         ("{{ response.body.note }}", text("x)|(.*"), False),
         ("{{ response.body.tenant }}", template("{{ authData.tenant }}"), True),
         ('{{ response.headers["X-Kind"][0] }}', text("a"), True),
-        ('{{ response.headers["X-Kind"][1] }}', text("b"), True),
+        ('{{ response.headers["x-kind"][1] }}', text("b"), True),
         ("{{ userContext.imsOrgId }}", text("org@Ims"), True),
         ("{{ response.body.many }}", text("(a+)+b"), False),
     ],
