@@ -73,9 +73,9 @@ class Partner:
     A partner whose every answer is known beforehand.
 
     ``answers`` are given in order, then ``default`` for ever: a status, an ``Answer``, or a function of what was
-    received. With a ``token``, whoever does not bring it gets 401 and uses up no answer. ``delay`` holds back every
-    answer. With ``reads_only_head`` an answer is given as soon as the head has come, and then the connection is closed
-    without reading the body. ``keep`` bounds how many requests are remembered.
+    received. With a ``token``, or a function that knows good ones, whoever brings none gets 401 and uses up no answer.
+    ``delay`` holds back every answer. With ``reads_only_head`` an answer is given as soon as the head has come, and
+    then the connection is closed without reading the body. ``keep`` bounds how many requests are remembered.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Partner:
         default: Scripted = 200,
         host: str = "127.0.0.1",
         port: int = 0,
-        token: str | None = None,
+        token: str | Callable[[str], bool] | None = None,
         delay: float = 0.0,
         reads_only_head: bool = False,
         keep: int | None = None,
@@ -101,7 +101,7 @@ class Partner:
         self._default = default
         self._host = host
         self._port = port
-        self._expected = None if token is None else f"Bearer {token}".encode()
+        self._token = token
         self._on_received = on_received
         self._written: dict[Answer, bytes] = {}
         self._server: asyncio.Server | None = None
@@ -204,7 +204,7 @@ class Partner:
         return written
 
     def _next_answer(self, received: Received) -> Answer:
-        if self._expected is not None and not self._is_signed_in(received):
+        if self._token is not None and not self._is_signed_in(received):
             return _UNAUTHORIZED
         scripted = self._script.popleft() if self._script else self._default
         if callable(scripted):
@@ -212,8 +212,10 @@ class Partner:
         return _BARE[scripted] if isinstance(scripted, int) else scripted
 
     def _is_signed_in(self, received: Received) -> bool:
-        assert self._expected is not None
-        return compare_digest(received.headers.get("authorization", "").encode(), self._expected)
+        kind, _, shown = received.headers.get("authorization", "").partition(" ")
+        if callable(self._token):
+            return kind == "Bearer" and self._token(shown)
+        return kind == "Bearer" and compare_digest(shown.encode(), (self._token or "").encode())
 
 
 class _Connection(asyncio.Protocol):

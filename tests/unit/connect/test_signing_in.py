@@ -81,7 +81,9 @@ def test_none_sends_the_request_as_it_is():
 
 def test_the_folder_lists_what_is_supported():
     assert schemes.names() == ["BASIC", "BEARER", "NONE", "OAUTH2"]
-    with pytest.raises(AuthoringError, match="'BAERER' is not a way of signing in; these are: BEARER, BASIC, NONE, OAUTH2"):
+    with pytest.raises(
+        AuthoringError, match="'BAERER' is not a way of signing in; these are: BEARER, BASIC, NONE, OAUTH2"
+    ):
         schemes.get("BAERER")
 
 

@@ -281,7 +281,7 @@ class OAuthClient:
         if self._own is None:
             return None
         try:
-            return self._own.call.url.render(context_of(self._auth_data({}), self._user)).strip()
+            return self._own.address(context_of(self._auth_data({}), self._user))
         except HeadraceError:
             return None
 

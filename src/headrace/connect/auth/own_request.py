@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from headrace.connect.auth.answer import TokenAnswer
+from headrace.connect.auth.host import check_host, end_of_host
 from headrace.connect.auth.refusal import TokenRefused
 from headrace.connect.call import Call, Context, Fixed, Written, read_each, written
 from headrace.connect.secrets import Redactor
@@ -42,6 +43,7 @@ class OwnRequest:
     """An author's request, compiled: it is written of what is known, and says what is kept of the answer."""
 
     call: Call
+    host_ends: str
     fields: tuple[tuple[str, Written], ...]
     checks: tuple[Check, ...]
 
@@ -58,7 +60,8 @@ class OwnRequest:
             content_type=template.content_type,
         )
         fields = tuple((field.name, _read(field, f"responseFields.{field.name}")) for field in declared.response_fields)
-        return cls(call, fields, tuple(map(Check.of, declared.validations)))
+        ends = end_of_host(declared.url_based_destination.url)
+        return cls(call, ends, fields, tuple(map(Check.of, declared.validations)))
 
     def request(self, context: Context, redactor: Redactor) -> Request:
         """
@@ -66,11 +69,26 @@ class OwnRequest:
 
         Raises:
             RenderError: a template does not fit; the message tells no secret.
+            UnboundOrigin: what the operator gave leads it away from the author's host.
         """
         try:
-            return self.call.request(context)
+            request = self.call.request(context)
         except HeadraceError as error:
             raise RenderError(redactor.redact(f"the request for a token cannot be written: {error}")) from None
+        check_host(request.url, self.host_ends)
+        return request
+
+    def address(self, context: Context) -> str:
+        """
+        Return where the request goes.
+
+        Raises:
+            TemplateError: the template of the address does not fit.
+            UnboundOrigin: what the operator gave leads it away from the author's host.
+        """
+        url = self.call.url.render(context).strip()
+        check_host(url, self.host_ends)
+        return url
 
     def read(self, context: Context, redactor: Redactor) -> dict[str, str]:
         """
