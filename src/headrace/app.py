@@ -162,8 +162,7 @@ def retry_policy(settings: Settings) -> RetryPolicy:
 
 def url_of(settings: Settings) -> str:
     """Return the address under which the REST API of these settings is reached."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}"
+    return settings.own_url
 
 
 def write_credentials(settings: Settings, first: FirstClient | None) -> None:

@@ -122,6 +122,17 @@ class AccountRecovered(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignInFailed(Event):
+    """Somebody came back from the partner's page, and was not signed in."""
+
+    level: ClassVar[str] = "warning"
+    labels: ClassVar[tuple[str, ...]] = ("account",)
+
+    account: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRenewed(Event):
     """The partner gave an account a new token."""
 

@@ -106,9 +106,12 @@ def revoke(tx: Transaction, holder: Holder, actor: str, now: int) -> SignInState
     return known
 
 
-def sign_in(tx: Transaction, holder: Holder, sealed: dict[str, str], expires_at: int | None, now: int) -> SignInState:
+def sign_in(
+    tx: Transaction, holder: Holder, sealed: dict[str, str], expires_at: int | None, actor: str, now: int
+) -> SignInState:
     """Keep what the partner gave to somebody who signed in there."""
     known = sign_in_states.sign_in(tx, *holder.key, sealed, expires_at, now)
+    audit.note(tx, holder.tenant.tenant, actor, "sign-in", "account", holder.id, now)
     _announce_change(tx, holder)
     return known
 

@@ -178,13 +178,13 @@ class Tokens:
         """Let nobody use a holder's credentials any more, in the transaction of whoever decides it."""
         self._note(standing.revoke(tx, holder, actor, now))
 
-    async def sign_in(self, holder: Holder, granted: Granted, asked_at: int) -> None:
+    async def sign_in(self, holder: Holder, granted: Granted, asked_at: int, actor: str) -> None:
         """Keep what the partner gave to somebody who signed in there; what waited for the account goes on."""
         sealed = self._sealed(holder, granted.fields)
         expires_at = _expiry(granted, asked_at)
 
         def work(tx: Transaction) -> list[int]:
-            self._note(standing.sign_in(tx, holder, sealed, expires_at, self._clock.now()))
+            self._note(standing.sign_in(tx, holder, sealed, expires_at, actor, self._clock.now()))
             return standing.concerned(tx, holder)
 
         await self._go_on(holder, await self._store.write(work))
