@@ -1,4 +1,4 @@
-"""A house whose account signs in with OAuth 2: the partner in memory, its authorization server, and the words for it."""
+"""An account that signs in with OAuth 2: the partner in memory, its authorization server, and the words for it."""
 
 import asyncio
 import itertools
@@ -11,7 +11,7 @@ from headrace.services import accounts, activation, authoring
 from headrace.services.standing import Holder
 from unit.services.house import BODY, flow_document
 
-TOKEN_URL = "https://auth.partner.example/token"  # noqa: S105
+TOKEN_URL = "https://auth.partner.example/token"
 JSON = (("Content-Type", "application/json"),)
 
 
@@ -62,7 +62,7 @@ class Partnership:
         if request.url == TOKEN_URL:
             return await self._token(dict(parse_qsl(request.body.decode())))
         message = orjson.loads(request.body)
-        shown = (request.header("authorization") or "").removeprefix("Bearer ") or message.get("token", "")
+        shown = message.get("token") or (request.header("authorization") or "").removeprefix("Bearer ")
         status = 200 if shown in self.good and not self.takes_nothing else 401
         self.messages.append((status, request, message))
         return Response(status)

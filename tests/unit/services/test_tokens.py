@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from headrace.connect.auth import Granted, OAuthClient, SignInNeeded, TokenRefused, UserContext
+from headrace.connect.keyring import SealError
 from headrace.connect.transport import NotSent
 from headrace.model.authentication import CustomerAuthentication
 from headrace.services import standing
@@ -171,8 +172,8 @@ async def test_a_token_that_has_not_expired_is_used_while_its_renewal_fails(hous
     for _ in range(3):
         assert (await house.tokens.token(ask)).access_token.reveal() == "access-token-1"
         house.pass_time(10)
+    partner.answers = [503]
     with pytest.raises(TokenRefused):
-        partner.answers = [503]
         await house.tokens.token(ask)
 
     assert state(house, account).state == SIGNED_IN
@@ -236,9 +237,10 @@ async def test_a_refusal_counts_for_nothing_where_somebody_has_a_newer_token(hou
 async def test_an_account_whose_every_token_is_refused_rests(house, account, partner):
     ask = asking(account, client_credentials(), issue=0)
     token = await house.tokens.token(ask)
+    for _ in range(MOST_A_MINUTE - 1):
+        token = await house.tokens.token(ask, refused=token.generation)
     with pytest.raises(SignInNeeded):
-        for _ in range(MOST_A_MINUTE):
-            token = await house.tokens.token(ask, refused=token.generation)
+        await house.tokens.token(ask, refused=token.generation)
 
     assert len(partner.token_requests) == MOST_A_MINUTE
     assert state(house, account).state == REFUSED
@@ -291,13 +293,11 @@ async def test_one_sandbox_s_token_is_never_another_s(house, account, partner):
     await sign_in(house, account, partner)
     await house.tokens.token(asking(account))
     stored = state(house, account)
-    elsewhere = standing.Holder(
-        type(account.tenant)(99, "other@org", "prod", "id", 99, is_host=False), account.id
-    )
+    elsewhere = standing.Holder(type(account.tenant)(99, "other@org", "prod", "id", 99, is_host=False), account.id)
 
     with pytest.raises(SignInNeeded):
         await house.tokens.token(asking(elsewhere, issue=0))
-    with pytest.raises(Exception, match="does not open|not there"):
+    with pytest.raises(SealError):
         house.tokens._opened(elsewhere, stored)
 
 
