@@ -4,6 +4,7 @@ The composition root: the one place that chooses store, clock, transport and key
 Everyone else is given what they need, by name, and only that.
 """
 
+import asyncio
 import json
 import os
 import signal
@@ -33,6 +34,7 @@ from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
 from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
+from headrace.services.tokens import Tokens
 from headrace.settings import Settings
 from headrace.store import dataflows
 from headrace.store.database import Store
@@ -61,7 +63,13 @@ class Headrace:
         self.transport = HttpTransport(Egress(allow))
         keyring = Keyring(key_file, StoredKeys(self.store))
         self.renderers = RenderPool(settings.renderers or None)
-        self.partners = Partners(keyring, self.transport, settings.request_deadline)
+        deadline = settings.request_deadline
+        self.tokens = Tokens(
+            self.store, self.clock, keyring, self.transport, self.board, self.wake_all, deadline=deadline
+        )
+        self.partners = Partners(
+            keyring, self.transport, self.tokens, deadline, password_grant=settings.allow_password_grant
+        )
         self.live = LiveDataflows(self.partners, self.renderers, self.clock)
         self.worker = Worker(
             self.store,
@@ -80,6 +88,7 @@ class Headrace:
             keyring,
             self.passwords,
             self.partners,
+            self.tokens,
             ingestion,
             self.board,
             settings,
@@ -99,8 +108,10 @@ class Headrace:
         await self.store.write(lambda tx: write_credentials(self.settings, access.begin(tx, now)))
         await self.renderers.start()
         await self.worker.start()
+        mending = asyncio.create_task(self.tokens.keep_trying())
         self.board(Started(url=url_of(self.settings), data_dir=str(self.settings.data_dir)))
         yield
+        mending.cancel()
         await self.worker.stop()
         await self.renderers.stop()
         await self.transport.close()
@@ -151,8 +162,7 @@ def retry_policy(settings: Settings) -> RetryPolicy:
 
 def url_of(settings: Settings) -> str:
     """Return the address under which the REST API of these settings is reached."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}"
+    return settings.own_url
 
 
 def write_credentials(settings: Settings, first: FirstClient | None) -> None:

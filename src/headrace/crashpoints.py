@@ -18,6 +18,7 @@ POINTS: Final = (
     "after_send",
     "before_settle_commit",
     "after_settle_commit",
+    "after_token_answer",
 )
 
 

@@ -102,6 +102,47 @@ class DataflowHeld(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountStopped(Event):
+    """An account is signed in no longer, and what is sent with it waits until somebody has mended it."""
+
+    level: ClassVar[str] = "error"
+    labels: ClassVar[tuple[str, ...]] = ("account",)
+
+    account: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRecovered(Event):
+    """An account is signed in again, or is tried again, and what waited for it goes on."""
+
+    labels: ClassVar[tuple[str, ...]] = ("account",)
+
+    account: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInFailed(Event):
+    """Somebody came back from the partner's page, and was not signed in."""
+
+    level: ClassVar[str] = "warning"
+    labels: ClassVar[tuple[str, ...]] = ("account",)
+
+    account: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRenewed(Event):
+    """The partner gave an account a new token."""
+
+    level: ClassVar[str] = "debug"
+    labels: ClassVar[tuple[str, ...]] = ("account",)
+
+    account: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFailed(Event):
     """A request to the REST API failed by our fault."""
 

@@ -94,6 +94,17 @@ class Settings(BaseSettings):
     )
     log_format: str = Field("text", pattern="^(text|json)$", description="`text` for people, `json` for machines.")
 
+    @property
+    def own_url(self) -> str:
+        """The address that this process listens on."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def browser_url(self) -> str:
+        """The address under which browsers reach this process, without a slash at its end."""
+        return self.public_url.rstrip("/") or self.own_url
+
     @field_validator("retry_steps", mode="before")
     @classmethod
     def _split_steps(cls, value: object) -> object:

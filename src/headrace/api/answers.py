@@ -4,6 +4,7 @@ from typing import Any
 
 from headrace.api import access_answers
 from headrace.api.schema import COUNT, DATE, TEXT, TEXTS, Schema, items_of, list_of, of_object, ref
+from headrace.services.browser_sign_in import CALLBACK
 
 _STORED = {"instanceId": TEXT, "createdDate": DATE, "lastModifiedDate": DATE}
 _OF_A_DESTINATION = dict.fromkeys(("imsOrg", "sandboxName", "sandboxId", "destConfigId"), TEXT)
@@ -199,6 +200,9 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
     ("get", f"{_FLOWS}/connectionSpecs"): items_of("ConnectionSpec"),
     ("get", f"{_FLOWS}/connectionSpecs/{{id}}"): items_of("ConnectionSpec"),
     ("post", f"{_FLOWS}/targetConnections/{{id}}/consent"): ref("CreatedObject"),
+    ("post", f"{_FLOWS}/connections/{{id}}/authorize"): of_object(
+        {"authorizationUrl": TEXT, "expiresAt": DATE}, about="The partner's page, and until when it counts."
+    ),
     **{
         key: answer
         for noun in ("connections", "sourceConnections", "targetConnections", "flows")
@@ -235,6 +239,11 @@ _OWN: dict[str, dict[str, Any]] = {
         "401": _TOKEN_ERROR,
         "413": _said(_PROBLEM, _MEANINGS[413]),
         "429": _said({"application/json": {"schema": ref("TokenError")}}, _MEANINGS[429]),
+        "503": _said(_PROBLEM, _MEANINGS[503]),
+    },
+    CALLBACK: {
+        "200": _said({"text/html": {"schema": TEXT}}, "Somebody is signed in; the page says so."),
+        "400": _said({"text/html": {"schema": TEXT}} | _PROBLEM, "Nobody is; the page says why."),
         "503": _said(_PROBLEM, _MEANINGS[503]),
     },
     "/metrics": {

@@ -20,6 +20,8 @@ from headrace.api import (
     problems,
     publishing,
     sessions,
+    sign_in_pages,
+    signing_in,
     versions,
 )
 from headrace.api.doors import Doors
@@ -47,6 +49,8 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         versions.router,
         authoring.router,
         flows.router,
+        signing_in.router,
+        sign_in_pages.router,
         access.router,
         sessions.router,
         auditing.router,

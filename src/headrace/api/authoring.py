@@ -10,10 +10,11 @@ from headrace.api.bodies import AuthoredBody
 from headrace.api.doors import Doors, allowed, doors
 from headrace.clock import iso
 from headrace.model.problem import ConfigurationError, Problem
-from headrace.services import authoring, declared, sealing
+from headrace.services import authoring, declared, sealing, standing
 from headrace.services.authoring import AUDIENCE_TEMPLATE, CREDENTIALS, DESTINATION, SERVER, Authored
 from headrace.services.caller import Caller
 from headrace.services.sealing import Safe
+from headrace.services.standing import Holder
 from headrace.store.documents import Declared
 
 PREFIX = "/data/core/activation/authoring"
@@ -68,6 +69,13 @@ KINDS = (
 )
 
 
+async def wake_users(handed: Doors, kind: Kind, caller: Caller, id_: str) -> None:
+    """Look again at the dataflows that an object may be used by: those of credentials may be in any sandbox."""
+    holder = Holder(caller.tenant, id_, is_shared=kind.noun == CREDENTIALS)
+    for number in await handed.store.read(lambda tx: standing.concerned(tx, holder)):
+        await handed.wake(number)
+
+
 @dataclass(frozen=True, slots=True)
 class Objects:
     """The routes of one kind."""
@@ -119,7 +127,7 @@ class Objects:
             id_=instance_id,
             if_match=if_match,
         )
-        await handed.wake(caller.number)
+        await wake_users(handed, self.kind, caller, instance_id)
         return authored(self.kind, saved, caller, handed, response)
 
     async def replace_named(

@@ -18,6 +18,7 @@ from headrace.services.caller import Caller, Principal
 from headrace.services.ingestion import Ingestion
 from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
+from headrace.services.tokens import Tokens
 from headrace.settings import Settings
 from headrace.store.database import Store
 
@@ -47,6 +48,7 @@ class Doors:
     keyring: Keyring
     passwords: Passwords
     partners: Partners
+    tokens: Tokens
     ingestion: Ingestion
     board: Board
     settings: Settings

@@ -61,7 +61,16 @@ async def read_spec(id: str, caller: Reader, handed: Handed) -> Object:  # noqa:
 
 @router.post("/connections", summary="Create an account", status_code=201)
 async def create_account(caller: Operator, body: JsonBody, handed: Handed) -> Object:
-    return _created(await accounts.create_account(handed.store, handed.clock, handed.keyring, caller, body))
+    return _created(
+        await accounts.create_account(
+            handed.store,
+            handed.clock,
+            handed.keyring,
+            caller,
+            body,
+            password_grant=handed.settings.allow_password_grant,
+        )
+    )
 
 
 @router.get("/connections", summary="List the accounts")
@@ -135,14 +144,16 @@ async def list_flows(
 ) -> Object:
     items = (await activation.listing(handed.store, caller))[:limit]
     held = await connecting.held_back(handed.store, caller, items)
-    return {"items": [_flow(item, caller, held.get(item.id)) for item in items]}
+    stopped = await connecting.stopped(handed.store, handed.partners, caller, items)
+    return {"items": [_flow(item, caller, held.get(item.id), stopped.get(item.id)) for item in items]}
 
 
 @router.get("/flows/{id}", summary="Read a dataflow")
 async def read_flow(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002
     item = await activation.get(handed.store, caller, id)
     held = await connecting.held_back(handed.store, caller, [item])
-    return {"items": [_flow(item, caller, held.get(item.id))]}
+    stopped = await connecting.stopped(handed.store, handed.partners, caller, [item])
+    return {"items": [_flow(item, caller, held.get(item.id), stopped.get(item.id))]}
 
 
 @router.patch("/flows/{id}", summary="Change a dataflow by JSON Patch")
@@ -199,8 +210,9 @@ def _object(item: Declared, document: Object) -> Object:
     }
 
 
-def _flow(stored: StoredDataflow, caller: Caller, held: Held | None) -> Object:
-    added: Object = {"reason": stored.reason} if stored.reason else {}
+def _flow(stored: StoredDataflow, caller: Caller, held: Held | None, stopped: str | None) -> Object:
+    reason = stored.reason or stopped
+    added: Object = {"reason": reason} if reason else {}
     added |= {"consentRequired": accounts.told(held)} if held is not None else {}
     extra = {"x-headrace": added} if added else {}
     return {

@@ -5,7 +5,19 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from headrace.api.authoring import KINDS, OURS, PREFIX, Author, Handed, Kind, Object, Reader, authored, with_ours
+from headrace.api.authoring import (
+    KINDS,
+    OURS,
+    PREFIX,
+    Author,
+    Handed,
+    Kind,
+    Object,
+    Reader,
+    authored,
+    wake_users,
+    with_ours,
+)
 from headrace.clock import iso
 from headrace.errors import NotFound
 from headrace.services import history, sealing
@@ -68,7 +80,7 @@ class Versions:
         saved = await history.restore(
             handed.store, handed.clock, handed.keyring, caller, self.kind.noun, instance_id, _number(version)
         )
-        await handed.wake(caller.number)
+        await wake_users(handed, self.kind, caller, instance_id)
         return authored(self.kind, saved, caller, handed, response)
 
 

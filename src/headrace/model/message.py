@@ -73,12 +73,17 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One rendered request and the entries it carries; ``shown`` is what the partner then knows, entry by entry."""
+    """
+    One rendered request and the entries it carries; ``shown`` is what the partner then knows, entry by entry.
+
+    ``generation`` names the account's token that the templates have read; ``None``: they have read none.
+    """
 
     id: str
     request: Request
     entries: tuple[Entry, ...]
     shown: tuple[bytes | None, ...]
+    generation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

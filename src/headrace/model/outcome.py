@@ -12,12 +12,18 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """It is tried again: after so many seconds, or when the policy says. ``unknown``: the partner may have it."""
+    """
+    It is tried again: after so many seconds, or when the policy says. ``unknown``: the partner may have it.
+
+    Where the attempt does not count, the account stood in the way and not the partner: it is tried again as soon as the
+    account can be used, however long that takes.
+    """
 
     code: str
     reason: str
     after: float | None = None
     unknown: bool = False
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,11 @@ class Recipe(msgspec.Struct, frozen=True, dict=True):
         return msgspec.msgpack.encode(self)
 
     @cached_property
+    def reads_auth_data(self) -> bool:
+        """Whether a text of it may read ``authData``."""
+        return b"authData" in self.written
+
+    @cached_property
     def id(self) -> str:
         """A name for exactly this recipe."""
         return hashlib.sha256(self.written).hexdigest()[:24]

@@ -51,7 +51,7 @@ def recipe_of(
         facts=facts,
         customer_data=customer_data,
     )
-    return msgspec.structs.replace(recipe, auth_data=auth_data) if b"authData" in recipe.written else recipe
+    return msgspec.structs.replace(recipe, auth_data=auth_data) if recipe.reads_auth_data else recipe
 
 
 def _text(text: TemplatedText, name: str) -> TextRecipe:

@@ -23,6 +23,7 @@ from headrace.services.caller import Caller
 from headrace.services.carried import not_carried_yet
 from headrace.services.catalog import Catalog, Edition
 from headrace.services.sealing import SEALED, Safe
+from headrace.services.ways import refuse_unless_allowed
 from headrace.store import documents
 from headrace.store.database import Store, Transaction
 from headrace.store.documents import Declared
@@ -41,7 +42,9 @@ class Credentials:
     auth_data: dict[str, str]
 
 
-async def create_account(store: Store, clock: Clock, keyring: Keyring, caller: Caller, document: object) -> Declared:
+async def create_account(
+    store: Store, clock: Clock, keyring: Keyring, caller: Caller, document: object, *, password_grant: bool = False
+) -> Declared:
     """
     Keep an account; its credentials are sealed before they are stored and never read back.
 
@@ -54,6 +57,7 @@ async def create_account(store: Store, clock: Clock, keyring: Keyring, caller: C
     kept = account.model_dump(mode="json", by_alias=True, exclude_unset=True)
     if account.auth is not None:
         auth_type = _auth_type(account.auth, destination)
+        refuse_unless_allowed(auth_type, destination, password_grant=password_grant)
         params = _texts(account.auth.params)
         _try(auth_type, params)
         kept["auth"] = {"specName": auth_type, "params": Safe(keyring, caller.tenant).seal(id_, params)}

@@ -16,9 +16,6 @@ def not_carried_yet(destination: Destination, where: str) -> Iterator[Problem]:
 
 
 def _of_signing_in(destination: Destination) -> Iterator[str]:
-    wanted = destination.delivery.authentication_rule
-    if wanted == "PLATFORM_AUTHENTICATION":
-        yield f"the authentication rule `{wanted}`"
     ways = [way.auth_type for way in destination.customer_authentication_configurations]
     if ways and not any(way in schemes for way in ways):
         yield f"signing in with {', '.join(f'`{way}`' for way in ways)}"

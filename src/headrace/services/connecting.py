@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from headrace.errors import NotFound
+from headrace.errors import HeadraceError, NotFound
 from headrace.services import moving
+from headrace.services.accounts import ACCOUNT
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog, Edition
 from headrace.services.moving import TARGET, Held
+from headrace.services.partners import Partners
 from headrace.store import documents
 from headrace.store.database import Store, Transaction
 from headrace.store.dataflows import StoredDataflow
@@ -52,3 +54,27 @@ async def held_back(store: Store, caller: Caller, flows: Iterable[StoredDataflow
         return found
 
     return await store.read(look)
+
+
+async def stopped(store: Store, partners: Partners, caller: Caller, flows: Iterable[StoredDataflow]) -> dict[str, str]:
+    """Return, by dataflow, why some do not send although they are enabled: what is wrong with the account."""
+
+    def look(tx: Transaction) -> dict[str, str]:
+        catalog = Catalog(tx, caller.tenant)
+        found = {stored.id: _fault(tx, catalog, partners, caller, stored) for stored in flows}
+        return {id_: fault for id_, fault in found.items() if fault is not None}
+
+    return await store.read(look)
+
+
+def _fault(tx: Transaction, catalog: Catalog, partners: Partners, caller: Caller, stored: StoredDataflow) -> str | None:
+    target = documents.get(tx, caller.number, TARGET, stored.document["targetConnectionIds"][0])
+    if target is None:
+        return None
+    account_id = target.document.get("baseConnectionId")
+    account = documents.get(tx, caller.number, ACCOUNT, account_id) if account_id else None
+    try:
+        partners.access(tx, caller.tenant, catalog.in_force(target), account, target)
+    except HeadraceError as error:
+        return error.message
+    return None

@@ -7,8 +7,11 @@ from typing import Any
 from headrace.clock import Clock
 from headrace.errors import Conflict, NotFound, StaleVersion
 from headrace.model.problem import ConfigurationError, Problem
+from headrace.services import standing
 from headrace.services.caller import Caller
-from headrace.store import access, audit, documents
+from headrace.services.checks import CREDENTIALS
+from headrace.services.standing import Holder
+from headrace.store import access, audit, documents, sign_in_states
 from headrace.store.database import Store, Transaction
 from headrace.store.documents import Declared
 
@@ -88,6 +91,8 @@ def replace(
     if declared is None:
         raise Conflict
     note(tx, caller, action, noun, declared, now)
+    if noun == CREDENTIALS:
+        standing.begin_anew(tx, Holder(caller.tenant, known.id, is_shared=True), now)
     return declared
 
 
@@ -101,6 +106,7 @@ def remove(tx: Transaction, caller: Caller, noun: str, known: Declared, now: int
     if not documents.remove(tx, caller.number, noun, known, now, caller.actor):
         raise Conflict
     note(tx, caller, "delete", noun, known, now)
+    sign_in_states.remove(tx, caller.number, known.id)
 
 
 def existing(tx: Transaction, caller: Caller, noun: str, id_: str) -> Declared:

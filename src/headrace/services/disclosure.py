@@ -8,7 +8,7 @@ it is told as it is written. Credentials that all operators share are the author
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from headrace.services.checks import AUDIENCE_TEMPLATE, SERVER, Others, pointed_to
 
@@ -16,6 +16,9 @@ from headrace.services.checks import AUDIENCE_TEMPLATE, SERVER, Others, pointed_
 _HOST = re.compile(r"([a-z][a-z0-9+.-]*)://((?:[^/?#\\{}\s]|\{\{\s*[\w.]+\s*\}\})+)(?=[/?#\\]|$)", re.IGNORECASE)
 #: The longest address that is told as it is written.
 _LONGEST = 500
+
+#: What an address is written in.
+Language = Literal["templates", "macros"]
 
 _SIGN_IN_URLS = ("accessTokenUrl", "authorizationUrl", "refreshTokenUrl")
 #: Where each kind of storage says where it is, and how that is told.
@@ -51,15 +54,19 @@ class Disclosure:
 
 def disclosure_of(destination: Any, others: Others) -> Disclosure:
     """Say where a destination sends, with everything it points to, and what."""
-    addresses = [*_sign_in_addresses(destination)]
+    addresses = [*_sign_in_addresses(destination), *(text for text, _ in request_addresses(destination, others))]
+    return Disclosure(tuple(sorted({origin_of(address) for address in addresses})), tuple(_fields(destination)))
+
+
+def request_addresses(destination: Any, others: Others) -> Iterator[tuple[str, Language]]:
+    """Return the addresses that a destination's requests go to, as they are written, and in which language."""
     for noun, id_ in pointed_to(destination):
         document = others.get(noun, id_) or {}
         if noun == SERVER:
-            addresses += _server_addresses(document)
+            yield from ((text, "templates") for text in _server_addresses(document))
         elif noun == AUDIENCE_TEMPLATE:
             events = document.get("metadataTemplate", {}).values()
-            addresses += [event["url"] for event in events if isinstance(event, dict) and "url" in event]
-    return Disclosure(tuple(sorted({origin_of(address) for address in addresses})), tuple(_fields(destination)))
+            yield from ((event["url"], "macros") for event in events if isinstance(event, dict) and "url" in event)
 
 
 def origin_of(address: str) -> str:

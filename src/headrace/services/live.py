@@ -6,19 +6,21 @@ configuration ever falls between a decision and its commit.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+import msgspec
 import orjson
 
 from headrace.clock import Clock
+from headrace.connect.auth import Token
 from headrace.errors import HeadraceError
 from headrace.mapping import AttributeRow, IdentityRow, Mapping
 from headrace.model.destination import Destination
 from headrace.model.destination_server import DestinationServer
 from headrace.model.flow import IDENTITY_PATH, FieldMapping, Flow, SegmentSelectorValue
 from headrace.model.message import Group, Message
-from headrace.model.outcome import Outcome
+from headrace.model.outcome import Outcome, Retry
 from headrace.render.destination import CompiledDestination, Composed
 from headrace.render.parts import Parting
 from headrace.render.recipe import MappedAudience, Recipe
@@ -27,7 +29,7 @@ from headrace.render.target import Audiences
 from headrace.services.accounts import ACCOUNT, TARGET
 from headrace.services.catalog import Catalog, Edition
 from headrace.services.checks import SERVER, lenient
-from headrace.services.partners import PartnerAccess, Partners
+from headrace.services.partners import Credentials, PartnerAccess, Partners
 from headrace.store import access, audiences, dataflows, documents
 from headrace.store.access import Tenant
 from headrace.store.audiences import StoredAudience
@@ -46,6 +48,9 @@ class Renderer(Protocol):
         ...
 
 
+_UNAUTHORIZED = 401
+
+
 @dataclass(frozen=True, slots=True)
 class PartnerRoute:
     """One dataflow's way to its partner. ``most_entries`` is the most that a message carries."""
@@ -55,6 +60,7 @@ class PartnerRoute:
     _access: PartnerAccess
     _renderer: Renderer
     _clock: Clock
+    _completed: dict[int, Recipe] = field(default_factory=dict)
 
     @property
     def account(self) -> str:
@@ -62,16 +68,52 @@ class PartnerRoute:
         return self._access.pool
 
     async def compose(self, group: Group) -> Composed:
-        """Compose the messages of a group."""
-        return await self._renderer.compose(self.recipe, group)
+        """
+        Compose the messages of a group. Templates that read ``authData`` see the token of this moment.
+
+        Raises:
+            AccountError, PartnerError, OperationError: there is no token.
+        """
+        token = await self._access.token() if self.recipe.reads_auth_data else None
+        if token is None:
+            return await self._renderer.compose(self.recipe, group)
+        composed = await self._renderer.compose(self._with(token), group)
+        messages = (replace(message, generation=token.generation) for message in composed.messages)
+        return replace(composed, messages=tuple(messages))
 
     async def deliver(self, message: Message) -> Outcome:
         """Send a message, signed in, and say what the answer means for everything in it."""
         try:
             response = await self._access.send(message.request)
+            if response.status == _UNAUTHORIZED and self._access.credentials is not None:
+                return await self._refused(self._access.credentials, message)
         except HeadraceError as error:
             return explain(error)
         return classify(response, self._clock.now())
+
+    async def _refused(self, credentials: Credentials, message: Message) -> Outcome:
+        """
+        Say what becomes of a message that the partner does not know the sender of.
+
+        If its templates had the token in it, it is made anew with the next one. Otherwise it was signed with the newest
+        there is: the account rests, and its changes wait with it, for it is not they that are wrong.
+        """
+        if message.generation is not None:
+            await self._access.renew(message.generation)
+            reason = "the partner refused the access token that the message had in it, and another was got"
+            return Retry("status-401", reason, after=0.0, counts=False)
+        reason = "it answered 401 (unauthorized) to what the account is signed in with"
+        await credentials.refuse(reason)
+        return Retry("status-401", "the partner answered 401 (unauthorized)", counts=False)
+
+    def _with(self, token: Token) -> Recipe:
+        """Return the recipe completed with a token, the same one for as long as the token is."""
+        known = self._completed.get(token.generation)
+        if known is None:
+            known = msgspec.structs.replace(self.recipe, auth_data=self._access.auth_data_with(token))
+            self._completed.clear()
+            self._completed[token.generation] = known
+        return known
 
 
 @dataclass(frozen=True, slots=True)

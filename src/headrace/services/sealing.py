@@ -12,11 +12,22 @@ from typing import Any
 
 from headrace.connect.keyring import Keyring, Place
 from headrace.connect.secrets import MASK, Masked, Secret
-from headrace.model.block import steps
+from headrace.model.block import pointer, steps
 from headrace.model.problem import Problem
+from headrace.services.disclosure import origin_of
 from headrace.store.access import Tenant
 
 Document = dict[str, Any]
+
+#: Where an entry says to which addresses its secrets go.
+_ADDRESSES = (
+    "/accessTokenUrl",
+    "/refreshTokenUrl",
+    "/authorizationUrl",
+    "/accessTokenRequest/urlBasedDestination/url",
+    "/accessTokenRequest/urlBasedDestination/url/value",
+    "/url",
+)
 
 #: The key under which a stored document holds what is sealed.
 SEALED = "x-headrace-sealed"
@@ -64,7 +75,8 @@ def completed(document: Document, known: Document | None, pointers: list[str]) -
     """
     Put beside the dots in a sealed document what is stored at their places, and say where nothing is.
 
-    An entry that has moved in its list, or became another, does not inherit the secret that was stored at its place.
+    An entry that has moved in its list, became another, or sends its secrets to another origin than before does not
+    inherit the secret that was stored at its place.
     """
     sealed_before: dict[str, str] = (known or {}).get(SEALED, {})
     stored = {where: value for where, value in sealed_before.items() if _is_same_entry(document, known, where)}
@@ -108,11 +120,28 @@ def without_sealed(stored: Document) -> Document:
 
 
 def _is_same_entry(document: Document, known: Document | None, where: str) -> bool:
+    """Say whether the entry that a secret belongs to is the one that it was, and goes where it went."""
     entry, _, _ = where.rpartition("/")
     now, before = _at(document, entry), _at(known, entry)
     if not isinstance(now, dict) or not isinstance(before, dict):
         return False
-    return not entry or all(now.get(name) == before.get(name) for name in _TELLING)
+    is_named_alike = not entry or all(now.get(name) == before.get(name) for name in _TELLING)
+    return is_named_alike and not _has_moved(document, known, where)
+
+
+def _has_moved(document: Document, known: Document | None, where: str) -> bool:
+    """
+    Say whether an entry around a secret sends it to another origin than the one for which it was given.
+
+    A secret of a data field goes where its way of signing in goes, so every entry on the way to it is looked at.
+    """
+    path = steps(where)
+    around = [pointer(tuple(path[:length])) for length in range(1, len(path))]
+    return any(_origins(_at(document, entry)) - _origins(_at(known, entry)) for entry in around)
+
+
+def _origins(entry: object) -> set[str]:
+    return {origin_of(address) for place in _ADDRESSES if isinstance(address := _at(entry, place), str)}
 
 
 def _read(secret: Secret) -> Any:

@@ -346,7 +346,7 @@ _FORGET_PARKED_LANE = """
         AND claim_group IS NULL AND due IS NULL AND shown IS NULL
 """
 _WAIT_FOR_RETRY = """
-    UPDATE groups SET lease_until = NULL, due = :due, reason = :reason
+    UPDATE groups SET lease_until = NULL, due = :due, reason = :reason, attempt = attempt - :uncounted
     WHERE tenant = :tenant AND claim_group = :claim_group
 """
 
@@ -384,7 +384,9 @@ def settle(tx: Transaction, group: Group, settled: Sequence[Settled], now: int, 
     retried = [item.outcome for item in settled if isinstance(item.outcome, Retry)]
     if retried:
         due = retry_at if retry_at is not None else now
-        tx.run(_WAIT_FOR_RETRY, {**whose, "due": due, "reason": storable(retried[0].reason)})
+        uncounted = 0 if all(retry.counts for retry in retried) else 1
+        reason = storable(retried[0].reason)
+        tx.run(_WAIT_FOR_RETRY, {**whose, "due": due, "reason": reason, "uncounted": uncounted})
     else:
         tx.run(_DELETE_GROUP, whose)
     ledger.post(tx, group.tenant, tally)

@@ -214,8 +214,9 @@ consents = Table(
 # -- at the partner -----------------------------------------------------------------------------------------------
 
 #: How the sign-in of an account, or of credentials that operators share, stands at the partner (``holder`` is the id of
-#: either). ``sealed``: what the partner gave, an access token above all. ``refreshing_by`` is whoever asks for the next
-#: one, until ``refreshing_until``; ``refreshed``: when that was done lately, for the breaker.
+#: either). ``issue`` rises when its credentials are replaced or taken away. ``sealed``: what the partner gave, an
+#: access token above all. ``refreshing_by`` is whoever asks for the next one, until ``refreshing_until``;
+#: ``refreshed``: when that was done lately, for the breaker.
 sign_in_states = Table(
     "sign_in_states",
     metadata,
@@ -224,6 +225,7 @@ sign_in_states = Table(
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=True),
     Column("since", Whole, nullable=False),
+    Column("issue", Whole, nullable=False),
     Column("generation", Whole, nullable=False),
     Column("sealed", JSON(none_as_null=True), nullable=True),
     Column("expires_at", Whole, nullable=True),

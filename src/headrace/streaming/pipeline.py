@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from headrace.crashpoints import crashpoint
+from headrace.errors import AccountError, OperationError, PartnerError
 from headrace.model.message import Group, Message, Settled
 from headrace.model.outcome import Outcome, Parked, Retry
 from headrace.render.destination import Composed
+from headrace.streaming.settle import explain
 from headrace.streaming.slots import Slots
 
 
@@ -25,7 +27,12 @@ class Route(Protocol):
         ...
 
     async def compose(self, group: Group) -> Composed:
-        """Render a group: every entry is in one message, or refused."""
+        """
+        Render a group: every entry is in one message, or refused.
+
+        Raises:
+            AccountError, PartnerError, OperationError: what it needs of the account is not to be had now.
+        """
         ...
 
     async def deliver(self, message: Message) -> Outcome:
@@ -85,7 +92,10 @@ async def send(group: Group, route: Route, outbox: Outbox, slots: Slots) -> list
     Raises:
         LostClaim: another carrier has the group; nothing is sent or settled any more.
     """
-    composed = await route.compose(group)
+    try:
+        composed = await route.compose(group)
+    except (AccountError, PartnerError, OperationError) as error:
+        return [Settled(entry, explain(error)) for entry in group.entries]
     crashpoint("after_render")
     settled = [Settled(entry, Parked(error.code, str(error))) for entry, error in composed.refused]
     for message in composed.messages:

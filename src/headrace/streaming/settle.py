@@ -5,15 +5,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+from headrace.connect.auth import SignInNeeded, TokenRefused
 from headrace.connect.retry import RetryPolicy, retry_after
 from headrace.connect.transport import Garbled, NotSent, Unanswered, Unsendable
-from headrace.errors import EgressError, HeadraceError
+from headrace.errors import EgressError, HeadraceError, OperationError
 from headrace.model.http import Response
 from headrace.model.message import Settled
 from headrace.model.outcome import Delivered, Outcome, Parked, Retry
 
 #: Answers that tend to pass: too many requests, and the partner's own time running out.
 _PASSING = frozenset({408, 429})
+
+#: How long, in seconds, an attempt waits in whose way the account stood; by then it is mended, or nothing is claimed.
+UNCOUNTED_WAIT = 1.0
 
 
 def classify(response: Response, now: int) -> Outcome:
@@ -37,11 +41,16 @@ def explain(error: HeadraceError) -> Outcome:
     Say what it means that no answer came.
 
     What certainly did not arrive, and what may have, are both sent again; the latter is counted as unknown. A request
-    that cannot be written as HTTP is final. A target that the operator does not allow waits: it may yet be allowed.
+    that cannot be written as HTTP is final. A target that the operator does not allow waits: it may yet be allowed. An
+    account that is not signed in, or cannot be opened, waits until it is mended.
     """
     if isinstance(error, Unsendable):
         return Parked(error.code, error.message)
-    if isinstance(error, NotSent | EgressError):
+    if isinstance(error, SignInNeeded):
+        return Retry(error.code, error.message, counts=False)
+    if isinstance(error, TokenRefused):
+        return Retry(error.code, error.message, error.after)
+    if isinstance(error, NotSent | EgressError | OperationError):
         return Retry(error.code, error.message)
     if isinstance(error, Unanswered | Garbled):
         return Retry(error.code, error.message, unknown=True)
@@ -54,12 +63,15 @@ def conclude(
     """
     Decide when what is to be retried goes again, in seconds; entries whose schedule is used up are parked instead.
 
-    The entries of a group go together, so the longest wait that any of them asks for counts.
+    The entries of a group go together, so the longest wait that any of them asks for counts. An attempt in which the
+    account stood in the way uses up nothing of the schedule.
     """
     retries = [item.outcome for item in settled if isinstance(item.outcome, Retry)]
     if not retries:
         return list(settled), None
     asked = max((retry.after for retry in retries if retry.after is not None), default=None)
+    if not all(retry.counts for retry in retries):
+        return list(settled), UNCOUNTED_WAIT if asked is None else asked
     wait = policy.wait(attempt, random, _delta(asked))
     if wait is not None:
         return list(settled), wait.total_seconds()

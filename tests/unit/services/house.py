@@ -24,6 +24,7 @@ from headrace.services.delivery import Backfiller, StoredOutbox
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
 from headrace.services.partners import Partners
+from headrace.services.tokens import Tokens
 from headrace.store import access, audiences, ledger, parked
 from headrace.store.database import Store
 from headrace.store.keys import StoredKeys
@@ -133,9 +134,12 @@ class House:
         self.store = Store.open(directory, database_url)
         migrate(self.store)
         self.keyring = Keyring(LocalKeyFile(directory / "key"), StoredKeys(self.store))
-        self.partners = Partners(self.keyring, self.partner, 30.0)
-        self.live = LiveDataflows(self.partners, Renderer(), self.clock)
         self.events = []
+        self.tokens = Tokens(
+            self.store, self.clock, self.keyring, self.partner, self.events.append, self._wake_sandbox, deadline=30.0
+        )
+        self.partners = Partners(self.keyring, self.partner, self.tokens, 30.0)
+        self.live = LiveDataflows(self.partners, Renderer(), self.clock)
         self.slots = Slots(4, lambda: 0.0)
         self.woken = []
         self.ingestion = Ingestion(self.store, self.clock, self.live, self.events.append, self._wake)
@@ -161,6 +165,10 @@ class House:
         self.woken.append((tenant, sorted(numbers)))
         if self.outbox is not None:
             self.outbox.wake(tenant, numbers)
+
+    async def _wake_sandbox(self, tenant):
+        assert tenant == self.caller.number
+        await self.wake_all()
 
     # -- what authors and operators do ----------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ sign_in_states = Table(
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=True),
     Column("since", Whole, nullable=False),
+    Column("issue", Whole, nullable=False),
     Column("generation", Whole, nullable=False),
     Column("sealed", JSON(none_as_null=True), nullable=True),
     Column("expires_at", Whole, nullable=True),
