@@ -137,6 +137,18 @@ def refuse_stale(known: Declared, if_match: str | None) -> None:
         raise StaleVersion(message)
 
 
+def refuse_another(known: Declared, if_match: str) -> None:
+    """
+    Refuse a change unless it names the version that is there, in its quotes, as the flow service does.
+
+    Raises:
+        StaleVersion: it names another.
+    """
+    if if_match != etag(known):
+        message = f"the version {if_match} is not the current one, {etag(known)}: read the object again"
+        raise StaleVersion(message)
+
+
 def etag(declared: Declared) -> str:
     """Return the version of an object as HTTP writes it, quotes included."""
     return f'"{declared.id[:8]}-{declared.version}"'

@@ -97,6 +97,13 @@ def begin_anew(tx: Transaction, holder: Holder, now: int) -> SignInState:
     return known
 
 
+def remove(tx: Transaction, holder: Holder) -> None:
+    """Forget a holder that is deleted."""
+    begun_sign_ins.forget_all_of(tx, *holder.key)
+    sign_in_states.remove(tx, *holder.key)
+    _announce_change(tx, holder)
+
+
 def revoke(tx: Transaction, holder: Holder, actor: str, now: int) -> SignInState:
     """Let nobody use the credentials any more, and forget what the partner gave for them."""
     begun_sign_ins.forget_all_of(tx, *holder.key)

@@ -178,6 +178,11 @@ class Tokens:
         """Let nobody use a holder's credentials any more, in the transaction of whoever decides it."""
         self._note(standing.revoke(tx, holder, actor, now))
 
+    def remove(self, tx: Transaction, tenant: Tenant, holder: str) -> None:
+        """Forget a holder, in the transaction that deletes it."""
+        standing.remove(tx, Holder(tenant, holder))
+        self._forget(tenant.tenant, holder)
+
     async def sign_in(self, holder: Holder, granted: Granted, asked_at: int, actor: str) -> None:
         """Keep what the partner gave to somebody who signed in there; what waited for the account goes on."""
         sealed = self._sealed(holder, granted.fields)
@@ -238,7 +243,10 @@ class Tokens:
 
     def _note(self, known: SignInState) -> None:
         """Take note of other credentials: what is in memory of those before is used no more."""
-        key = (known.tenant, known.holder)
+        self._forget(known.tenant, known.holder)
+
+    def _forget(self, tenant: int, holder: str) -> None:
+        key = (tenant, holder)
         self._changes[key] = self._changes.get(key, 0) + 1
         self._known.pop(key, None)
         self._pauses.pop(key, None)
