@@ -18,6 +18,8 @@ POINTS: Final = (
     "after_send",
     "before_settle_commit",
     "after_settle_commit",
+    "before_audience_call",
+    "after_audience_call",
 )
 
 

@@ -12,10 +12,13 @@ from headrace.model.flow import Flow
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
 from headrace.services.accounts import SOURCE, TARGET
+from headrace.services.at_partner import wanting
+from headrace.services.at_partner.wanting import Place
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog
+from headrace.services.checks import lenient
 from headrace.services.rules import problems_of
-from headrace.store import access, audiences, audit, dataflows, documents, outbox, profiles
+from headrace.store import access, audiences, audit, dataflows, documents, outbox
 from headrace.store.database import Store, Transaction
 from headrace.store.dataflows import StoredDataflow
 
@@ -79,7 +82,7 @@ async def patch(
         _refuse(tx, caller, flow)
         if not dataflows.change(tx, stored, now, document=_kept(document)):
             raise Conflict
-        _follow_audiences(tx, caller, stored, flow, now)
+        _follow_audiences(tx, caller, stored, flow, now, lenient(Flow, stored.document))
         _note(tx, caller, "replace", stored, now)
         return _existing(tx, caller, id_)
 
@@ -110,8 +113,9 @@ async def delete(store: Store, clock: Clock, caller: Caller, id_: str) -> None:
         if not dataflows.change(tx, stored, now, state="deleted", deleted_at=now):
             raise Conflict
         outbox.withhold(tx, caller.number, stored.dataflow)
-        for audience in dataflows.mapped_audiences(tx, caller.number, stored.dataflow):
-            dataflows.unmap_audience(tx, caller.number, stored.dataflow, audience)
+        target = lenient(Flow, stored.document).target_connection_ids[0]
+        wanting.leave(Place.of(tx, caller.tenant, target), stored, None)
+        wanting.follow(tx, caller.tenant, target, caller.actor, now)
         _note(tx, caller, "delete", stored, now)
 
     await store.write(work)
@@ -136,16 +140,20 @@ def _refuse(tx: Transaction, caller: Caller, flow: Flow) -> None:
         raise ConfigurationError(problems)
 
 
-def _follow_audiences(tx: Transaction, caller: Caller, stored: StoredDataflow, flow: Flow, now: int) -> None:
-    """Note which audiences are mapped from now on; those who are members of a new one are sent first."""
-    mapped = dataflows.mapped_audiences(tx, caller.number, stored.dataflow)
-    upto = profiles.last_number(tx, caller.number)
-    wanted = {audiences.number(tx, caller.number, item.namespace, item.id, item.name, now) for item in flow.audiences}
-    for audience in sorted(wanted - mapped.keys()):
-        dataflows.map_audience(tx, caller.number, stored.dataflow, audience, upto, now)
-    for audience in mapped.keys() - wanted:
-        dataflows.unmap_audience(tx, caller.number, stored.dataflow, audience)
-        outbox.withhold_audience(tx, caller.number, stored.dataflow, audience)
+def _follow_audiences(
+    tx: Transaction, caller: Caller, stored: StoredDataflow, flow: Flow, now: int, was: Flow | None = None
+) -> None:
+    """
+    Note which audiences are mapped from now on; those who are members of a new one are sent first.
+
+    Where the partner has to make an audience first, it takes part once that is done (see ``at_partner``).
+    """
+    numbers = {audiences.number(tx, caller.number, item.namespace, item.id, item.name, now) for item in flow.audiences}
+    target = flow.target_connection_ids[0]
+    is_moved = was is not None and was.target_connection_ids[0] != target
+    mapped = wanting.leave(Place.of(tx, caller.tenant, target), stored, flow, moved=is_moved)
+    wanting.follow(tx, caller.tenant, target, caller.actor, now)
+    wanting.follow_audiences(tx, caller.tenant, numbers | mapped, caller.actor, now, but=target)
 
 
 def _patched(document: dict[str, Any], operations: list[dict[str, Any]]) -> dict[str, Any]:

@@ -57,7 +57,8 @@ def disclosure_of(destination: Any, others: Others) -> Disclosure:
         if noun == SERVER:
             addresses += _server_addresses(document)
         elif noun == AUDIENCE_TEMPLATE:
-            events = document.get("metadataTemplate", {}).values()
+            template = document.get("metadataTemplate", {})
+            events = [*template.values(), *template.get("x-headrace", {}).values()]
             addresses += [event["url"] for event in events if isinstance(event, dict) and "url" in event]
     return Disclosure(tuple(sorted({origin_of(address) for address in addresses})), tuple(_fields(destination)))
 

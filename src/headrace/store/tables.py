@@ -261,7 +261,9 @@ unique_values = Table(
 )
 
 #: Audiences as the partner has them, one for each target connection: what it calls them, what it was last told of them
-#: (``told``), and how a request about one stands. ``attempts`` is raised before a request leaves.
+#: (``told``; nothing: it has none), and how a request about one stands. ``calling`` is the request whose outcome nobody
+#: knows yet; it is written, and ``attempts`` raised, before it leaves. ``run`` is the newest run, the only one to act.
+#: Audience 0 is a dataflow itself, whose id is then ``target``.
 partner_audiences = Table(
     "partner_audiences",
     metadata,
@@ -272,8 +274,10 @@ partner_audiences = Table(
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=True),
     Column("told", JSON(none_as_null=True), nullable=True),
+    Column("calling", Text, nullable=True),
     Column("attempts", Whole, nullable=False),
     Column("since", Whole, nullable=False),
+    Column("run", Text, nullable=True),
     PrimaryKeyConstraint("tenant", "target", "audience"),
 )
 

@@ -74,8 +74,10 @@ partner_audiences = Table(
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=True),
     Column("told", JSON(none_as_null=True), nullable=True),
+    Column("calling", Text, nullable=True),
     Column("attempts", Whole, nullable=False),
     Column("since", Whole, nullable=False),
+    Column("run", Text, nullable=True),
     PrimaryKeyConstraint("tenant", "target", "audience"),
 )
 runs = Table(
