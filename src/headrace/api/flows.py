@@ -15,6 +15,7 @@ from headrace.model.publishing import Agreement
 from headrace.model.reading import read as read_block
 from headrace.services import accounts, activation, connecting, declared
 from headrace.services.accounts import ACCOUNT, SOURCE, TARGET
+from headrace.services.at_partner import operating
 from headrace.services.caller import Caller
 from headrace.services.catalog import Edition
 from headrace.services.moving import Held
@@ -135,14 +136,16 @@ async def list_flows(
 ) -> Object:
     items = (await activation.listing(handed.store, caller))[:limit]
     held = await connecting.held_back(handed.store, caller, items)
-    return {"items": [_flow(item, caller, held.get(item.id)) for item in items]}
+    shown = await operating.shown(handed.store, caller, items)
+    return {"items": [_flow(item, caller, held.get(item.id), shown.get(item.id)) for item in items]}
 
 
 @router.get("/flows/{id}", summary="Read a dataflow")
 async def read_flow(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002
     item = await activation.get(handed.store, caller, id)
     held = await connecting.held_back(handed.store, caller, [item])
-    return {"items": [_flow(item, caller, held.get(item.id))]}
+    shown = await operating.shown(handed.store, caller, [item])
+    return {"items": [_flow(item, caller, held.get(item.id), shown.get(item.id))]}
 
 
 @router.patch("/flows/{id}", summary="Change a dataflow by JSON Patch")
@@ -199,8 +202,9 @@ def _object(item: Declared, document: Object) -> Object:
     }
 
 
-def _flow(stored: StoredDataflow, caller: Caller, held: Held | None) -> Object:
+def _flow(stored: StoredDataflow, caller: Caller, held: Held | None, at_partner: Object | None) -> Object:
     added: Object = {"reason": stored.reason} if stored.reason else {}
+    added |= at_partner or {}
     added |= {"consentRequired": accounts.told(held)} if held is not None else {}
     extra = {"x-headrace": added} if added else {}
     return {

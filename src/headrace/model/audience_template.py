@@ -118,3 +118,9 @@ class AudienceTemplate(Block):
 
     metadata_template: MetadataTemplate = Field(description="The requests.")
     validations: tuple[Validation, ...] = Field((), description="Checked before any request is made.")
+
+
+class Adoption(Block):
+    """Which audience of the partner is taken for one of ours. Without `alias` it is looked for."""
+
+    alias: str | None = Field(None, min_length=1, description="Its id there; null where the partner has none.")

@@ -1,6 +1,7 @@
 """The runs that make a partner agree: one request after the other, each begun and ended in the store."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,10 +12,11 @@ from headrace.connect.call import CallFailed
 from headrace.crashpoints import crashpoint
 from headrace.errors import HeadraceError
 from headrace.orchestrate.port import Steps
-from headrace.services.at_partner import contexts, recording, wanting
+from headrace.services.at_partner import contexts, preparing, recording, wanting
 from headrace.services.at_partner.contexts import Context
 from headrace.services.at_partner.deciding import Facts, Step
-from headrace.services.at_partner.events import Event, Events
+from headrace.services.at_partner.events import Event
+from headrace.services.at_partner.preparing import Prepared
 from headrace.services.at_partner.wanting import Place
 from headrace.services.catalog import tenant_of
 from headrace.services.partners import PartnerAccess, Partners
@@ -56,15 +58,6 @@ class Ready:
     context: Context
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """What a transaction reads for a task: everything but the token of this moment."""
-
-    events: Events
-    access: PartnerAccess
-    context: Context
-
-
 @dataclass(slots=True)
 class AudienceCalls:
     """
@@ -96,14 +89,17 @@ class AudienceCalls:
     async def _agree(self, run: Run) -> str | None:
         """Send requests until there is nothing to do, or one fails; return why."""
         asked: set[str] = set()
-        for _ in range(_MOST_CALLS):
+        for calls in itertools.count():
             task = await self.store.write(lambda tx: self._look(tx, run))
             if task is None:
                 return None
+            if calls == _MOST_CALLS:
+                endless = CallFailed("wishes change faster than the partner answers")
+                return await self._fail(run, task.row, task.row, endless)
             failure = await self._carry_out(run, task, asked)
             if failure is not None:
                 return failure
-        return await self._fail(run, task.row, task.row, CallFailed("wishes change faster than the partner answers"))
+        return None
 
     def _look(self, tx: Transaction, run: Run) -> Task | None:
         """See what is next, and do at once what needs no request."""
@@ -150,24 +146,20 @@ class AudienceCalls:
         prepared = await self.store.read(lambda tx: self._prepare(tx, run, task))
         if prepared is None:
             return None
-        prepared.events.check(prepared.access.customer_data)
         name = _OF_DATAFLOWS[task.step] if task.row.audience == ITSELF else task.step
         event = prepared.events.get(name)
         assert event is not None, "what a template cannot do is no step"
         before = prepared.events.get("validate_") if task.step != "find" else None
-        context = contexts.signed_in(prepared.context, await prepared.access.auth_data())
-        return Ready(event, before, prepared.access, context)
+        return Ready(event, before, prepared.access, await prepared.context())
 
-    def _prepare(self, tx: Transaction, run: Run, task: Task) -> _Prepared | None:
-        """Read, in one transaction, what the request is made of."""
+    def _prepare(self, tx: Transaction, run: Run, task: Task) -> Prepared | None:
+        now = self._still(tx, run, task)
+        return preparing.prepare(now.place, self.partners, self._about(now.place, now)) if now is not None else None
+
+    def _still(self, tx: Transaction, run: Run, task: Task) -> Task | None:
+        """Return a task as it is now, unless it is no longer what is to be done."""
         now = self._task(tx, run)
-        if now is None or now.key != task.key:
-            return None
-        place = now.place
-        assert place.template is not None, "without a template there is nothing to send"
-        access = self.partners.access(tx, now.tenant, place.edition, place.account, place.target)
-        context = contexts.of_connection(place.edition, access, place.template)
-        return _Prepared(Events(place.template), access, {**context, **self._about(place, now)})
+        return now if now is not None and now.key == task.key else None
 
     def _about(self, place: Place, task: Task) -> Context:
         """Return what the request is about: an audience, or nothing but the connection."""
@@ -178,10 +170,8 @@ class AudienceCalls:
 
     def _begin(self, tx: Transaction, run: Run, task: Task) -> PartnerAudience | None:
         """Note that a request is about to leave; nothing, where it is no longer what is to be done."""
-        now = self._task(tx, run)
-        if now is None or now.key != task.key:
-            return None
-        return recording.begin(tx, now.row, now.step, self.clock.now())
+        now = self._still(tx, run, task)
+        return recording.begin(tx, now.row, now.step, self.clock.now()) if now is not None else None
 
     async def _succeed(self, run: Run, row: PartnerAudience, task: Task, event: Event, kept: dict[str, str]) -> None:
         now = self.clock.now()

@@ -41,8 +41,10 @@ def audience_of(tx: Transaction, row: PartnerAudience) -> StoredAudience:
 
 def begin(tx: Transaction, row: PartnerAudience, step: Step, now: int) -> PartnerAudience | None:
     """Note that a request is about to leave: whoever finds this after a crash does not know what became of it."""
-    begun = replace(row, calling=row.calling if step == "find" else step, attempts=row.attempts + 1)
-    was_so = partner_audiences.change(tx, row, now, calling=begun.calling, attempts=begun.attempts)
+    states = {"create": "creating", "delete": "deleting"}
+    state, calling = states.get(step, row.state), row.calling if step == "find" else step
+    begun = replace(row, state=state, calling=calling, attempts=row.attempts + 1)
+    was_so = partner_audiences.change(tx, row, now, state=state, calling=calling, attempts=begun.attempts)
     return begun if was_so else None
 
 
