@@ -284,7 +284,7 @@ partner_audiences = Table(
 # -- runs ---------------------------------------------------------------------------------------------------------
 
 #: Work that goes on until it is done, whoever dies: the row is the truth, and is written with what asks for the work.
-#: ``subject``: ids only. ``executor`` has it under way.
+#: ``subject``: ids only. ``executor`` has it under way. A schedule asks for each of its moments once.
 runs = Table(
     "runs",
     metadata,
@@ -301,8 +301,12 @@ runs = Table(
     Column("due_at", Whole, nullable=False),
     Column("began_at", Whole, nullable=True),
     Column("ended_at", Whole, nullable=True),
+    Column("retry_of", Text, nullable=True),
+    Column("schedule", Text, nullable=True),
+    Column("moment", Whole, nullable=True),
     PrimaryKeyConstraint("tenant", "run"),
     UniqueConstraint("run"),
+    UniqueConstraint("tenant", "schedule", "moment"),
 )
 Index("runs_by_state", runs.c.state, runs.c.due_at)
 
@@ -315,7 +319,8 @@ executors = Table(
     Column("seen_at", Whole, nullable=False),
 )
 
-#: What is run again and again: ``asked_until`` is the moment up to which its runs have been asked for.
+#: What is run again and again: ``asked_until`` is the moment up to which its runs have been asked for, ``next_at`` the
+#: next one.
 schedules = Table(
     "schedules",
     metadata,
@@ -325,11 +330,13 @@ schedules = Table(
     Column("subject", JSON, nullable=False),
     Column("cron", Text, nullable=False),
     Column("asked_until", Whole, nullable=False),
+    Column("next_at", Whole, nullable=False),
     Column("paused_at", Whole, nullable=True),
     Column("actor", Text, nullable=False),
     Column("created_at", Whole, nullable=False),
     PrimaryKeyConstraint("tenant", "schedule"),
 )
+Index("schedules_by_moment", schedules.c.next_at)
 
 #: ``state``: enabled, disabled by the operator, or held because everything it sent was refused.
 dataflows = Table(
