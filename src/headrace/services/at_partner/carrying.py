@@ -20,7 +20,8 @@ from headrace.services.at_partner.preparing import Prepared
 from headrace.services.at_partner.wanting import Place
 from headrace.services.catalog import tenant_of
 from headrace.services.partners import PartnerAccess, Partners
-from headrace.store import partner_audiences
+from headrace.services.steps import patiently
+from headrace.store import partner_audiences, runs
 from headrace.store.access import Tenant
 from headrace.store.database import Store, Transaction
 from headrace.store.partner_audiences import ITSELF, PartnerAudience
@@ -90,7 +91,7 @@ class AudienceCalls:
         """Send requests until there is nothing to do, or one fails; return why."""
         asked: set[str] = set()
         for calls in itertools.count():
-            task = await self.store.write(lambda tx: self._look(tx, run))
+            task = await patiently(lambda: self.store.write(lambda tx: self._look(tx, run)))
             if task is None:
                 return None
             if calls == _MOST_CALLS:
@@ -106,6 +107,8 @@ class AudienceCalls:
         task = self._task(tx, run)
         if task is None:
             return None
+        if task.row.run != run.run:
+            partner_audiences.change(tx, task.row, self.clock.now(), run=run.run)
         if task.step in ("nothing", "forget", "ask"):
             recording.rest(tx, task.tenant, task.row, task.step, self.clock.now())
             return None
@@ -113,7 +116,7 @@ class AudienceCalls:
 
     def _task(self, tx: Transaction, run: Run) -> Task | None:
         row = partner_audiences.get(tx, run.tenant, run.subject["target"], run.subject["audience"])
-        if row is None or row.run != run.run:
+        if row is None or not _is_newest(tx, run, row.run):
             return None
         tenant = tenant_of(tx, run.tenant)
         place = wanting.place_of(tx, tenant, row)
@@ -129,7 +132,7 @@ class AudienceCalls:
             if ready.before is not None and "validate" not in asked:
                 await ready.before.carry_out(ready.access, ready.context)
                 asked.add("validate")
-            begun = await self.store.write(lambda tx: self._begin(tx, run, task))
+            begun = await patiently(lambda: self.store.write(lambda tx: self._begin(tx, run, task)))
             if begun is None:
                 return None
             row = begun
@@ -176,10 +179,18 @@ class AudienceCalls:
     async def _succeed(self, run: Run, row: PartnerAudience, task: Task, event: Event, kept: dict[str, str]) -> None:
         now = self.clock.now()
         values = recording.learned(row, task.step, task.wanted, event, kept)
-        await self.store.write(lambda tx: recording.succeed(tx, task.tenant, row, values, run.actor, now))
+        await patiently(
+            lambda: self.store.write(lambda tx: recording.succeed(tx, task.tenant, row, values, run.actor, now))
+        )
         await self.woken(run.tenant)
 
     async def _fail(self, run: Run, before: PartnerAudience, row: PartnerAudience, error: HeadraceError) -> str:
         now = self.clock.now()
-        await self.store.write(lambda tx: recording.fail(tx, run, before, row, error, now))
+        await patiently(lambda: self.store.write(lambda tx: recording.fail(tx, run, before, row, error, now)))
         return error.message
+
+
+def _is_newest(tx: Transaction, run: Run, newest: str | None) -> bool:
+    """Say whether no run was asked for after this one that has its work before it: that one sees all there is to do."""
+    other = runs.get(tx, newest) if newest is not None and newest != run.run else None
+    return other is None or other.state in runs.ENDED or other.asked_at < run.asked_at
