@@ -411,7 +411,9 @@ def audience_template_with_everything() -> Document:
         "deleteDestination",
     )
     ours = {"/metadataTemplate/x-headrace": {"find": audience_event(), "list": audience_event()}}
-    return changed(audience_template(), ours | {f"/metadataTemplate/{name}": audience_event() for name in events})
+    made = {f"/metadataTemplate/{name}": audience_event() for name in events}
+    made["/metadataTemplate/create"]["x-headrace"] = {"createIsIdempotent": True}
+    return changed(audience_template(), ours | made)
 
 
 #: Shared credentials of every kind, without anything else.

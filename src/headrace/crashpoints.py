@@ -19,6 +19,8 @@ POINTS: Final = (
     "before_settle_commit",
     "after_settle_commit",
     "after_token_answer",
+    "before_audience_call",
+    "after_audience_call",
 )
 
 

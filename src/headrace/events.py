@@ -163,6 +163,51 @@ class WorkerFailed(Event):
     error: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunBegan(Event):
+    """A run was begun."""
+
+    labels: ClassVar[tuple[str, ...]] = ("kind",)
+
+    kind: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTakenOver(Event):
+    """A run that a dead process left is gone on with."""
+
+    level: ClassVar[str] = "warning"
+    labels: ClassVar[tuple[str, ...]] = ("kind",)
+
+    kind: str
+    run: str
+    left_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded(Event):
+    """A run succeeded or was cancelled."""
+
+    labels: ClassVar[tuple[str, ...]] = ("kind", "state")
+
+    kind: str
+    run: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFailed(Event):
+    """A run failed."""
+
+    level: ClassVar[str] = "error"
+    labels: ClassVar[tuple[str, ...]] = ("kind",)
+
+    kind: str
+    run: str
+    reason: str
+
+
 _STANDARD_ERROR = 2
 
 #: How a part of the product says that something happened.

@@ -3,7 +3,19 @@
 from typing import Any
 
 from headrace.api import access_answers
-from headrace.api.schema import COUNT, DATE, TEXT, TEXTS, YES_OR_NO, Schema, items_of, list_of, of_object, ref
+from headrace.api.schema import (
+    COUNT,
+    DATE,
+    TEXT,
+    TEXT_OR_NULL,
+    TEXTS,
+    YES_OR_NO,
+    Schema,
+    items_of,
+    list_of,
+    of_object,
+    ref,
+)
 from headrace.services.browser_sign_in import CALLBACK
 
 _STORED = {"instanceId": TEXT, "createdDate": DATE, "lastModifiedDate": DATE}
@@ -130,9 +142,33 @@ SCHEMAS: dict[str, Schema] = {
         },
         about="A newer version of the destination: what is new in it, and what does not fit.",
     ),
+    "AtPartner": of_object(
+        {
+            "state": {"enum": ["creating", "ready", "failed", "deleting"]},
+            "reason": {"type": ["string", "null"]},
+            "attempts": COUNT,
+        },
+        about="How something stands at the partner, and how often in a row that was tried.",
+    ),
+    "AudienceAtPartner": {
+        "allOf": [
+            of_object({"id": TEXT, "namespace": TEXT, "name": TEXT_OR_NULL, "alias": TEXT_OR_NULL}),
+            ref("AtPartner"),
+        ]
+    },
+    "PartnersAudience": of_object({"id": TEXT, "name": TEXT}, about="An audience that the partner has."),
     "FlowServiceObject": of_object(
         {"id": TEXT, "version": TEXT, "etag": TEXT},
-        {"x-headrace": of_object({}, {"consentRequired": ref("ConsentRequired")})},
+        {
+            "x-headrace": of_object(
+                {},
+                {
+                    "consentRequired": ref("ConsentRequired"),
+                    "audiences": list_of(ref("AudienceAtPartner")),
+                    "atPartner": ref("AtPartner"),
+                },
+            )
+        },
         "The object as it was sent, its secrets masked, with what the server adds.",
     ),
     "CreatedObject": of_object({"id": TEXT, "etag": TEXT}),
@@ -222,6 +258,10 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
     ),
     ("get", f"{_FLOWS}/connections/{{id}}/test"): ref("Trial"),
     ("post", f"{_FLOWS}/connections/{{id}}/test"): ref("Trial"),
+    ("get", f"{_FLOWS}/targetConnections/{{id}}/audiences"): items_of("AudienceAtPartner"),
+    ("get", f"{_FLOWS}/flows/{{id}}/audiences/atPartner"): items_of("PartnersAudience"),
+    ("post", f"{_FLOWS}/flows/{{id}}/audiences/retry"): items_of("AudienceAtPartner"),
+    ("post", f"{_FLOWS}/flows/{{id}}/audiences/{{namespace}}/{{audience}}/adopt"): items_of("AudienceAtPartner"),
     **{
         key: answer
         for noun in ("connections", "sourceConnections", "targetConnections", "flows")

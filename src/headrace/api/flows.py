@@ -11,6 +11,7 @@ from headrace.api.doors import Doors, JsonBody, allowed, doors
 from headrace.errors import HeadraceError, NotFound, RequestError, StaleVersion
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.services import activation, connecting, targets
+from headrace.services.at_partner import operating
 from headrace.services.caller import Caller
 from headrace.services.moving import Held
 from headrace.services.patching import Operations
@@ -56,7 +57,10 @@ async def list_flows(
     items = (await activation.listing(handed.store, caller))[:limit]
     held = await connecting.held_back(handed.store, caller, items)
     stopped = await connecting.stopped(handed.store, handed.partners, caller, items)
-    return {"items": [_flow(item, caller, held.get(item.id), stopped.get(item.id)) for item in items]}
+    shown = await operating.shown(handed.store, caller, items)
+    return {
+        "items": [_flow(item, caller, held.get(item.id), stopped.get(item.id), shown.get(item.id)) for item in items]
+    }
 
 
 @router.get("/flows/{id}", summary="Read a dataflow")
@@ -64,7 +68,8 @@ async def read_flow(id: str, caller: Reader, handed: Handed) -> Object:  # noqa:
     item = await activation.get(handed.store, caller, id)
     held = await connecting.held_back(handed.store, caller, [item])
     stopped = await connecting.stopped(handed.store, handed.partners, caller, [item])
-    return {"items": [_flow(item, caller, held.get(item.id), stopped.get(item.id))]}
+    shown = await operating.shown(handed.store, caller, [item])
+    return {"items": [_flow(item, caller, held.get(item.id), stopped.get(item.id), shown.get(item.id))]}
 
 
 @router.patch("/flows/{id}", summary="Change a dataflow by JSON Patch")
@@ -118,9 +123,11 @@ def _refused(status: int, message: str, error: HeadraceError) -> JSONResponse:
     return JSONResponse({"errorMessage": message, "errorDetails": error.message}, status)
 
 
-def _flow(stored: StoredDataflow, caller: Caller, held: Held | None, stopped: str | None) -> Object:
+def _flow(
+    stored: StoredDataflow, caller: Caller, held: Held | None, stopped: str | None, at_partner: Object | None
+) -> Object:
     reason = stored.reason or stopped
-    added: Object = {"reason": reason} if reason else {}
+    added: Object = {**(at_partner or {}), **({"reason": reason} if reason else {})}
     added |= {"consentRequired": targets.told(held)} if held is not None else {}
     extra = {"x-headrace": added} if added else {}
     return {

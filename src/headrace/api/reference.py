@@ -19,7 +19,7 @@ from headrace.model.access import (
     SignIn,
     UserSettings,
 )
-from headrace.model.audience_template import AudienceTemplate
+from headrace.model.audience_template import Adoption, AudienceTemplate
 from headrace.model.block import Block
 from headrace.model.credentials import Credentials
 from headrace.model.destination import Destination
@@ -56,6 +56,7 @@ BODIES: dict[str, type[Block]] = {
     f"{_FLOWS}/sourceConnections": SourceConnection,
     f"{_FLOWS}/targetConnections": TargetConnection,
     f"{_FLOWS}/targetConnections/{{id}}/consent": Agreement,
+    f"{_FLOWS}/flows/{{id}}/audiences/{{namespace}}/{{audience}}/adopt": Adoption,
     f"{_FLOWS}/flows": Flow,
     "/access/organizations": NewOrganization,
     "/access/sandboxes": NewSandbox,

@@ -65,15 +65,15 @@ class Call:
     json_body: Any = None
     content_type: str | None = None
 
-    def request(self, context: Context) -> Request:
+    def request(self, context: Context, in_url: Context | None = None) -> Request:
         """
-        Write the request.
+        Write the request. ``in_url`` is what templates of the URL see, where that differs.
 
         Raises:
             TemplateError: a template does not fit the data.
             RenderError: a header would break out of its line.
         """
-        url = self.url.render(context).strip()
+        url = self.url.render(context if in_url is None else in_url).strip()
         if self.query is not None and (query := self.query.render(context).strip()):
             url = f"{url}{'&' if '?' in url else '?'}{query}"
         body = self._body(context)
@@ -131,8 +131,21 @@ def read_each(texts: Iterable[tuple[str, Written]], context: Context) -> dict[st
     return {name: text.render(context).strip() for name, text in texts}
 
 
+def json_macros(value: Any, name: str) -> Any:
+    """Compile the texts in a JSON value: what comes out is a ``json_body``."""
+    if isinstance(value, str):
+        return macros(value, name) if "{" in value else value
+    if isinstance(value, list):
+        return [json_macros(item, name) for item in value]
+    if isinstance(value, dict):
+        return {key: json_macros(item, name) for key, item in value.items()}
+    return value
+
+
 def _filled(value: Any, context: Context) -> Any:
-    """Render the texts in a JSON value."""
+    """Render the texts in a JSON value, compiled or not."""
+    if isinstance(value, Template):
+        return value.render(context)
     if isinstance(value, str):
         return macros(value).render(context) if "{" in value else value
     if isinstance(value, list):

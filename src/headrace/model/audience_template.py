@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from headrace.model.block import SERVER_SET, Block, read_of, rule, wire_names
+from headrace.model.block import SERVER_SET, Block, Flag, read_of, rule, wire_names
 from headrace.model.kinds import PatternText
 from headrace.model.problem import Problem
 
@@ -30,6 +30,16 @@ class ResponseField(Block):
     value: str = Field(description="Where it stands in the answer, as a template.")
 
 
+class EventExtension(Block):
+    """What Headrace adds to a request."""
+
+    create_is_idempotent: Flag = Field(
+        False,
+        description="Of `create`: the partner makes no second audience of a repeated request. Where nobody knows what "
+        "became of one, it is then sent again.",
+    )
+
+
 class AudienceEvent(Block):
     """The request that is made when something happens to an audience or a dataflow."""
 
@@ -39,6 +49,9 @@ class AudienceEvent(Block):
     request_body: JsonBody | None = Field(None, description="The body of the request.")
     response_fields: tuple[ResponseField, ...] = Field((), description="What is kept of the answer.")
     response_error_fields: tuple[ResponseField, ...] = Field((), description="What is told of an error.")
+    extension: EventExtension = Field(
+        default_factory=EventExtension, alias="x-headrace", description="Additions of Headrace."
+    )
 
 
 class MetadataExtension(Block):
@@ -105,3 +118,9 @@ class AudienceTemplate(Block):
 
     metadata_template: MetadataTemplate = Field(description="The requests.")
     validations: tuple[Validation, ...] = Field((), description="Checked before any request is made.")
+
+
+class Adoption(Block):
+    """Which audience of the partner is taken for one of ours. Without `alias` it is looked for."""
+
+    alias: str | None = Field(None, min_length=1, description="Its id there; null where the partner has none.")

@@ -5,11 +5,15 @@ The truth about a run is its row in the store. An orchestrator remembers only ho
 that was done is not done again; it may forget everything, and the worst is that idempotent steps are repeated.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Protocol
 
 #: A value that JSON can carry: all that is remembered of a step.
 Json = Any
+
+
+class RunLost(Exception):
+    """This process does not have the run any more: another took it over, or it was cancelled. Its work ends here."""
 
 
 class Steps(Protocol):
@@ -35,28 +39,49 @@ Work = Callable[[Steps], Awaitable[None]]
 
 
 class Orchestrator(Protocol):
-    """Carries the work of runs in this process, and takes it over from processes that died."""
+    """
+    Carries the work of runs in this process.
+
+    Who has which run is not its affair: ``begin`` is called by the one process that has the run by its row.
+    """
 
     def register(self, kind: str, work: Work) -> None:
-        """Say what is done for runs of a kind; before ``start``. The work is handed the run's id and nothing else."""
+        """
+        Say what is done for runs of a kind; before ``start``. The work is handed the run's id and nothing else.
+
+        Work says by itself how the run ended, in the store, and returns. Work that raises ``RunLost`` leaves what is
+        remembered to whoever has the run now.
+        """
         ...
 
     async def start(self) -> None:
-        """Begin to carry."""
+        """
+        Begin to carry.
+
+        Raises:
+            OperationError: it cannot, now.
+        """
         ...
 
     async def begin(self, kind: str, run: str) -> None:
-        """Begin the work of a run; nothing happens where it has begun already, here or in another process."""
-        ...
+        """
+        Begin the work of a run, or go on with it where a process that died left it.
 
-    async def take_over(self, executor: str) -> None:
-        """Go on with the work that a process left which is known to be dead."""
+        What is known to have come to its end is begun anew: it is asked for only where the store does not know of it.
+
+        Raises:
+            OperationError: the work was begun by a version that did it in another way.
+        """
         ...
 
     async def cancel(self, run: str) -> None:
         """Do no further step of a run."""
         ...
 
+    async def forget(self, runs: Collection[str]) -> None:
+        """Forget how far runs that are over had come."""
+        ...
+
     async def stop(self) -> None:
-        """Carry nothing more; what is under way goes on where it was, after the next start."""
+        """Carry nothing more; what is under way goes on where it was, when it is begun the next time."""
         ...

@@ -9,6 +9,8 @@ from headrace.model.flow import IDENTITY_PATH, Flow
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
 from headrace.services.accounts import ACCOUNT, SOURCE, TARGET
+from headrace.services.at_partner import wanting
+from headrace.services.at_partner.wanting import Place
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog
 from headrace.services.checks import lenient
@@ -16,7 +18,7 @@ from headrace.services.looked_up import attributes_of
 from headrace.services.looking_up import LookUps, Question
 from headrace.services.patching import Operations, patched
 from headrace.services.rules import problems_of
-from headrace.store import access, audiences, audit, dataflows, documents, outbox, profiles
+from headrace.store import access, audiences, audit, dataflows, documents, outbox
 from headrace.store.database import Store, Transaction
 from headrace.store.dataflows import StoredDataflow
 
@@ -98,7 +100,7 @@ async def patch(
         _refuse(tx, caller, flow, attributes)
         if not dataflows.change(tx, stored, now, document=_kept(document)):
             raise Conflict
-        _follow_audiences(tx, caller, stored, flow, now)
+        _follow_audiences(tx, caller, stored, flow, now, lenient(Flow, stored.document))
         _note(tx, caller, "replace", stored, now)
         return _existing(tx, caller, id_)
 
@@ -129,8 +131,9 @@ async def delete(store: Store, clock: Clock, caller: Caller, id_: str) -> None:
         if not dataflows.change(tx, stored, now, state="deleted", deleted_at=now):
             raise Conflict
         outbox.withhold(tx, caller.number, stored.dataflow)
-        for audience in dataflows.mapped_audiences(tx, caller.number, stored.dataflow):
-            dataflows.unmap_audience(tx, caller.number, stored.dataflow, audience)
+        target = lenient(Flow, stored.document).target_connection_ids[0]
+        wanting.leave(Place.of(tx, caller.tenant, target), stored, None)
+        wanting.follow(tx, caller.tenant, target, caller.actor, now)
         _note(tx, caller, "delete", stored, now)
 
     await store.write(work)
@@ -193,16 +196,20 @@ def _refuse(tx: Transaction, caller: Caller, flow: Flow, attributes: list[str] |
         raise ConfigurationError(problems)
 
 
-def _follow_audiences(tx: Transaction, caller: Caller, stored: StoredDataflow, flow: Flow, now: int) -> None:
-    """Note which audiences are mapped from now on; those who are members of a new one are sent first."""
-    mapped = dataflows.mapped_audiences(tx, caller.number, stored.dataflow)
-    upto = profiles.last_number(tx, caller.number)
-    wanted = {audiences.number(tx, caller.number, item.namespace, item.id, item.name, now) for item in flow.audiences}
-    for audience in sorted(wanted - mapped.keys()):
-        dataflows.map_audience(tx, caller.number, stored.dataflow, audience, upto, now)
-    for audience in mapped.keys() - wanted:
-        dataflows.unmap_audience(tx, caller.number, stored.dataflow, audience)
-        outbox.withhold_audience(tx, caller.number, stored.dataflow, audience)
+def _follow_audiences(
+    tx: Transaction, caller: Caller, stored: StoredDataflow, flow: Flow, now: int, was: Flow | None = None
+) -> None:
+    """
+    Note which audiences are mapped from now on; those who are members of a new one are sent first.
+
+    Where the partner has to make an audience first, it takes part once that is done (see ``at_partner``).
+    """
+    numbers = {audiences.number(tx, caller.number, item.namespace, item.id, item.name, now) for item in flow.audiences}
+    target = flow.target_connection_ids[0]
+    is_moved = was is not None and was.target_connection_ids[0] != target
+    mapped = wanting.leave(Place.of(tx, caller.tenant, target), stored, flow, moved=is_moved)
+    wanting.follow(tx, caller.tenant, target, caller.actor, now)
+    wanting.follow_audiences(tx, caller.tenant, numbers | mapped, caller.actor, now, but=target)
 
 
 def _kept(document: object) -> dict[str, Any]:

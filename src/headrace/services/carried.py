@@ -28,7 +28,6 @@ def _of_delivery(destination: Destination) -> Iterator[str]:
         "encrypted files (`customerEncryptionConfigurations`)": bool(destination.customer_encryption_configurations),
         "exports other than of people (`sources`)": bool(destination.sources),
         "messages that do not leave by `BEST_EFFORT`": destination.best_effort is None,
-        "audience templates (`audienceTemplateId`)": destination.audience_metadata.audience_template_id is not None,
         "mappings that are filled in (`requiredMappings`)": schema is not None and bool(schema.required_mappings),
     }
     yield from (words for words, is_asked in what.items() if is_asked)

@@ -8,6 +8,7 @@ from headrace.clock import Clock
 from headrace.errors import Conflict, NotFound, StaleVersion
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.services import standing
+from headrace.services.at_partner.wanting import mended
 from headrace.services.caller import Caller
 from headrace.services.checks import CREDENTIALS
 from headrace.services.standing import Holder
@@ -168,3 +169,4 @@ def note(tx: Transaction, caller: Caller, action: str, noun: str, declared: Decl
     """Write down a change of an object, and that its sandbox is another now."""
     audit.note(tx, caller.number, caller.actor, action, noun, declared.id, now, declared.version)
     access.raise_configuration(tx, caller.number)
+    mended(tx, caller.tenant, noun, declared.id, caller.actor, now)

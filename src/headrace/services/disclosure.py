@@ -65,7 +65,8 @@ def request_addresses(destination: Any, others: Others) -> Iterator[tuple[str, L
         if noun == SERVER:
             yield from ((text, "templates") for text in _server_addresses(document))
         elif noun == AUDIENCE_TEMPLATE:
-            events = document.get("metadataTemplate", {}).values()
+            template = document.get("metadataTemplate", {})
+            events = [*template.values(), *template.get("x-headrace", {}).values()]
             yield from ((event["url"], "macros") for event in events if isinstance(event, dict) and "url" in event)
 
 

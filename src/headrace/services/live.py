@@ -30,12 +30,13 @@ from headrace.services.accounts import ACCOUNT, TARGET
 from headrace.services.catalog import Catalog, Edition
 from headrace.services.checks import SERVER, lenient
 from headrace.services.partners import Credentials, PartnerAccess, Partners
-from headrace.store import access, audiences, dataflows, documents
+from headrace.store import access, audiences, dataflows, documents, partner_audiences
 from headrace.store.access import Tenant
 from headrace.store.audiences import StoredAudience
 from headrace.store.database import Transaction
 from headrace.store.dataflows import StoredDataflow
 from headrace.store.documents import Declared
+from headrace.store.partner_audiences import PartnerAudience
 from headrace.streaming.settle import classify, explain
 from headrace.streaming.triggers import Watched
 
@@ -187,7 +188,7 @@ class LiveDataflows:
         }
         recipe = recipe_of(
             dataflow=stored.id,
-            version=parts.version,
+            version=_version(parts, watched.audiences),
             server=parts.server,
             policy=watched.policy,
             mapping=watched.mapping,
@@ -255,8 +256,11 @@ def _mapped_audiences(
     numbers = {(audience.namespace, audience.id): audience for audience in names.values()}
     mapped = dataflows.mapped_audiences(tx, tenant, stored.dataflow)
     found = []
+    at_partner = partner_audiences.of_target(tx, tenant, parts.target.id)
     for selector in parts.flow.audiences:
         audience = numbers[selector.namespace, selector.id]
+        if audience.audience not in mapped:  # The partner does not have it yet.
+            continue
         mapped_at, modified_at = mapped[audience.audience]
         found.append(
             MappedAudience(
@@ -264,7 +268,7 @@ def _mapped_audiences(
                 audience.namespace,
                 audience.id,
                 audience.name,
-                _alias(selector, audience, parts.destination),
+                _alias(selector, audience, parts.destination, at_partner.get(audience.audience)),
                 audience.created_at // 1000,
                 audience.modified_at // 1000,
                 mapped_at // 1000,
@@ -274,14 +278,27 @@ def _mapped_audiences(
     return found
 
 
-def _alias(selector: SegmentSelectorValue, audience: StoredAudience, destination: Destination) -> str | None:
+def _alias(
+    selector: SegmentSelectorValue,
+    audience: StoredAudience,
+    destination: Destination,
+    at_partner: PartnerAudience | None,
+) -> str | None:
     """Return what the partner calls an audience, from where the destination says that comes."""
     metadata = destination.audience_metadata
+    if at_partner is not None:
+        return at_partner.alias
     if metadata.map_user_input:
         return selector.mapping_id
     if metadata.map_experience_platform_segment_id:
         return audience.id
     return audience.name if metadata.map_experience_platform_segment_name else selector.mapping_id
+
+
+def _version(parts: Parts, mapped: Audiences) -> str:
+    """Return the version of everything that messages are made of, the partner's names of audiences among it."""
+    aliases = sorted((number, audience.alias) for number, audience in mapped.by_number.items() if audience.alias)
+    return hashlib.sha256(orjson.dumps([parts.version, aliases])).hexdigest()[:16]
 
 
 def _there(stored: Declared | None) -> Declared:

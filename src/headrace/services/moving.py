@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from headrace.errors import Conflict
 from headrace.model.problem import ConfigurationError, Problem
+from headrace.services.at_partner import wanting
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog, Edition, destination_of, tenant_of, uses_working
 from headrace.services.disclosure import Disclosure
@@ -57,6 +58,7 @@ def consent(tx: Transaction, caller: Caller, target: Declared, config_id: str | 
     if held.problems:
         raise ConfigurationError([*held.problems])
     agree(tx, target, caller, held.edition, now)
+    wanting.mended(tx, caller.tenant, TARGET, target.id, caller.actor, now)
     details = {"configId": config_id, "origins": [*held.news.origins], "fields": [*held.news.fields]}
     audit.note(tx, caller.number, caller.actor, "consent", TARGET, target.id, now, target.version, details)
     access.raise_configuration(tx, caller.number)
@@ -98,6 +100,7 @@ def _move(tx: Transaction, tenant: Tenant, target: Declared, edition: Edition, a
             tenant.tenant, target.id, edition.config_id, agreed.origins, agreed.fields, agreed.actor, agreed.at
         )
     consents.keep(tx, row)
+    wanting.mended(tx, tenant, TARGET, target.id, actor, now)
 
 
 def _news(tx: Transaction, tenant: Tenant, target: Declared, edition: Edition) -> Disclosure:

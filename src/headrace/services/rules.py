@@ -46,6 +46,9 @@ def _audience_problems(flow: Flow, destination: Destination) -> Iterator[Problem
         origin, where = selector.namespace, f"{_AUDIENCES}/{place}/value/namespace"
         if (allowed and origin not in allowed) or (denied and origin in denied):
             yield Problem("origin-denied", where, f"this destination does not take audiences of the origin {origin!r}")
+        if destination.audience_metadata.map_user_input and not selector.mapping_id:
+            message = f"type the partner's identifier of the audience {selector.id!r}: `mappingId` is missing"
+            yield Problem("missing-field", f"{_AUDIENCES}/{place}/value/mappingId", message)
 
 
 def _row_problems(

@@ -63,6 +63,13 @@ def number_of(tx: Transaction, tenant: int, id_: str) -> int | None:
     return tx.core.execute(query).scalar_one_or_none()
 
 
+def document_of(tx: Transaction, tenant: int, id_: str) -> dict[str, Any] | None:
+    """Return the document of a dataflow, also of one that is deleted: its partner may have to be told so."""
+    query = select(dataflows.c.document).where(dataflows.c.tenant == tenant, dataflows.c.id == id_)
+    document: dict[str, Any] | None = tx.core.execute(query).scalar_one_or_none()
+    return document
+
+
 def all_of(tx: Transaction, tenant: int) -> list[StoredDataflow]:
     """Return a tenant's dataflows, newest first."""
     query = select(dataflows).where(dataflows.c.tenant == tenant, dataflows.c.deleted_at.is_(None))

@@ -263,7 +263,9 @@ unique_values = Table(
 )
 
 #: Audiences as the partner has them, one for each target connection: what it calls them, what it was last told of them
-#: (``told``), and how a request about one stands. ``attempts`` is raised before a request leaves.
+#: (``told``; nothing: it has none), and how a request about one stands. ``calling`` is the request whose outcome nobody
+#: knows yet; it is written, and ``attempts`` raised, before it leaves. ``run`` is the newest run, the only one to act.
+#: Audience 0 is a dataflow itself, whose id is then ``target``.
 partner_audiences = Table(
     "partner_audiences",
     metadata,
@@ -274,15 +276,17 @@ partner_audiences = Table(
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=True),
     Column("told", JSON(none_as_null=True), nullable=True),
+    Column("calling", Text, nullable=True),
     Column("attempts", Whole, nullable=False),
     Column("since", Whole, nullable=False),
+    Column("run", Text, nullable=True),
     PrimaryKeyConstraint("tenant", "target", "audience"),
 )
 
 # -- runs ---------------------------------------------------------------------------------------------------------
 
 #: Work that goes on until it is done, whoever dies: the row is the truth, and is written with what asks for the work.
-#: ``subject``: ids only. ``executor`` has it under way.
+#: ``subject``: ids only. ``executor`` has it under way. A schedule asks for each of its moments once.
 runs = Table(
     "runs",
     metadata,
@@ -299,8 +303,12 @@ runs = Table(
     Column("due_at", Whole, nullable=False),
     Column("began_at", Whole, nullable=True),
     Column("ended_at", Whole, nullable=True),
+    Column("retry_of", Text, nullable=True),
+    Column("schedule", Text, nullable=True),
+    Column("moment", Whole, nullable=True),
     PrimaryKeyConstraint("tenant", "run"),
     UniqueConstraint("run"),
+    UniqueConstraint("tenant", "schedule", "moment"),
 )
 Index("runs_by_state", runs.c.state, runs.c.due_at)
 
@@ -313,7 +321,8 @@ executors = Table(
     Column("seen_at", Whole, nullable=False),
 )
 
-#: What is run again and again: ``asked_until`` is the moment up to which its runs have been asked for.
+#: What is run again and again: ``asked_until`` is the moment up to which its runs have been asked for, ``next_at`` the
+#: next one.
 schedules = Table(
     "schedules",
     metadata,
@@ -323,11 +332,13 @@ schedules = Table(
     Column("subject", JSON, nullable=False),
     Column("cron", Text, nullable=False),
     Column("asked_until", Whole, nullable=False),
+    Column("next_at", Whole, nullable=False),
     Column("paused_at", Whole, nullable=True),
     Column("actor", Text, nullable=False),
     Column("created_at", Whole, nullable=False),
     PrimaryKeyConstraint("tenant", "schedule"),
 )
+Index("schedules_by_moment", schedules.c.next_at)
 
 #: ``state``: enabled, disabled by the operator, or held because everything it sent was refused.
 dataflows = Table(

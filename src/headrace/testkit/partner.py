@@ -75,8 +75,8 @@ class Partner:
     ``answers`` are given in order, then ``default`` for ever: a status, an ``Answer``, or a function of what was
     received. With a ``token``, or a function that knows good ones, whoever brings none gets 401 and uses up no answer.
     ``delay`` holds back every answer. ``gets`` are the answers to GET by path, as often as it is asked: they use up
-    none of the others. With ``reads_only_head`` an answer is given as soon as the head has come, and then the connection
-    is closed without reading the body. ``keep`` bounds how many requests are remembered.
+    none of the others. With ``reads_only_head`` an answer is given as soon as the head has come, and then the
+    connection is closed without reading the body. ``keep`` bounds how many requests are remembered.
     """
 
     def __init__(

@@ -161,7 +161,7 @@ HOST_SEES: set[str] = {f"{REQUESTS}/", REQUESTS}
 ENDING = ("/approve", "/reject", "/withdraw")
 
 #: Values for parameters after a path's first.
-FURTHER: dict[str, str] = {"{version}": "1"}
+FURTHER: dict[str, str] = {"{version}": "1", "{namespace}": "ups", "{audience}": "an-audience"}
 
 
 def made(answer: Answer) -> Any:

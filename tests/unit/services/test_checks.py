@@ -596,9 +596,14 @@ def test_whatever_stands_anywhere_is_judged_and_hinders_no_other(place, value):
 def test_an_example_is_taken_without_a_word(example):
     objects = json.loads(example.read_text())
     document = changed(objects["destination"], {SERVER_ID: "server"})
+    template = objects.get("audienceTemplate")
+    if template is not None:
+        document["audienceMetadataConfig"]["audienceTemplateId"] = "template"
 
     assert found(SERVER, objects["destinationServer"]) == []
-    assert found(DESTINATION, document, beside(objects["destinationServer"])) == []
+    assert template is None or found(AUDIENCE_TEMPLATE, template) == []
+    others = beside(objects["destinationServer"], nouns={AUDIENCE_TEMPLATE: {"template": template}} if template else {})
+    assert found(DESTINATION, document, others) == []
 
 
 def test_a_hundred_users_of_a_server_are_asked_quickly():

@@ -75,8 +75,10 @@ partner_audiences = Table(
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=True),
     Column("told", JSON(none_as_null=True), nullable=True),
+    Column("calling", Text, nullable=True),
     Column("attempts", Whole, nullable=False),
     Column("since", Whole, nullable=False),
+    Column("run", Text, nullable=True),
     PrimaryKeyConstraint("tenant", "target", "audience"),
 )
 runs = Table(
@@ -95,8 +97,12 @@ runs = Table(
     Column("due_at", Whole, nullable=False),
     Column("began_at", Whole, nullable=True),
     Column("ended_at", Whole, nullable=True),
+    Column("retry_of", Text, nullable=True),
+    Column("schedule", Text, nullable=True),
+    Column("moment", Whole, nullable=True),
     PrimaryKeyConstraint("tenant", "run"),
     UniqueConstraint("run"),
+    UniqueConstraint("tenant", "schedule", "moment"),
 )
 Index("runs_by_state", runs.c.state, runs.c.due_at)
 executors = Table(
@@ -115,11 +121,13 @@ schedules = Table(
     Column("subject", JSON, nullable=False),
     Column("cron", Text, nullable=False),
     Column("asked_until", Whole, nullable=False),
+    Column("next_at", Whole, nullable=False),
     Column("paused_at", Whole, nullable=True),
     Column("actor", Text, nullable=False),
     Column("created_at", Whole, nullable=False),
     PrimaryKeyConstraint("tenant", "schedule"),
 )
+Index("schedules_by_moment", schedules.c.next_at)
 
 #: In the order in which they are made.
 NEW = (sign_in_states, begun_sign_ins, unique_values, partner_audiences, runs, executors, schedules)
