@@ -247,7 +247,7 @@ class ReqwestTransport:
         causes = _causes(error)
         if _NEVER_CONNECTED in causes:
             return member.holder.refusals.pop(target.origin, None) or NotSent(_why_not_connected(target, causes))
-        if any(words in cause for cause in causes for words in _NOT_HTTP):
+        if any(words in cause and "EOF" not in cause for cause in causes for words in _NOT_HTTP):
             return Garbled(f"What '{target.origin}' answered is not HTTP.")
         if self._is_closed:
             return Unanswered(f"The transport was closed before '{target.origin}' answered.")

