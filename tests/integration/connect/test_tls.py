@@ -112,7 +112,7 @@ async def test_an_authority_of_ones_own_is_not_trusted_unless_the_operator_says_
 
 async def test_a_version_of_tls_that_is_broken_is_refused(kind, far_end, trusting):
     far_end.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         far_end.minimum_version = far_end.maximum_version = ssl.TLSVersion.TLSv1_1
     async with raw_server(answer_always, tls=far_end) as server, transport_to(server, kind, tls=trusting) as transport:
         with pytest.raises(NotSent):
@@ -158,12 +158,14 @@ async def test_a_handshake_that_hangs_ends_with_the_deadline_of_the_request(kind
 
 
 async def test_after_a_failed_handshake_the_place_is_free(far_end):
-    async with raw_server(answer_always, tls=far_end) as server:
-        async with transport_to(server, "headrace", connections=1) as transport:
-            for _ in range(3):
-                with pytest.raises(NotSent):
-                    await call(transport, server)
-            assert transport.pools == 0
+    async with (
+        raw_server(answer_always, tls=far_end) as server,
+        transport_to(server, "headrace", connections=1) as transport,
+    ):
+        for _ in range(3):
+            with pytest.raises(NotSent):
+                await call(transport, server)
+        assert transport.pools == 0
 
 
 async def test_an_answer_cut_short_under_tls_leaves_the_outcome_unknown(kind, far_end, trusting):
@@ -207,10 +209,12 @@ async def test_the_second_transport_offers_http_2(far_end, trusting):
         agreed.append(line.writer.get_extra_info("ssl_object").selected_alpn_protocol())
         agreed.append(await line.reader.readexactly(24))
 
-    async with raw_server(script, tls=far_end) as server:
-        async with transport_to(server, "pyreqwest", tls=trusting) as transport:
-            with pytest.raises(Unanswered):
-                await call(transport, server)
+    async with (
+        raw_server(script, tls=far_end) as server,
+        transport_to(server, "pyreqwest", tls=trusting) as transport,
+    ):
+        with pytest.raises(Unanswered):
+            await call(transport, server)
 
     assert agreed == ["h2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]
 
