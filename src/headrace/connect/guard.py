@@ -135,6 +135,8 @@ class Guard:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
+        for _ in range(3):
+            await asyncio.sleep(0)  # The event loop closes the sockets in its next rounds.
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -146,7 +148,7 @@ class Guard:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task is None or len(self._tasks) >= self._connections:
-            writer.transport.abort()
+            _cut(writer)
             return
         self._tasks.add(task)
         try:
@@ -156,7 +158,7 @@ class Guard:
         except OSError:
             _reset(writer)
         except asyncio.CancelledError:
-            writer.transport.abort()  # The guard stops. Handed on, asyncio would write of it to its log.
+            _cut(writer)  # The guard stops. Handed on, asyncio would write of it to its log.
         finally:
             self._tasks.discard(task)
             writer.close()
@@ -194,7 +196,7 @@ class Guard:
                 far[1].write(hello)
                 await _either(_copy(near[0], far[1]), _copy(far[0], near[1]))
         finally:
-            far[1].transport.abort()
+            _cut(far[1])
 
     async def _carry_http(self, head: Head, holder: Pass, near: _Streams) -> None:
         target = _admit(holder, head.target, "http")
@@ -202,7 +204,7 @@ class Guard:
         try:
             await _either(_pass_on(head, target, holder, near[0], far[1]), _copy(far[0], near[1]))
         finally:
-            far[1].transport.abort()
+            _cut(far[1])
 
 
 class _Refused(Exception):
@@ -296,4 +298,9 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     sock = writer.get_extra_info("socket")
     with suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    _cut(writer)
+
+
+def _cut(writer: asyncio.StreamWriter) -> None:
+    writer.close()  # uvloop knows of a transport that it closes only when it was told so.
     writer.transport.abort()

@@ -2,8 +2,8 @@
 Our HTTP/1.1 transport: a pool of connections for each origin and account, and the writing of requests.
 
 It does little on purpose. It sends one request, once, to an address that the egress checked, and returns what came
-back. There are no redirects, no cookies, no proxy but the operator's and no compressed bodies, because each of them is a
-way to end up somewhere else or to be made to pay for something.
+back. There are no redirects, no cookies, no proxy but the operator's and no compressed bodies, because each of them is
+a way to end up somewhere else or to be made to pay for something.
 """
 
 import asyncio
