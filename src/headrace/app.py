@@ -24,7 +24,10 @@ from headrace.connect.http import HttpTransport
 from headrace.connect.keyfile import LocalKeyFile
 from headrace.connect.keyring import Keyring
 from headrace.connect.listener import listen
+from headrace.connect.proxy import Proxy
+from headrace.connect.reqwest import ReqwestTransport
 from headrace.connect.retry import RetryPolicy
+from headrace.connect.tls import Tls
 from headrace.errors import OperationError
 from headrace.events import Board, Started
 from headrace.render.pool import RenderPool
@@ -57,11 +60,11 @@ class Headrace:
         self.settings = settings
         self.clock = SystemClock()
         self.board = Board(settings.log_format)
-        allow, policy = AllowList.parse(settings.egress_allow), retry_policy(settings)
+        policy = retry_policy(settings)
+        self.transport = transport_of(settings)
         key_file = LocalKeyFile(settings.key_file)
         self.store = Store.open(settings.data_dir, settings.database_url)
         migrate(self.store)
-        self.transport = HttpTransport(Egress(allow))
         keyring = Keyring(key_file, StoredKeys(self.store))
         self.renderers = RenderPool(settings.renderers or None)
         deadline = settings.request_deadline
@@ -160,6 +163,18 @@ def retry_policy(settings: Settings) -> RetryPolicy:
         return RetryPolicy(tuple(timedelta(seconds=step) for step in settings.retry_steps))
     except (ValueError, OverflowError):
         raise OperationError("HEADRACE_RETRY_STEPS: a step is a number of seconds from 0 on, and has an end") from None
+
+
+def transport_of(settings: Settings) -> HttpTransport | ReqwestTransport:
+    """
+    Make the transport that the operator chose, behind the way out that the operator allows.
+
+    Raises:
+        OperationError: one of its settings is not right.
+    """
+    egress = Egress(AllowList.parse(settings.egress_allow), proxy=Proxy.parse(settings.egress_proxy))
+    tls = Tls.parse(settings.tls_ca_file, settings.tls_client_certificates)
+    return (ReqwestTransport if settings.transport == "pyreqwest" else HttpTransport)(egress, tls=tls)
 
 
 def url_of(settings: Settings) -> str:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from headrace.connect.addresses import as_reached, is_private, is_public, parse_address
+from headrace.connect.ports import FORBIDDEN_PORTS
+from headrace.connect.proxy import Proxy
 from headrace.connect.transport import NotSent
 from headrace.connect.url import DEFAULT_PORTS, Address, Target, parse_host, parse_url
 from headrace.errors import EgressError, OperationError
@@ -48,6 +50,9 @@ class AllowList:
     address and over http if it says http. A *network* (``10.0.0.0/8``) opens its addresses: over https to any name
     that resolves there, over http only to a URL that spells the address out. The name of an origin opens private
     addresses only, so that its DNS cannot point at a cloud's metadata (link-local); for that, list the address.
+
+    A port of another protocol opens in the same two ways: to an origin that names it, and to a URL that spells out an
+    address of a listed network.
     """
 
     origins: frozenset[str] = frozenset()
@@ -68,8 +73,8 @@ class AllowList:
         origins = frozenset(_parse_origin(entry) for entry in entries if "://" in entry)
         return cls(origins, tuple(_parse_network(entry) for entry in entries if "://" not in entry))
 
-    def opens_scheme(self, target: Target) -> bool:
-        """Whether this target may be spoken to without TLS."""
+    def names(self, target: Target) -> bool:
+        """Whether the operator meant this very target, so that it may be plain http and on an unusual port."""
         return target.origin in self.origins or (target.ip is not None and self.lists(target.ip))
 
     def opens(self, target: Target, address: Address) -> bool:
@@ -90,6 +95,9 @@ class Egress:
 
     ``admit`` answers from the text of the URL alone; ``dial`` looks the name up, checks each answer and connects to
     the first checked address that accepts. Looking up and connecting have a deadline each, in seconds.
+
+    With a ``proxy``, ``dial`` asks it for a tunnel instead: names are the proxy's to look up and to judge, addresses
+    that a URL spells out are judged here all the same.
     """
 
     def __init__(
@@ -97,11 +105,13 @@ class Egress:
         allow: AllowList,
         *,
         resolver: Resolver = resolve_with_system,
+        proxy: Proxy | None = None,
         connect_timeout: float = 5.0,
         resolve_timeout: float = 5.0,
     ) -> None:
         self._allow = allow
         self._resolver = resolver
+        self._proxy = proxy
         self._connect_timeout = connect_timeout
         self._resolve_timeout = resolve_timeout
         self._lookups: dict[tuple[str, int], asyncio.Future[Sequence[str]]] = {}
@@ -111,16 +121,22 @@ class Egress:
         Read the URL and say whether it may be called, as far as its text can tell.
 
         Raises:
-            EgressError: it is no strict URL, it wants http without leave, or it spells a blocked address out.
+            EgressError: it is no strict URL, it wants http or another protocol's port without leave, or it spells a
+                blocked address out.
         """
         target = parse_url(url, schemes=schemes)
-        if target.scheme == "http" and not self._allow.opens_scheme(target):
+        if target.ip is not None:
+            self._check(target, target.ip)
+        if target.scheme == "http" and not self._allow.names(target):
             raise EgressError(
                 f"'{target.origin}' is called over https only; whoever runs Headrace can allow http "
                 f"with {SETTING}={target.origin}"
             )
-        if target.ip is not None:
-            self._check(target, target.ip)
+        if _is_of_another_protocol(target) and not self._allow.names(target):
+            raise EgressError(
+                f"Port {target.port} belongs to another protocol; whoever runs Headrace can allow it "
+                f"with {SETTING}={target.origin}"
+            )
         return target
 
     async def addresses(self, target: Target, *, within: float | None = None) -> Sequence[Address]:
@@ -157,19 +173,36 @@ class Egress:
             EgressError: the target may not be reached from here.
             NotSent: it was not resolved, refused the connection or did not accept it in time.
         """
+        if self._proxy is not None:
+            return await self._tunnel(target, self._proxy, within)
         now = asyncio.get_running_loop().time
         overall = None if within is None else now() + within
         addresses = await self.addresses(target, within=within)
-        ends = now() + self._connect_timeout
-        ends = ends if overall is None else min(ends, overall)
-        failure: OSError = TimeoutError()
-        for tried, address in enumerate(addresses):
-            try:
-                async with asyncio.timeout((ends - now()) / (len(addresses) - tried)):
-                    return await _connect(address, target.port)
-            except OSError as error:
-                failure = error
-        raise NotSent(_unreachable(target, failure)) from failure
+        left = self._connect_timeout if overall is None else min(self._connect_timeout, overall - now())
+        return await _connect_to_one(addresses, target.port, left, f"'{target.origin}'")
+
+    async def _tunnel(self, target: Target, proxy: Proxy, within: float | None) -> socket.socket:
+        """Reach the target through the operator's proxy, whose own address is for the operator to choose."""
+        if target.ip is not None:
+            self._check(target, target.ip)
+        limit = self._resolve_timeout + self._connect_timeout
+        try:
+            async with asyncio.timeout(limit if within is None else min(within, limit)):
+                addresses = await self._proxy_addresses(proxy)
+                sock = await _connect_to_one(addresses, proxy.port, self._connect_timeout, "The operator's proxy")
+                return await proxy.ask_for(target, sock)
+        except TimeoutError:
+            raise NotSent(f"The operator's proxy did not reach '{target.origin}' in time.") from None
+
+    async def _proxy_addresses(self, proxy: Proxy) -> Sequence[Address]:
+        literal = parse_address(proxy.host)
+        if literal is not None:
+            return [literal]
+        try:
+            answers = await self._look_up(proxy.host, proxy.port)
+        except (OSError, UnicodeError):
+            raise NotSent("The name of the operator's proxy was not resolved.") from None
+        return [address for answer in answers if (address := parse_address(answer)) is not None]
 
     async def _look_up(self, host: str, port: int) -> Sequence[str]:
         """
@@ -202,6 +235,20 @@ class Egress:
             raise _blocked(target)
 
 
+async def _connect_to_one(addresses: Sequence[Address], port: int, within: float, who: str) -> socket.socket:
+    """Connect to the first that accepts; each gets a fair share of the time that is left."""
+    now = asyncio.get_running_loop().time
+    ends = now() + within
+    failure: OSError = TimeoutError()
+    for tried, address in enumerate(addresses):
+        try:
+            async with asyncio.timeout((ends - now()) / (len(addresses) - tried)):
+                return await _connect(address, port)
+        except OSError as error:
+            failure = error
+    raise NotSent(_unreachable(who, failure)) from failure
+
+
 async def _connect(address: Address, port: int) -> socket.socket:
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -223,12 +270,16 @@ def _blocked(target: Target) -> EgressError:
     )
 
 
-def _unreachable(target: Target, failure: OSError) -> str:
+def _is_of_another_protocol(target: Target) -> bool:
+    return target.port in FORBIDDEN_PORTS and target.port != DEFAULT_PORTS[target.scheme]
+
+
+def _unreachable(who: str, failure: OSError) -> str:
     if isinstance(failure, TimeoutError):
-        return f"'{target.origin}' did not accept a connection in time."
+        return f"{who} did not accept a connection in time."
     if isinstance(failure, ConnectionRefusedError):
-        return f"'{target.origin}' refused the connection."
-    return f"'{target.origin}' could not be reached: {failure.strerror or type(failure).__name__}."
+        return f"{who} refused the connection."
+    return f"{who} could not be reached: {failure.strerror or type(failure).__name__}."
 
 
 def _parse_origin(entry: str) -> str:

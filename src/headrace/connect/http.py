@@ -2,8 +2,8 @@
 Our HTTP/1.1 transport: a pool of connections for each origin and account, and the writing of requests.
 
 It does little on purpose. It sends one request, once, to an address that the egress checked, and returns what came
-back. There are no redirects, cookies, proxies or compressed bodies, because each of them is a way to end up somewhere
-else or to be made to pay for something.
+back. There are no redirects, no cookies, no proxy but the operator's and no compressed bodies, because each of them is
+a way to end up somewhere else or to be made to pay for something.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from headrace.connect.egress import Egress
+from headrace.connect.tls import Tls
 from headrace.connect.transport import NotSent, Unsendable
 from headrace.connect.url import Target
 from headrace.connect.wire import Connection, Limits
@@ -61,14 +62,14 @@ class HttpTransport:
         self,
         egress: Egress,
         *,
-        tls: ssl.SSLContext | None = None,
+        tls: Tls | None = None,
         connections: int = 32,
         handshake_timeout: float = 5.0,
         limits: Limits | None = None,
         user_agent: str = "headrace",
     ) -> None:
         self._egress = egress
-        self._tls = tls if tls is not None else ssl.create_default_context()
+        self._tls = tls if tls is not None else Tls()
         self._connections = connections
         self._handshake_timeout = handshake_timeout
         self._limits = limits if limits is not None else Limits()
@@ -144,7 +145,7 @@ class HttpTransport:
                 await loop.create_connection(
                     lambda: connection,
                     sock=sock,
-                    ssl=self._tls if is_tls else None,
+                    ssl=self._tls.context(target.origin) if is_tls else None,
                     server_hostname=target.host if is_tls else None,
                 )
         except OSError as error:
@@ -289,13 +290,13 @@ def write_request(request: Request, start: str, agent: str) -> bytes:
         raise Unsendable(f"'{method[:20]}' is not a method; these are: {', '.join(sorted(METHODS))}.")
     parts = [method, start]
     for name, value in request.headers:
-        lower = _lower(name)
+        lower = header_key(name)
         if lower == "accept-encoding":
             continue  # Ours stands: an answer is never decompressed.
         if lower == "user-agent":
             agent = ""
-        if not value.isprintable() and _BAD_IN_VALUE.search(value):
-            raise Unsendable(f"The value of the header '{name}' holds a line break or a control character.")
+        if not value.isprintable():
+            check_value(name, value)
         parts += (name, ": ", value, "\r\n")
     if body or method in _BODY_EXPECTED:
         parts.append(f"Content-Length: {len(body)}\r\n")
@@ -304,13 +305,30 @@ def write_request(request: Request, start: str, agent: str) -> bytes:
 
 
 @lru_cache(_MOST_REMEMBERED)
-def _lower(name: str) -> str:
+def header_key(name: str) -> str:
+    """
+    Return a header's name in lower case.
+
+    Raises:
+        Unsendable: it is no name, or one that the transport writes itself.
+    """
     if not _TOKEN.fullmatch(name):
         raise Unsendable("A header's name may hold letters, digits and !#$%&'*+.^_`|~- only.")
     lower = name.lower()
     if lower in _OURS:
         raise Unsendable(f"The header '{name}' belongs to the connection and cannot be set.")
     return lower
+
+
+def check_value(name: str, value: str) -> None:
+    """
+    Refuse a header's value that would break out of its line.
+
+    Raises:
+        Unsendable: it holds a line break or another control character.
+    """
+    if _BAD_IN_VALUE.search(value):
+        raise Unsendable(f"The value of the header '{name}' holds a line break or a control character.")
 
 
 def _why_tls_failed(error: OSError) -> str:

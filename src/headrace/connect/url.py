@@ -16,16 +16,6 @@ Address = IPv4Address | IPv6Address
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "sftp": 22}
 
-# Ports where something other than HTTP listens and could take a request for commands of its own: the list browsers
-# keep (fetch.spec.whatwg.org, "bad port"), and the line protocols of common data stores.
-FORBIDDEN_PORTS = frozenset(
-    {1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110}
-    | {111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531}
-    | {532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060}
-    | {5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080}
-    | {1433, 1521, 3306, 5432, 6379, 11211, 27017}
-)
-
 _LONGEST = 16 * 1024
 _STRANGE = re.compile(r"[^\x21-\x7e]|\\")
 _SHAPE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([/?][^#]*)?(#.*)?")
@@ -125,16 +115,13 @@ def _parse_authority(authority: str, scheme: str) -> tuple[str, Address | None, 
     if parts is None:
         raise EgressError("The URL's host cannot be read; an IPv6 address stands in brackets: https://[2606:4700::1]/.")
     host, ip = parse_host(parts[1])
-    return host, ip, DEFAULT_PORTS[scheme] if parts[2] is None else _parse_port(parts[2], scheme)
+    return host, ip, DEFAULT_PORTS[scheme] if parts[2] is None else _parse_port(parts[2])
 
 
-def _parse_port(text: str, scheme: str) -> int:
+def _parse_port(text: str) -> int:
     if not _PORT.fullmatch(text) or int(text) > 65535:
         raise EgressError("The port of a URL is a number from 1 to 65535, written without leading zeros.")
-    port = int(text)
-    if port in FORBIDDEN_PORTS and port != DEFAULT_PORTS[scheme]:
-        raise EgressError(f"Port {port} belongs to another protocol and is never called.")
-    return port
+    return int(text)
 
 
 def _parse_ipv4(host: str) -> tuple[str, IPv4Address]:

@@ -18,7 +18,7 @@ from headrace.connect.transport import Garbled, NotSent, Unanswered
 from headrace.model.http import Response
 
 _MOST_INTERIM = 16
-_MOST_HEADERS = 256
+MOST_HEADERS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ class Connection(asyncio.Protocol):
         self._status = status
         self._head, self._headers = self._headers, []  # Trailers go to the new list, which is thrown away.
         self._is_reusable = self._is_reusable and self._parser.should_keep_alive()
-        if self._seen > self._limits.head or len(self._head) > _MOST_HEADERS:
+        if self._seen > self._limits.head or len(self._head) > MOST_HEADERS:
             self._check_head()
         if self._is_head_request:
             self._is_complete = True
@@ -234,7 +234,7 @@ class Connection(asyncio.Protocol):
 
     def _check_head(self) -> None:
         size = sum(len(name) + len(value) + 4 for name, value in self._head)
-        if size > self._limits.head or len(self._head) > _MOST_HEADERS:
+        if size > self._limits.head or len(self._head) > MOST_HEADERS:
             raise _Stop("answered with a head that is too large")
 
     def _check_size(self) -> None:

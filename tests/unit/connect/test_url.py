@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.connect.url import FORBIDDEN_PORTS, Target, parse_host, parse_url
+from headrace.connect.url import Target, parse_host, parse_url
 from headrace.errors import EgressError
 
 READ = {
@@ -145,17 +145,9 @@ def test_a_doubtful_url_is_refused_with_the_reason(text, reason):
         parse_url(text)
 
 
-@pytest.mark.parametrize("port", sorted(FORBIDDEN_PORTS))
-def test_ports_of_other_protocols_are_never_called(port):
-    with pytest.raises(EgressError, match=f"Port {port} belongs to another protocol"):
-        parse_url(f"https://example.com:{port}/")
-
-
-def test_a_scheme_of_its_own_port_may_use_it():
+def test_each_scheme_has_its_own_port():
     assert parse_url("sftp://files.example", schemes=("sftp",)).port == 22
     assert parse_url("sftp://files.example:22/in", schemes=("sftp",)).path_and_query == "/in"
-    with pytest.raises(EgressError, match="Port 25"):
-        parse_url("sftp://files.example:25", schemes=("sftp",))
 
 
 def test_literal_addresses_are_known_as_such():
