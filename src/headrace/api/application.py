@@ -16,6 +16,7 @@ from headrace.api import (
     authoring,
     bodies,
     flows,
+    keys,
     operations,
     problems,
     publishing,
@@ -50,6 +51,7 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         access.router,
         sessions.router,
         auditing.router,
+        keys.router,
         operations.router,
     ):
         app.include_router(router)

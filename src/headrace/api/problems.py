@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from headrace.connect.keyring import KeyUnavailable, SealError
 from headrace.errors import (
     AuthoringError,
     Conflict,
@@ -121,5 +122,7 @@ def _status(error: HeadraceError) -> int:
         (TooManyTries, 429),
         (TooLarge, 413),
         (AuthoringError, 400),
+        (SealError, 503),
+        (KeyUnavailable, 503),
     ]
     return next((status for kind, status in statuses if isinstance(error, kind)), 400)

@@ -24,6 +24,7 @@ from headrace.render.parts import Parting
 from headrace.render.recipe import MappedAudience, Recipe
 from headrace.render.recipes import recipe_of
 from headrace.render.target import Audiences
+from headrace.services import sealing
 from headrace.services.accounts import ACCOUNT, TARGET
 from headrace.services.catalog import Catalog, Edition
 from headrace.services.checks import SERVER, lenient
@@ -180,7 +181,9 @@ class Parts:
         account_id = target.document.get("baseConnectionId")
         account = documents.get(tx, tenant, ACCOUNT, account_id) if account_id else None
         served = edition.parts.get(SERVER, destination.delivery.destination_server_id)
-        in_force = [served, edition.document, document.get("transformations"), target.document.get("params", {})]
+        # Without what is sealed: to seal it anew changes no message, and so no message's id.
+        configured = [sealing.without_sealed(part or {}) for part in (served, edition.document)]
+        in_force = [*configured, document.get("transformations"), target.document.get("params", {})]
         version = hashlib.sha256(orjson.dumps(in_force)).hexdigest()[:16]
         return cls(flow, edition, destination, server, account, target, version)
 
