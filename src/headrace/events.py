@@ -102,6 +102,17 @@ class DataflowHeld(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataflowStopped(Event):
+    """A dataflow cannot go on, for a key or a credential cannot be had; its changes wait, and it is tried again."""
+
+    level: ClassVar[str] = "error"
+    labels: ClassVar[tuple[str, ...]] = ("dataflow",)
+
+    dataflow: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFailed(Event):
     """A request to the REST API failed by our fault."""
 

@@ -39,9 +39,7 @@ async def rotate(principal: Admin, handed: Handed, every: Every = False) -> Obje
     return {"items": [{"organization": name, "key": key_id} for name, key_id in made.items()]}
 
 
-@router.post(
-    "/reseal", summary="Seal anew what older keys have sealed; again until nothing is left", openapi_extra=OURS
-)
+@router.post("/reseal", summary="Seal anew what older keys have sealed, until `left` is 0", openapi_extra=OURS)
 async def reseal(principal: Admin, handed: Handed, every: Every = False) -> Object:
     return _progress(await key_rotation.reseal(handed.store, handed.clock, handed.keyring, principal, every=every))
 

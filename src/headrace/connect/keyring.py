@@ -193,6 +193,12 @@ class Keyring:
         """Mask a value for the API; its fingerprint stays the same, whatever keys come and go."""
         return mask(value, self._fingerprint_key(organization, self._with_a_key(organization)))
 
+    def fingerprint(self, value: str | Secret, organization: str) -> str:
+        """Return the whole keyed fingerprint of a value, by which two are told to be the same, for ever."""
+        key = self._fingerprint_key(organization, self._with_a_key(organization))
+        plain = value.reveal() if isinstance(value, Secret) else value
+        return hmac.new(key, plain.encode(), hashlib.sha256).hexdigest()
+
     # -- keys that come and go ------------------------------------------------------------------------------------
 
     def rotate(self, organization: str) -> str:

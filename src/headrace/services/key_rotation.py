@@ -3,11 +3,11 @@ Keys that come and go while everything runs.
 
 A rotation makes a new data key, which seals from that moment on, and then seals anew whatever older keys have sealed,
 a few rows at a time. What is left to do is read from the store and nowhere else: whoever is killed on the way has lost
-nothing, and the next call goes on. An older key is removed only once nothing is sealed with it.
+nothing, and the next call goes on. An older key is removed only once nothing is sealed with it; a request that sealed
+with it and has not stored that yet is refused when it does (``store.keys.must_be_there``).
 """
 
 import asyncio
-import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
@@ -27,8 +27,6 @@ DATA_KEY, MASTER_KEY = "data-key", "master-key"
 ROWS = 100
 #: Seconds after which a call that seals anew answers, so that whoever asked sees how far it is.
 TURN = 2.0
-#: Milliseconds for which a key is kept after the next one was made: a request that sealed with it may be on its way.
-REST = 10 * 60 * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +109,10 @@ async def reseal(
     """
     organizations = await store.read(lambda tx: _meant(tx, principal, every=every))
     until, done, unreadable = clock.monotonic() + TURN, 0, 0
-    for tenant, shelf in await store.read(lambda tx: _places(tx, organizations)):
-        async for seen in _pages(store, keyring, tenant, shelf):
-            unreadable += seen.unreadable
-            done += await store.write(partial(_replace, shelf=shelf, changed=seen.changed))
-            if clock.monotonic() >= until:
-                break
-        if clock.monotonic() >= until:
+    async for shelf, seen in _pages(store, keyring, organizations):
+        unreadable += seen.unreadable
+        done += await store.write(partial(_replace, shelf=shelf, changed=seen.changed))
+        if done and clock.monotonic() >= until:
             break
     return Progress(done, await store.read(lambda tx: _left(tx, keyring, organizations)), unreadable)
 
@@ -220,15 +215,18 @@ class _Seen:
     unreadable: int
 
 
-async def _pages(store: Store, keyring: Keyring, tenant: Tenant, shelf: Shelf) -> AsyncIterator[_Seen]:
-    """Yield rows of a sandbox with what older keys have sealed, until there are no more."""
-    after: tuple[object, ...] | None = None
-    while True:
-        seen = await store.read(partial(_next, keyring=keyring, tenant=tenant, shelf=shelf, after=after))
-        if not seen.rows:
-            return
-        after = seen.rows[-1].key
-        yield seen
+async def _pages(
+    store: Store, keyring: Keyring, organizations: Iterable[Organization]
+) -> AsyncIterator[tuple[Shelf, _Seen]]:
+    """Yield rows with what older keys have sealed, shelf by shelf, until there are no more."""
+    for tenant, shelf in await store.read(lambda tx: _places(tx, organizations)):
+        after: tuple[object, ...] | None = None
+        while True:
+            seen = await store.read(partial(_next, keyring=keyring, tenant=tenant, shelf=shelf, after=after))
+            if not seen.rows:
+                break
+            after = seen.rows[-1].key
+            yield shelf, seen
 
 
 def _next(tx: Transaction, keyring: Keyring, tenant: Tenant, shelf: Shelf, after: tuple[object, ...] | None) -> _Seen:
@@ -268,12 +266,11 @@ def _left(tx: Transaction, keyring: Keyring, organizations: Iterable[Organizatio
 
 def _prune(store: Store, keyring: Keyring, organization: Organization, actor: str, now: int) -> list[str]:
     with keyring.changing:
-        known = keyring.keys_of(organization.name)
-        resting = [key.id for key, follower in itertools.pairwise(known) if _has_rested(follower, now)]
+        older = _older(keyring, organization.name)
 
         def work(tx: Transaction) -> list[str]:
             tenants = _tenants(tx, organization)
-            unused = [key_id for key_id in resting if not sealed.is_sealed_with(tx, tenants, key_id)]
+            unused = [key_id for key_id in older if not sealed.is_sealed_with(tx, tenants, key_id)]
             keys.remove(tx, organization.name, unused)
             for key_id in unused:
                 _note(tx, organization.number, actor, "prune", DATA_KEY, key_id, now)
@@ -282,11 +279,6 @@ def _prune(store: Store, keyring: Keyring, organization: Organization, actor: st
         pruned = store.write_now(work)
         keyring.forget(organization.name)
     return pruned
-
-
-def _has_rested(follower: KeyInfo, now: int) -> bool:
-    """Say whether a key was followed by another long enough ago that nothing is on its way that it has sealed."""
-    return follower.made_at is not None and now - follower.made_at >= REST
 
 
 def _rewrap(store: Store, keyring: Keyring, organization: str, key_id: str, wrapped: bytes) -> bool | None:

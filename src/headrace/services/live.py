@@ -6,6 +6,7 @@ configuration ever falls between a decision and its commit.
 """
 
 import hashlib
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -90,22 +91,33 @@ class LiveDataflow:
         return self.stored.state == "enabled" and self.route is not None
 
 
+#: Seconds after which a dataflow that a fault keeps from its partner is compiled again: keys may be there by then.
+FAULT_PAUSE = 15.0
+
+
 class LiveDataflows:
-    """All dataflows as they run, by sandbox; compiled when first asked for, and when what is declared has changed."""
+    """
+    All dataflows as they run, by sandbox; compiled when first asked for, and when what is declared has changed.
+
+    While one of them has a fault, they are compiled again after a pause as well.
+    """
 
     def __init__(self, partners: Partners, renderer: Renderer, clock: Clock) -> None:
         self._partners = partners
         self._renderer = renderer
         self._clock = clock
         self._known: dict[int, tuple[int, dict[int, LiveDataflow]]] = {}
+        self._again: dict[int, float] = {}
 
     def of(self, tx: Transaction, tenant: int) -> dict[int, LiveDataflow]:
         """Return the dataflows of a sandbox by number, as the transaction sees them."""
         configuration = access.configuration(tx, tenant)
         known = self._known.get(tenant)
-        if known is None or known[0] != configuration:
+        if known is None or known[0] != configuration or self._clock.monotonic() >= self._again.get(tenant, math.inf):
             known = (configuration, self._compile(tx, tenant))
             self._known[tenant] = known
+            has_fault = any(flow.fault is not None for flow in known[1].values())
+            self._again[tenant] = self._clock.monotonic() + FAULT_PAUSE if has_fault else math.inf
         return known[1]
 
     def _compile(self, tx: Transaction, number: int) -> dict[int, LiveDataflow]:

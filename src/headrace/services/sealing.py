@@ -14,13 +14,13 @@ from headrace.connect.keyring import Keyring, Place
 from headrace.connect.secrets import MASK, Masked, Secret
 from headrace.model.block import steps
 from headrace.model.problem import Problem
-from headrace.store import sealed as shelves
+from headrace.store import documents
 from headrace.store.access import Tenant
 
 Document = dict[str, Any]
 
 #: The key under which a stored document holds what is sealed.
-SEALED = shelves.SEALED
+SEALED = documents.SEALED
 #: What makes an entry the one that it was: where one of these differs, its dots stand for the secret of another.
 _TELLING = ("authType", "grant", "clientId", "name")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import delete, func, insert, select, update
 
+from headrace.errors import Conflict
 from headrace.store.database import Store, Transaction
 from headrace.store.tables import data_keys
 
@@ -33,6 +34,24 @@ def save(tx: Transaction, organization: str, key_id: str, wrapped: bytes) -> Non
     last = tx.core.execute(select(func.coalesce(func.max(data_keys.c.position), 0)).where(is_its)).scalar_one()
     row = {"organization": organization, "key_id": key_id, "position": last + 1, "wrapped": wrapped}
     tx.core.execute(insert(data_keys).values(**row))
+
+
+def must_be_there(tx: Transaction, texts: Iterable[object]) -> None:
+    """
+    Make sure that what was sealed before this transaction can still be opened: its key may have been removed meanwhile.
+
+    Raises:
+        Conflict: a key is gone.
+    """
+    needed = {key_id for text in texts if (key_id := key_in(text))}
+    query = select(data_keys.c.key_id).where(data_keys.c.key_id.in_(needed))
+    if needed and needed - set(tx.core.execute(query).scalars()):
+        raise Conflict("the keys that seal secrets were rotated just now; send the request again")
+
+
+def key_in(text: object) -> str:
+    """Return the id of the key that a value was sealed with; nothing, if it is no sealed value."""
+    return text.split(".", 2)[1] if isinstance(text, str) and text.startswith("v1.k") else ""
 
 
 def every(tx: Transaction) -> list[tuple[str, str, bytes]]:

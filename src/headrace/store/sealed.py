@@ -16,12 +16,9 @@ from sqlalchemy import Table, Text, cast, or_, select, tuple_
 
 from headrace.store import tables
 from headrace.store.database import Transaction
-from headrace.store.documents import NOUNS
+from headrace.store.documents import NOUNS, sealed_in
+from headrace.store.keys import key_in
 
-#: The key under which a stored document holds what is sealed, by the JSON pointer of its place.
-SEALED = "x-headrace-sealed"
-#: What a sealed value begins with.
-_BEGINS = "v1.k"
 #: Rows looked at in one question: while one sums up what a large table has sealed, no more of it is in memory.
 _PAGE = 500
 
@@ -51,13 +48,7 @@ class Shelf:
 
 
 def _in_documents(noun: str, key: dict[str, Any], document: Any) -> Found:
-    """Find values beside a document's dots, and the credentials of an account, which stand in their own places."""
-    record = key["id"]
-    for field, value in document.get(SEALED, {}).items():
-        yield record, field, value
-    if noun == "account":
-        for field, value in document.get("auth", {}).get("params", {}).items():
-            yield record, field, value
+    return ((key["id"], field, text) for field, text in sealed_in(noun, document))
 
 
 def _in_fields(record: str, sealed: Any) -> Found:
@@ -97,7 +88,7 @@ def counted(tx: Transaction, tenants: Iterable[int], key_ids: Iterable[str] = ("
     likes, found = [f'%"v1.{key_id}%' for key_id in key_ids], Counter[str]()
     for tenant in tenants:
         for shelf in SHELVES:
-            found.update(_key_in(text) for row in _all(tx, shelf, tenant, likes) for _, _, text in row.values)
+            found.update(key_in(text) for row in _all(tx, shelf, tenant, likes) for _, _, text in row.values)
     return found
 
 
@@ -127,12 +118,7 @@ def _rows(
 def _row(shelf: Shelf, found: Any) -> Row:
     *key, text = found
     values = shelf.find(dict(zip(shelf.key, key, strict=True)), json.loads(text))
-    return Row(tuple(key), text, tuple(value for value in values if _key_in(value[2])))
-
-
-def _key_in(text: object) -> str:
-    """Return the id of the key that a value was sealed with; nothing, if it is no sealed value."""
-    return text.split(".", 2)[1] if isinstance(text, str) and text.startswith(_BEGINS) else ""
+    return Row(tuple(key), text, tuple(value for value in values if key_in(value[2])))
 
 
 def _resealed(text: str, texts: dict[str, str]) -> str:
