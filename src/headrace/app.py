@@ -5,6 +5,7 @@ Everyone else is given what they need, by name, and only that.
 """
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -24,8 +25,9 @@ from headrace.connect.keyfile import LocalKeyFile
 from headrace.connect.keyring import Keyring
 from headrace.connect.listener import listen
 from headrace.connect.retry import RetryPolicy
+from headrace.connect.secrets import Veil
 from headrace.errors import OperationError
-from headrace.events import Board, Started
+from headrace.events import Board, Libraries, Started
 from headrace.render.pool import RenderPool
 from headrace.services import access
 from headrace.services.access import FirstClient
@@ -53,13 +55,16 @@ class Headrace:
         """
         self.settings = settings
         self.clock = SystemClock()
-        self.board = Board(settings.log_format)
+        veil = Veil()
+        for secret in settings.secrets():
+            veil.note(secret)
+        self.board = Board(settings.log_format, veil.redact)
         allow, policy = AllowList.parse(settings.egress_allow), retry_policy(settings)
         key_file = LocalKeyFile(settings.key_file)
         self.store = Store.open(settings.data_dir, settings.database_url)
         migrate(self.store)
         self.transport = HttpTransport(Egress(allow))
-        keyring = Keyring(key_file, StoredKeys(self.store))
+        keyring = Keyring(key_file, StoredKeys(self.store), self.clock, veil.note)
         self.renderers = RenderPool(settings.renderers or None)
         self.partners = Partners(keyring, self.transport, settings.request_deadline)
         self.live = LiveDataflows(self.partners, self.renderers, self.clock)
@@ -120,12 +125,15 @@ def serve(settings: Settings) -> None:
         signal.signal(number, _end)
     with listen(settings.host, settings.port) as listener:
         settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+        headrace = Headrace(settings)
+        logging.getLogger().addHandler(Libraries(headrace.board))
         config = uvicorn.Config(
-            Headrace(settings).app,
+            headrace.app,
             loop="uvloop",
             http="httptools",
             log_level="warning",
             access_log=False,
+            log_config=None,
             timeout_graceful_shutdown=10,
         )
         uvicorn.Server(config).run(sockets=[listener])

@@ -146,12 +146,19 @@ class Keyring:
     A sealed value is a text, ``v1.<data key id>.<nonce and ciphertext in base64url>``. The first secret of an
     organization makes its first data key. Opened keys stay in memory for the life of the process.
 
-    Whoever makes, wraps or removes keys holds ``changing``, so that a key is never removed while another is wrapped
-    with it.
+    ``on_opened`` is told each secret that was opened, so that it can be kept out of the log. Whoever makes, wraps or
+    removes keys holds ``changing``, so that a key is never removed while another is wrapped with it.
     """
 
-    def __init__(self, provider: KeyProvider, data_keys: DataKeys, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        provider: KeyProvider,
+        data_keys: DataKeys,
+        clock: Clock | None = None,
+        on_opened: Callable[[Secret], None] = lambda _: None,
+    ) -> None:
         self._provider = provider
+        self._on_opened = on_opened
         self._data_keys = data_keys
         self._clock = clock or SystemClock()
         self._keys: dict[str, _Keys] = {}
@@ -173,21 +180,16 @@ class Keyring:
             SealError: it was sealed for another place, was damaged, or its key is gone. Names the key, not the data.
             KeyUnavailable: its key cannot be unwrapped now.
         """
-        key_id, content = _parts(sealed)
-        key = self._key(place.organization, key_id)
-        try:
-            return Secret(key.decrypt(content[:_NONCE], content[_NONCE:], place.bound_to(key_id)).decode())
-        except (InvalidTag, ValueError):
-            raise SealError(
-                f"A stored secret does not open with data key '{key_id}': it is damaged or belongs to another place."
-            ) from None
+        secret = self._read(sealed, place)
+        self._on_opened(secret)
+        return secret
 
     def reseal(self, sealed: str, place: Place) -> str:
         """Return the value sealed with the newest key; the very same text if it is already."""
         key_id, _ = _parts(sealed)
         if key_id == self._with_a_key(place.organization).data[-1]:
             return sealed
-        return self.seal(self.open(sealed, place), place)
+        return self.seal(self._read(sealed, place), place)
 
     def mask(self, value: str | Secret, organization: str) -> Masked:
         """Mask a value for the API; its fingerprint stays the same, whatever keys come and go."""
@@ -255,6 +257,16 @@ class Keyring:
             return self._provider.prune({self.master_of(wrapped) for wrapped in every_wrapped()})
 
     # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _read(self, sealed: str, place: Place) -> Secret:
+        key_id, content = _parts(sealed)
+        key = self._key(place.organization, key_id)
+        try:
+            return Secret(key.decrypt(content[:_NONCE], content[_NONCE:], place.bound_to(key_id)).decode())
+        except (InvalidTag, ValueError):
+            raise SealError(
+                f"A stored secret does not open with data key '{key_id}': it is damaged or belongs to another place."
+            ) from None
 
     def _key(self, organization: str, key_id: str) -> AESGCM:
         keys = self._keys.get(organization) or self._load(organization)

@@ -18,6 +18,7 @@ from headrace.events import (
     MessageDelivered,
     MessageRetried,
     WorkerFailed,
+    told,
 )
 from headrace.model.change import Changes
 from headrace.model.message import Group, Settled
@@ -145,7 +146,7 @@ class StoredOutbox:
         try:
             await self._settle(group, settled)
         except Exception as error:  # One group's trouble must not end the requests of others.
-            self._announce(WorkerFailed(step="settle", error=f"{type(error).__name__}: {error}"))
+            self._announce(WorkerFailed(step="settle", error=told(error)))
 
     async def _settle(self, group: Group, settled: Sequence[Settled]) -> None:
         """Decide when what is to be retried goes again, write it all down, and say what happened."""
@@ -329,7 +330,7 @@ async def keep_house(store: Store, backfiller: Backfiller, announce: Announce, e
                 pass
             await store.write(ledger.fold)
         except Exception as error:  # A fault of ours must not end the house-keeping of everybody else.
-            announce(WorkerFailed(step="keep_house", error=f"{type(error).__name__}: {error}"))
+            announce(WorkerFailed(step="keep_house", error=told(error)))
         await asyncio.sleep(every)
 
 
