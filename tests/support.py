@@ -271,7 +271,7 @@ class Server:
         before = credentials.stat().st_mtime_ns if credentials.exists() else None
         with self.log.open("ab") as log:
             given = environment(self.home, **{**self._settings, **settings})
-            self._process = subprocess.Popen(line, env=given, cwd=self.home, stderr=log)
+            self._process = subprocess.Popen(line, env=given, cwd=self.home, stdout=log, stderr=log)
         eventually(
             "the server writes its address",
             lambda: self._has_ended() or (credentials.exists() and credentials.stat().st_mtime_ns != before),

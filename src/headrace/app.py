@@ -6,6 +6,7 @@ Everyone else is given what they need, by name, and only that.
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import sys
@@ -27,9 +28,10 @@ from headrace.connect.listener import listen
 from headrace.connect.proxy import Proxy
 from headrace.connect.reqwest import ReqwestTransport
 from headrace.connect.retry import RetryPolicy
+from headrace.connect.secrets import Veil
 from headrace.connect.tls import Tls
 from headrace.errors import OperationError
-from headrace.events import Board, Started
+from headrace.events import Board, Libraries, Started
 from headrace.render.pool import RenderPool
 from headrace.services import access
 from headrace.services.access import FirstClient
@@ -59,13 +61,16 @@ class Headrace:
         """
         self.settings = settings
         self.clock = SystemClock()
-        self.board = Board(settings.log_format)
+        veil = Veil()
+        for secret in settings.secrets():
+            veil.note(secret)
+        self.board = Board(settings.log_format, veil.redact)
         policy = retry_policy(settings)
         self.transport = transport_of(settings)
         key_file = LocalKeyFile(settings.key_file)
         self.store = Store.open(settings.data_dir, settings.database_url)
         migrate(self.store)
-        keyring = Keyring(key_file, StoredKeys(self.store))
+        keyring = Keyring(key_file, StoredKeys(self.store), self.clock, veil.note)
         self.renderers = RenderPool(settings.renderers or None)
         deadline = settings.request_deadline
         self.tokens = Tokens(
@@ -136,12 +141,15 @@ def serve(settings: Settings) -> None:
         signal.signal(number, _end)
     with listen(settings.host, settings.port) as listener:
         settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+        headrace = Headrace(settings)
+        logging.getLogger().addHandler(Libraries(headrace.board))
         config = uvicorn.Config(
-            Headrace(settings).app,
+            headrace.app,
             loop="uvloop",
             http="httptools",
             log_level="warning",
             access_log=False,
+            log_config=None,
             timeout_graceful_shutdown=10,
         )
         uvicorn.Server(config).run(sockets=[listener])

@@ -5,18 +5,23 @@ A class is one kind of event. Its docstring is the help text of its metrics, its
 become the counters ``headrace_<event>_<field>_total``, labelled with the fields listed in ``labels``.
 """
 
+import logging
 import os
 import queue
 import re
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import ClassVar, TextIO, cast
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, generate_latest
+
+from headrace.errors import HeadraceError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +100,17 @@ class DataflowHeld(Event):
 
     level: ClassVar[str] = "error"
     counts: ClassVar[tuple[str, ...]] = ()
+    labels: ClassVar[tuple[str, ...]] = ("dataflow",)
+
+    dataflow: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataflowStopped(Event):
+    """A dataflow cannot go on, for a key or a credential cannot be had; its changes wait, and it is tried again."""
+
+    level: ClassVar[str] = "error"
     labels: ClassVar[tuple[str, ...]] = ("dataflow",)
 
     dataflow: str
@@ -208,6 +224,18 @@ class RunFailed(Event):
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryComplained(Event):
+    """A library that we stand on has logged a warning or an error."""
+
+    level: ClassVar[str] = "warning"
+    labels: ClassVar[tuple[str, ...]] = ("logger",)
+
+    logger: str
+    text: str
+    error: str
+
+
 _STANDARD_ERROR = 2
 
 #: How a part of the product says that something happened.
@@ -219,10 +247,27 @@ def name_of(event: type[Event]) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", event.__name__).lower()
 
 
-class Board:
-    """Announces events: writes the log line and raises the counters. One for a process."""
+def told(error: BaseException) -> str:
+    """
+    Say what an error is. One that nobody has foreseen is told by its kind and where it came from, never by its text:
+    that may quote what it was about, a secret or a person.
+    """
+    if isinstance(error, HeadraceError):
+        return f"{type(error).__name__}: {error.message}"
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    way = " > ".join(f"{Path(frame.filename).stem}:{frame.lineno}" for frame in frames)
+    return f"{type(error).__name__} at {way}" if way else type(error).__name__
 
-    def __init__(self, log_format: str = "text") -> None:
+
+class Board:
+    """
+    Announces events: writes the log line and raises the counters. One for a process.
+
+    ``redact`` takes out of texts what must not be in a log, whatever led there.
+    """
+
+    def __init__(self, log_format: str = "text", redact: Callable[[str], str] = str) -> None:
+        self._redact = redact
         self.metrics = CollectorRegistry()
         dropped = Counter("headrace_log_lines_dropped", "Log lines that nobody took.", registry=self.metrics)
         self._lines = Lines(dropped.inc)
@@ -235,7 +280,11 @@ class Board:
         labels = {label: getattr(event, label) for label in event.labels}
         for field, counter in counters.items():
             (counter.labels(**labels) if labels else counter).inc(getattr(event, field) if field else 1)
-        getattr(self._log, event.level)(name_of(kind), **{f.name: getattr(event, f.name) for f in fields(event)})
+        getattr(self._log, event.level)(name_of(kind), **{f.name: self._shown(event, f.name) for f in fields(event)})
+
+    def _shown(self, event: Event, name: str) -> object:
+        value = getattr(event, name)
+        return self._redact(value) if isinstance(value, str) else value
 
     def close(self) -> None:
         """Write what is left of the log, for as long as somebody takes it."""
@@ -251,6 +300,19 @@ class Board:
         for field in kind.counts:
             counters[field] = Counter(f"{name}_{field}", text, kind.labels, registry=self.metrics)
         return self._counters.setdefault(kind, counters)
+
+
+class Libraries(logging.Handler):
+    """Announces what libraries log: the first line of each, and of an exception no more than ``told`` tells."""
+
+    def __init__(self, announce: Announce) -> None:
+        super().__init__(logging.WARNING)
+        self._announce = announce
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        text = record.getMessage().strip().partition("\n")[0]
+        self._announce(LibraryComplained(logger=record.name, text=text, error=told(error) if error is not None else ""))
 
 
 class Lines:

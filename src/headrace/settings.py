@@ -1,7 +1,11 @@
 """What an operator may set: an option of ``headrace serve``, or a variable ``HEADRACE_…`` of the environment."""
 
+import itertools
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -90,7 +94,9 @@ class Settings(BaseSettings):
         False, description="Whether a reviewer may decide a request to publish that they submitted themselves."
     )
     metrics_token: str = Field(
-        "", description="Bearer token for `/metrics`; without one they are served on a loopback address only."
+        "",
+        description="Bearer token for `/metrics`; without one they are served on a loopback address only.",
+        repr=False,
     )
     log_format: str = Field("text", pattern="^(text|json)$", description="`text` for people, `json` for machines.")
 
@@ -105,7 +111,19 @@ class Settings(BaseSettings):
         """The address under which browsers reach this process, without a slash at its end."""
         return self.public_url.rstrip("/") or self.own_url
 
+    def secrets(self) -> list[str]:
+        """Return what must not be told of these settings: the metrics' token, and passwords in addresses."""
+        addresses = (self.database_url, self.egress_proxy)
+        return [text for text in (self.metrics_token, *itertools.chain(*map(_passwords, addresses))) if text]
+
     @field_validator("retry_steps", mode="before")
     @classmethod
     def _split_steps(cls, value: object) -> object:
         return [float(step) for step in value.split(",") if step.strip()] if isinstance(value, str) else value
+
+
+def _passwords(address: str) -> Iterator[str]:
+    """Yield the password in an address, as it is written and as it is read; what is no address is refused elsewhere."""
+    with suppress(ValueError):
+        parts = urlsplit(address)
+        yield from (parts.password or "", unquote(parts.password or ""), *parse_qs(parts.query).get("password", ()))

@@ -6,7 +6,7 @@ from random import Random
 
 from headrace.clock import Clock
 from headrace.connect.retry import RetryPolicy
-from headrace.events import Announce, WorkerFailed
+from headrace.events import Announce, WorkerFailed, told
 from headrace.services.delivery import Backfiller, StoredOutbox, keep_house
 from headrace.services.live import LiveDataflows
 from headrace.store.database import Store
@@ -84,5 +84,5 @@ class Worker:
             try:
                 return await pipeline.run(outbox, Slots(self._requests_per_account))
             except Exception as error:  # What was claimed comes back when its lease ends; the rest must go on.
-                self._announce(WorkerFailed(step="deliver", error=f"{type(error).__name__}: {error}"))
+                self._announce(WorkerFailed(step="deliver", error=told(error)))
                 await asyncio.sleep(1)

@@ -37,6 +37,9 @@ _CLIENT = {
     "lastUsedAt": DATE_OR_NULL,
     "revokedAt": DATE_OR_NULL,
 }
+_KEY = of_object(
+    {"id": TEXT, "createdAt": DATE_OR_NULL, "values": COUNT, "isNewest": YES_OR_NO, "isMissing": YES_OR_NO}
+)
 _STATES = ("accepted", "delivered", "superseded", "withheld", "parked", "pending", "messages")
 _BALANCE: dict[str, Schema] = dict.fromkeys(_STATES, COUNT)
 
@@ -82,6 +85,22 @@ SCHEMAS: dict[str, Schema] = {
     "AuditVerdict": of_object(
         {"whole": YES_OR_NO, "firstBreak": COUNT_OR_NULL, "newest": {"type": ["object", "null"]}},
         about="Whether the chain is whole; else the first entry that is not as it was written.",
+    ),
+    "Keys": of_object(
+        {
+            "organizations": list_of(of_object({"name": TEXT, "keys": list_of(_KEY)})),
+            "masterKey": TEXT,
+            "wrapped": list_of(of_object({"masterKey": TEXT, "keys": COUNT})),
+        },
+        about="Data keys, oldest first, with the number of values that each seals; how many each master key wraps.",
+    ),
+    "NewKeys": of_object({"items": list_of(of_object({"organization": TEXT, "key": TEXT}))}),
+    "PrunedKeys": of_object({"items": list_of(of_object({"organization": TEXT, "keys": TEXTS}))}),
+    "MasterKey": of_object({"masterKey": TEXT}),
+    "PrunedMasterKeys": of_object({"items": TEXTS}),
+    "RotationProgress": of_object(
+        {"done": COUNT, "left": COUNT, "unreadable": COUNT},
+        about="What this call did, what is left for the next, and what was tried and does not open.",
     ),
     "Audience": of_object({"namespace": TEXT, "id": TEXT, "name": TEXT_OR_NULL}),
     "Ledger": of_object(
@@ -139,6 +158,13 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
     ("delete", "/access/sessions/current"): None,
     ("get", "/audit"): ref("AuditEntries"),
     ("get", "/audit/verify"): ref("AuditVerdict"),
+    ("get", "/keys"): ref("Keys"),
+    ("post", "/keys/rotate"): ref("NewKeys"),
+    ("post", "/keys/reseal"): ref("RotationProgress"),
+    ("post", "/keys/prune"): ref("PrunedKeys"),
+    ("post", "/keys/master/rotate"): ref("MasterKey"),
+    ("post", "/keys/master/rewrap"): ref("RotationProgress"),
+    ("post", "/keys/master/prune"): ref("PrunedMasterKeys"),
     ("post", "/ingest/profiles"): ref("Receipt"),
     ("get", "/dataflows/{id}/ledger"): ref("Ledger"),
     ("get", "/dataflows/{id}/parked"): ref("ParkedChanges"),

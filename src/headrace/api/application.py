@@ -17,6 +17,7 @@ from headrace.api import (
     bodies,
     connections,
     flows,
+    keys,
     operations,
     partner_audiences,
     problems,
@@ -58,6 +59,7 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         access.router,
         sessions.router,
         auditing.router,
+        keys.router,
         operations.router,
     ):
         app.include_router(router)

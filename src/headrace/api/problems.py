@@ -7,6 +7,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from headrace.connect.keyring import KeyUnavailable, SealError
+from headrace.connect.secrets import without_ours
 from headrace.errors import (
     AuthoringError,
     Conflict,
@@ -19,7 +21,7 @@ from headrace.errors import (
     TooManyTries,
     Unauthorized,
 )
-from headrace.events import Announce, RequestFailed
+from headrace.events import Announce, RequestFailed, told
 from headrace.model.problem import ConfigurationError
 from headrace.services.in_use import InUse
 from headrace.store.database import StoreUnavailable
@@ -52,7 +54,8 @@ class TooLarge(RequestError):
 
 def problem(status: int, title: str, detail: str, code: str, **more: Any) -> JSONResponse:
     """Make an answer that says what is wrong: ``type``, ``title``, ``status``, ``detail``, ``code`` to script on."""
-    body = {"type": f"urn:headrace:{code}", "title": title, "status": status, "detail": detail, "code": code, **more}
+    words = {"title": title, "status": status, "detail": without_ours(detail), "code": code}
+    body = {"type": f"urn:headrace:{code}", **words, **more}
     return JSONResponse(body, status, media_type="application/problem+json")
 
 
@@ -107,8 +110,7 @@ class Unexpected:
         self._announce = announce
 
     async def __call__(self, request: Request, error: Exception) -> JSONResponse:
-        what = f"{type(error).__name__}: {error}"
-        self._announce(RequestFailed(method=request.method, path=request.url.path, error=what))
+        self._announce(RequestFailed(method=request.method, path=request.url.path, error=told(error)))
         return problem(500, "InternalError", "Headrace failed; its log says why", "internal")
 
 
@@ -122,6 +124,8 @@ def _status(error: HeadraceError) -> int:
         (TooManyTries, 429),
         (TooLarge, 413),
         (AuthoringError, 400),
+        (SealError, 503),
+        (KeyUnavailable, 503),
         (PartnerError, 502),
     ]
     return next((status for kind, status in statuses if isinstance(error, kind)), 400)

@@ -4,7 +4,9 @@ import os
 import secrets
 import stat
 import tempfile
+import threading
 from base64 import b64decode, b64encode
+from collections.abc import Collection
 from pathlib import Path
 
 import orjson
@@ -29,6 +31,7 @@ class LocalKeyFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._changing = threading.Lock()
         try:
             _make_private_folders(path.parent)
             if not path.exists():
@@ -44,13 +47,14 @@ class LocalKeyFile:
 
     def wrap(self, key: bytes, aad: bytes) -> bytes:
         """Encrypt a data key; the result begins with the id of the key it needs."""
-        name, nonce = self.key_id.encode(), secrets.token_bytes(_NONCE)
-        return name + b"\0" + nonce + AESGCM(self._keys[self.key_id]).encrypt(nonce, key, name + b"\0" + aad)
+        key_id, nonce = self.key_id, secrets.token_bytes(_NONCE)
+        name = key_id.encode() + b"\0"
+        return name + nonce + AESGCM(self._keys[key_id]).encrypt(nonce, key, name + aad)
 
     def unwrap(self, wrapped: bytes, aad: bytes) -> bytes:
         """Decrypt a data key."""
         name, _, content = wrapped.partition(b"\0")
-        key_id = name.decode("ascii", "replace")
+        key_id = self.master_of(wrapped)
         if key_id not in self._keys:
             raise OperationError(
                 f"The key '{key_id}' is not in {self._path}; restore the file that goes with this data."
@@ -60,14 +64,35 @@ class LocalKeyFile:
         except (InvalidTag, ValueError):
             raise OperationError(f"A data key does not unwrap with the key '{key_id}' of {self._path}.") from None
 
+    def master_of(self, wrapped: bytes) -> str:
+        """Return the id of the key that a wrapped data key needs."""
+        return wrapped.partition(b"\0")[0].decode("ascii", "replace")
+
     def rotate(self) -> str:
         """Add a new key, which wraps from now on, and return its id."""
-        keys = {**_read(self._path), _new_id(): secrets.token_bytes(32)}
-        temporary = _write_beside(self._path, _written(keys))
-        temporary.replace(self._path)
-        _settle(self._path.parent)
-        self._keys = keys
+        with self._changing:
+            self._write({**_read(self._path), _new_id(): secrets.token_bytes(32)})
         return self.key_id
+
+    def prune(self, needed: Collection[str]) -> list[str]:
+        """Take every key out of the file but the newest and those that are needed, and return their ids."""
+        with self._changing:
+            known = _read(self._path)
+            newest = next(reversed(known))
+            pruned = [key_id for key_id in known if key_id not in needed and key_id != newest]
+            if pruned:
+                self._write({key_id: key for key_id, key in known.items() if key_id not in pruned})
+        return pruned
+
+    def _write(self, keys: dict[str, bytes]) -> None:
+        """Put the file in the place of the one that is there: whoever dies on the way leaves that one."""
+        try:
+            temporary = _write_beside(self._path, _written(keys))
+            temporary.replace(self._path)
+            _settle(self._path.parent)
+        except OSError as error:
+            raise OperationError(f"The key file {self._path} cannot be written: {error.strerror or error}.") from None
+        self._keys = keys
 
 
 def _new_id() -> str:

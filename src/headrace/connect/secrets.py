@@ -2,7 +2,8 @@
 Values that nobody may read by accident.
 
 A ``Secret`` has no text form but dots, so that a log line, a trace or an error that holds one shows nothing. What
-slips through in a partner's answer is taken out by a ``Redactor``. How secrets are stored is ``keyring``'s subject.
+slips through in a partner's answer is taken out by a ``Redactor``, and what would end in a log by a ``Veil``. How
+secrets are stored is ``keyring``'s subject.
 """
 
 import base64
@@ -10,6 +11,8 @@ import hashlib
 import hmac
 import json
 import re
+import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NoReturn
@@ -99,6 +102,70 @@ class Redactor:
     def redact(self, text: str) -> str:
         """Return the text with ``[secret]`` in the place of each."""
         return text if self._pattern is None else self._pattern.sub("[secret]", text)
+
+
+#: Tokens and client secrets that we hand out ourselves: known by their form, wherever somebody has put one.
+_OURS = re.compile(r"hr[st]-[A-Za-z0-9_-]{43,}")
+
+
+def without_ours(text: str) -> str:
+    """
+    Take tokens and client secrets of our own making out of a text.
+
+    >>> without_ours("there is no user 'hrt-jWWoAVkBDtJWPHC7Lr_5aM6nUXLY3nMBSmJzQtBpfzw'")
+    "there is no user '[secret]'"
+    """
+    return _OURS.sub("[secret]", text)
+
+
+class Veil:
+    """
+    Takes out of log lines what this process has opened lately or was started with, in the forms of a ``Redactor``.
+
+    It is the last wall, behind those at the sources, and for the log alone: an answer of the API that went through it
+    would tell whoever guesses secrets of others when they are right. Of secrets it keeps the newest ``MOST``; below
+    ``SHORTEST`` characters they are left alone, for words of the log itself are not taken out.
+    """
+
+    SHORTEST = 8
+    MOST = 4096
+
+    def __init__(self) -> None:
+        self._forms: OrderedDict[str, frozenset[str]] = OrderedDict()
+        self._by_start: dict[str, tuple[str, ...]] = {}
+        self._changing = threading.Lock()
+
+    def note(self, secret: str | Secret) -> None:
+        """Keep a secret out of everything from now on."""
+        plain = _plain(secret)
+        if plain in self._forms or len(plain) < self.SHORTEST:
+            return
+        with self._changing:
+            self._forms[plain] = frozenset(form for form in _forms(plain) if len(form) >= self.SHORTEST)
+            for form in self._forms[plain]:
+                start = form[: self.SHORTEST]
+                self._by_start[start] = (*self._by_start.get(start, ()), form)
+            if len(self._forms) > self.MOST:
+                self._forget(self._forms.popitem(last=False)[1])
+
+    def redact(self, text: str) -> str:
+        """Return the text with ``[secret]`` in the place of each."""
+        parts, kept, place = [], 0, 0
+        while place <= len(text) - self.SHORTEST:
+            forms = self._by_start.get(text[place : place + self.SHORTEST], ())
+            length = max((len(form) for form in forms if text.startswith(form, place)), default=0)
+            if length:
+                parts += [text[kept:place], "[secret]"]
+                kept = place + length
+            place += length or 1
+        return without_ours("".join([*parts, text[kept:]]))
+
+    def _forget(self, forms: frozenset[str]) -> None:
+        for form in forms:
+            start = form[: self.SHORTEST]
+            self._by_start[start] = tuple(other for other in self._by_start[start] if other != form)
+            if not self._by_start[start]:
+                del self._by_start[start]
 
 
 def _plain(value: str | Secret) -> str:

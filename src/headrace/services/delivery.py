@@ -9,11 +9,21 @@ from typing import TypeVar
 from headrace.clock import Clock
 from headrace.connect.retry import RetryPolicy
 from headrace.crashpoints import crashpoint
-from headrace.events import Announce, ChangesParked, DataflowHeld, Event, MessageDelivered, MessageRetried, WorkerFailed
+from headrace.events import (
+    Announce,
+    ChangesParked,
+    DataflowHeld,
+    DataflowStopped,
+    Event,
+    MessageDelivered,
+    MessageRetried,
+    WorkerFailed,
+    told,
+)
 from headrace.model.change import Changes
 from headrace.model.message import Group, Settled
 from headrace.model.outcome import Delivered, Parked, Retry
-from headrace.services.live import LiveDataflows, PartnerRoute
+from headrace.services.live import FAULT_PAUSE, LiveDataflow, LiveDataflows, PartnerRoute
 from headrace.store import access, audit, dataflows, epochs, ledger, outbox, profiles
 from headrace.store.database import Store, StoreUnavailable, Transaction
 from headrace.store.dataflows import Backfill
@@ -73,6 +83,7 @@ class StoredOutbox:
         self._due: dict[Address, int] = {}
         self._last_bucket: dict[Address, int] = {}
         self._streaks: dict[Address, Streak] = {}
+        self._faults: dict[Address, str] = {}
         self._woken = asyncio.Event()
         self._closed = False
 
@@ -135,7 +146,7 @@ class StoredOutbox:
         try:
             await self._settle(group, settled)
         except Exception as error:  # One group's trouble must not end the requests of others.
-            self._announce(WorkerFailed(step="settle", error=f"{type(error).__name__}: {error}"))
+            self._announce(WorkerFailed(step="settle", error=told(error)))
 
     async def _settle(self, group: Group, settled: Sequence[Settled]) -> None:
         """Decide when what is to be retried goes again, write it all down, and say what happened."""
@@ -186,8 +197,9 @@ class StoredOutbox:
             for address in sorted(asked):
                 flow = self._live.of(tx, address[0]).get(address[1])
                 if flow is None or flow.route is None or not flow.is_going:
-                    self._rest(address, None)
+                    self._rest(address, self._look_again(address, flow, now))
                     continue
+                self._faults.pop(address, None)
                 account = flow.route.account
                 free = slots.free(account) - sum(1 for _, route in pairs if route.account == account)
                 groups = self._claim_for(tx, address, flow.route, free, now) if free > 0 else []
@@ -226,6 +238,15 @@ class StoredOutbox:
         self._due.pop(address, None)
         if due is not None:
             self._due[address] = due
+
+    def _look_again(self, address: Address, flow: LiveDataflow | None, now: int) -> int | None:
+        """Say when to look again at a dataflow that is not going: a fault may pass, the rest is told us."""
+        if flow is None or flow.fault is None or flow.stored.state != "enabled":
+            return None
+        if self._faults.get(address) != flow.fault:
+            self._faults[address] = flow.fault
+            self._announce(DataflowStopped(dataflow=flow.stored.id, reason=flow.fault))
+        return now + int(FAULT_PAUSE * 1000)
 
     async def _sleep(self, slots: Slots) -> None:
         """Wait until somebody wakes us, a slot is freed, or a retry is due."""
@@ -309,7 +330,7 @@ async def keep_house(store: Store, backfiller: Backfiller, announce: Announce, e
                 pass
             await store.write(ledger.fold)
         except Exception as error:  # A fault of ours must not end the house-keeping of everybody else.
-            announce(WorkerFailed(step="keep_house", error=f"{type(error).__name__}: {error}"))
+            announce(WorkerFailed(step="keep_house", error=told(error)))
         await asyncio.sleep(every)
 
 

@@ -6,6 +6,7 @@ configuration ever falls between a decision and its commit.
 """
 
 import hashlib
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -26,6 +27,7 @@ from headrace.render.parts import Parting
 from headrace.render.recipe import MappedAudience, Recipe
 from headrace.render.recipes import recipe_of
 from headrace.render.target import Audiences
+from headrace.services import sealing
 from headrace.services.accounts import ACCOUNT, TARGET
 from headrace.services.catalog import Catalog, Edition
 from headrace.services.checks import SERVER, lenient
@@ -132,22 +134,33 @@ class LiveDataflow:
         return self.stored.state == "enabled" and self.route is not None
 
 
+#: Seconds after which a dataflow that a fault keeps from its partner is compiled again: keys may be there by then.
+FAULT_PAUSE = 15.0
+
+
 class LiveDataflows:
-    """All dataflows as they run, by sandbox; compiled when first asked for, and when what is declared has changed."""
+    """
+    All dataflows as they run, by sandbox; compiled when first asked for, and when what is declared has changed.
+
+    While one of them has a fault, they are compiled again after a pause as well.
+    """
 
     def __init__(self, partners: Partners, renderer: Renderer, clock: Clock) -> None:
         self._partners = partners
         self._renderer = renderer
         self._clock = clock
         self._known: dict[int, tuple[int, dict[int, LiveDataflow]]] = {}
+        self._again: dict[int, float] = {}
 
     def of(self, tx: Transaction, tenant: int) -> dict[int, LiveDataflow]:
         """Return the dataflows of a sandbox by number, as the transaction sees them."""
         configuration = access.configuration(tx, tenant)
         known = self._known.get(tenant)
-        if known is None or known[0] != configuration:
+        if known is None or known[0] != configuration or self._clock.monotonic() >= self._again.get(tenant, math.inf):
             known = (configuration, self._compile(tx, tenant))
             self._known[tenant] = known
+            has_fault = any(flow.fault is not None for flow in known[1].values())
+            self._again[tenant] = self._clock.monotonic() + FAULT_PAUSE if has_fault else math.inf
         return known[1]
 
     def _compile(self, tx: Transaction, number: int) -> dict[int, LiveDataflow]:
@@ -223,7 +236,9 @@ class Parts:
         account_id = target.document.get("baseConnectionId")
         account = documents.get(tx, tenant, ACCOUNT, account_id) if account_id else None
         served = edition.parts.get(SERVER, destination.delivery.destination_server_id)
-        in_force = [served, edition.document, document.get("transformations"), target.document.get("params", {})]
+        # Without what is sealed: to seal it anew changes no message, and so no message's id.
+        configured = [sealing.without_sealed(part or {}) for part in (served, edition.document)]
+        in_force = [*configured, document.get("transformations"), target.document.get("params", {})]
         version = hashlib.sha256(orjson.dumps(in_force)).hexdigest()[:16]
         return cls(flow, edition, destination, server, account, target, version)
 

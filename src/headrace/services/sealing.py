@@ -15,6 +15,7 @@ from headrace.connect.secrets import MASK, Masked, Secret
 from headrace.model.block import pointer, steps
 from headrace.model.problem import Problem
 from headrace.services.disclosure import origin_of
+from headrace.store import documents
 from headrace.store.access import Tenant
 
 Document = dict[str, Any]
@@ -30,7 +31,7 @@ _ADDRESSES = (
 )
 
 #: The key under which a stored document holds what is sealed.
-SEALED = "x-headrace-sealed"
+SEALED = documents.SEALED
 #: What makes an entry the one that it was: where one of these differs, its dots stand for the secret of another.
 _TELLING = ("authType", "grant", "clientId", "name")
 

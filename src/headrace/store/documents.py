@@ -4,17 +4,20 @@ What people declare: one table a noun, each row the document as it was sent, its
 Every version is kept beside it for good, with who made it; what was published points at versions, not at rows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Table, delete, func, insert, select, update
 
-from headrace.store import tables
+from headrace.store import keys, tables
 from headrace.store.database import Transaction
 from headrace.store.tables import versions
 
 Document = dict[str, Any]
+
+#: The key under which a stored document holds what is sealed, by the JSON pointer of its place.
+SEALED = "x-headrace-sealed"
 
 #: The tables of nouns that people declare, by the noun.
 NOUNS: dict[str, Table] = {
@@ -170,11 +173,19 @@ def version(tx: Transaction, tenant: int, noun: str, id_: str, number: int) -> V
     return None if row is None else Version(*row)
 
 
+def sealed_in(noun: str, document: Document) -> Iterator[tuple[str, str]]:
+    """Yield what is sealed in a stored document with the name of its place; an account's credentials have theirs."""
+    yield from document.get(SEALED, {}).items()
+    if noun == "account":
+        yield from document.get("auth", {}).get("params", {}).items()
+
+
 def _is_it(tenant: int, noun: str, id_: str) -> Any:
     return (versions.c.tenant == tenant) & (versions.c.noun == noun) & (versions.c.id == id_)
 
 
 def _remember(tx: Transaction, tenant: int, noun: str, id_: str, made: Version) -> None:
+    keys.must_be_there(tx, (text for _, text in sealed_in(noun, made.document or {})))
     tx.core.execute(insert(versions).values(tenant=tenant, noun=noun, id=id_, **asdict(made)))
 
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.connect.secrets import MASK, Redactor, Secret, mask
+from headrace.connect.secrets import MASK, Redactor, Secret, Veil, mask, without_ours
+from headrace.services import keys
 
 CANARY = 's3cr3t-canary/+ä"x y'
 
@@ -129,3 +130,28 @@ def test_other_texts_stay_as_they_are():
 @given(st.text(min_size=4, max_size=30), st.text(max_size=20), st.text(max_size=20))
 def test_no_secret_survives(secret, before, after):
     assert secret not in Redactor([secret]).redact(before + secret + after).replace("[secret]", "\x00")
+
+
+def test_a_veil_takes_out_every_form_of_what_was_noted_and_leaves_the_rest():
+    veil = Veil()
+    for secret in (CANARY, "another-secret-value", "short"):
+        veil.note(secret)
+
+    assert veil.redact(f"a {CANARY} b another-secret-value c short") == "a [secret] b [secret] c short"
+    for form in (quote(CANARY, safe=""), json.dumps(CANARY)[1:-1], base64.b64encode(f"ab:{CANARY}".encode()).decode()):
+        assert "s3cr3t" not in veil.redact(f"x {form} y")
+        assert "[secret]" in veil.redact(f"x {form} y")
+
+
+def test_a_veil_forgets_the_oldest_of_too_many(monkeypatch):
+    monkeypatch.setattr(Veil, "MOST", 2)
+    veil = Veil()
+    for number in range(3):
+        veil.note(f"same-start-{number}")
+
+    assert veil.redact("same-start-0 same-start-1 same-start-2") == "same-start-0 [secret] [secret]"
+
+
+@pytest.mark.parametrize("ours", [keys.new_token(), keys.new_client_secret()])
+def test_what_we_hand_out_ourselves_is_known_by_its_form(ours):
+    assert Veil().redact(f"/x/{ours}?a") == without_ours(f"/x/{ours}?a") == "/x/[secret]?a"
