@@ -152,6 +152,6 @@ def test_a_veil_forgets_the_oldest_of_too_many(monkeypatch):
     assert veil.redact("same-start-0 same-start-1 same-start-2") == "same-start-0 [secret] [secret]"
 
 
-@pytest.mark.parametrize("ours", [keys.new_token(), keys.new_client_secret()])
+@pytest.mark.parametrize("ours", [keys.new_token(), keys.new_client_secret()], ids=["token", "client secret"])
 def test_what_we_hand_out_ourselves_is_known_by_its_form(ours):
     assert Veil().redact(f"/x/{ours}?a") == without_ours(f"/x/{ours}?a") == "/x/[secret]?a"
