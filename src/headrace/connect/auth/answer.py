@@ -23,7 +23,7 @@ OF_ONE_TOKEN = frozenset({ACCESS_TOKEN, EXPIRES_IN})
 #: The longest life that is believed, in seconds: ten years.
 LONGEST_LIFE = 10 * 365 * 86400.0
 
-_SECONDS = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,400}(\.[0-9]{1,9})?", re.ASCII)
 _STEP = re.compile(r"""\.?(?:([^.\[\]]+)|\[([0-9]{1,6})\]|\['([^']+)'\]|\["([^"]+)"\])""")
 
 
@@ -76,10 +76,11 @@ class TokenAnswer:
         return _text(value) if not is_token or isinstance(value, str) else None
 
     def seen(self) -> dict[str, Any]:
-        """Return it as templates see it, under ``response``."""
+        """Return it as templates see it, under ``response``; headers have their names as sent and in small letters."""
         headers: dict[str, list[str]] = {}
         for name, value in self.response.headers:
-            headers.setdefault(name, []).append(value)
+            for spelling in {name, name.lower()}:
+                headers.setdefault(spelling, []).append(value)
         return {"body": self.body, "status": self.response.status, "headers": headers}
 
 

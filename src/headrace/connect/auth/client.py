@@ -135,7 +135,7 @@ class OAuthClient:
         if url is None:
             return (yield from self._ask_own({}, code=code, redirectUri=redirect_uri, codeVerifier=verifier))
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
-        return (yield from self._ask(url, {**form, "code_verifier": verifier}, {}))
+        return (yield from self._ask(url, {**form, "code_verifier": verifier}, {}, code, verifier))
 
     def obtain(self, known: Mapping[str, str]) -> Exchange:
         """
@@ -158,7 +158,6 @@ class OAuthClient:
             except SignInNeeded:
                 if self._way.grant == AUTHORIZATION_CODE:
                     raise
-                known = {name: value for name, value in known.items() if name != REFRESH_TOKEN}
         return (yield from self._grant(known))
 
     def can_renew(self, known: Mapping[str, str]) -> bool:
@@ -170,24 +169,25 @@ class OAuthClient:
     # --- the requests
 
     def _grant(self, known: Mapping[str, str]) -> Exchange:
-        """Ask as if for the first time."""
-        url = self._way.access_token_url or ""
-        if self._way.grant != PASSWORD_GRANT:
-            return (yield from self._ask(url, {"grant_type": "client_credentials", **self._scope()}, known))
-        typed = {name: self._inputs[name] for name in _TYPED}
-        return (yield from self._ask(url, {"grant_type": "password", **typed, **self._scope()}, known))
+        """Ask as if for the first time; a refresh token that is known has had its turn."""
+        form = {"grant_type": "client_credentials"}
+        if self._way.grant == PASSWORD_GRANT:
+            form = {"grant_type": "password", **{name: self._inputs[name] for name in _TYPED}}
+        known, past = {**known}, known.get(REFRESH_TOKEN)
+        known.pop(REFRESH_TOKEN, None)
+        return (yield from self._ask(self._way.access_token_url or "", {**form, **self._scope()}, known, past))
 
     def _refresh(self, known: Mapping[str, str]) -> Exchange:
         form = {"grant_type": "refresh_token", "refresh_token": self._auth_data(known)[REFRESH_TOKEN]}
         return (yield from self._ask(self._way.refresh_token_url or "", form, known))
 
-    def _ask(self, url: str, form: Mapping[str, str], known: Mapping[str, str]) -> Exchange:
-        """Ask as RFC 6749 has it, and read the answer by the declared paths."""
+    def _ask(self, url: str, form: Mapping[str, str], known: Mapping[str, str], *secrets: str | None) -> Exchange:
+        """Ask as RFC 6749 has it, and read the answer by the declared paths. ``secrets`` are no more than that."""
         headers, credentials = self._as_client()
         kind = ("Content-Type", "application/x-www-form-urlencoded")
         headers = (kind, ("Accept", "application/json"), *headers, *self._headers)
         answer = TokenAnswer.of((yield Request("POST", url, headers, urlencode({**form, **credentials}).encode())))
-        redactor = self._redactor(known, form.get("code"), form.get("code_verifier"))
+        redactor = self._redactor(known, *secrets)
         found = self._found(answer)
         answer.refuse_failure(redactor)
         if not isinstance(answer.body, dict) or (not found[ACCESS_TOKEN] and told_in(answer.body)[0]):

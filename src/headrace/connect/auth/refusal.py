@@ -42,7 +42,8 @@ class TokenRefused(PartnerError):
 def refusal(response: Response, body: Any, redactor: Redactor) -> SignInNeeded | TokenRefused:
     """Say why an answer holds no token, in the partner's words as far as it has any; the secrets are taken out."""
     error, description = told_in(body)
-    said = redactor.redact(f"{error}: {description}" if error and description else error or description)
+    told = redactor.redact(f"{error}: {description}" if error and description else error or description)
+    said = _UNSEEN.sub(" ", told).strip()
     if error in FINAL or (response.status == _UNAUTHORIZED and isinstance(body, dict)):
         reason = f" ({_cut(said)})" if said else ""
         return SignInNeeded(f"The partner gives this account no token{reason}; sign in anew.")
@@ -57,7 +58,7 @@ def told_in(body: Any) -> tuple[str, str]:
     error, description = body.get("error"), body.get("error_description")
     return (
         error if isinstance(error, str) and _CODE.fullmatch(error) else "",
-        _UNSEEN.sub(" ", description).strip() if isinstance(description, str) else "",
+        description if isinstance(description, str) else "",
     )
 
 
