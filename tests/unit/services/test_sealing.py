@@ -86,6 +86,47 @@ def test_entries_that_change_places_do_not_swap_their_secrets(safe):
     assert SEALED not in document
 
 
+_OWN = {"urlBasedDestination": {"url": {"templatingStrategy": "NONE", "value": "https://a.example/token"}}}
+
+
+@pytest.mark.parametrize(
+    ("entry", "moved"),
+    [
+        ({"accessTokenUrl": "https://a.example/token"}, {"accessTokenUrl": "https://b.example/token"}),
+        ({"refreshTokenUrl": "https://a.example/token"}, {"refreshTokenUrl": "https://a.example:8443/token"}),
+        ({"authorizationUrl": "https://a.example/in"}, {"authorizationUrl": "http://a.example/in"}),
+        ({"url": "https://a.example/token"}, {"url": "https://{{ authData.x }}.b.example/token"}),
+        ({}, {"refreshTokenUrl": "https://b.example/token"}),
+        (
+            {"accessTokenRequest": _OWN},
+            {"accessTokenRequest": {"urlBasedDestination": {"url": {"value": "https://b.example/token"}}}},
+        ),
+    ],
+    ids=["token", "port of a refresh", "scheme of a page", "shared", "one more", "own request"],
+)
+def test_an_entry_that_sends_its_secrets_elsewhere_needs_them_again(safe, entry, moved):
+    pointers = [FIRST, "/ways/0/fields/0/value"]
+
+    def way(where, secret, key):
+        return {"ways": [{"clientId": "me", "clientSecret": secret, "fields": [{"name": "k", "value": key}], **where}]}
+
+    stored, _ = sealing.completed(sealing.sealed(safe, "record", way(entry, "s3cret", "k3y"), pointers), None, pointers)
+    again = sealing.sealed(safe, "record", way(entry, MASK, MASK), pointers)
+    elsewhere = sealing.sealed(safe, "record", way(moved, MASK, MASK), pointers)
+
+    assert sealing.completed(again, stored, pointers)[1] == []
+    codes = [(problem.code, problem.pointer) for problem in sealing.completed(elsewhere, stored, pointers)[1]]
+    assert codes == [("masked-secret", where) for where in pointers]
+
+
+def test_another_path_at_the_same_origin_keeps_the_secret(safe):
+    way = {"clientId": "me", "clientSecret": "s3cret", "accessTokenUrl": "https://a.example/v1/token"}
+    stored = kept(safe, {"ways": [way]})
+    changed = {"ways": [{**way, "clientSecret": MASK, "accessTokenUrl": "https://A.example/v2/token?x=1"}]}
+
+    assert kept(safe, changed, stored)[SEALED] == stored[SEALED]
+
+
 def test_a_secret_opens_in_its_own_record_and_place_only(safe):
     stored = kept(safe, DOCUMENT)
     moved = {**stored, SEALED: {FIRST: stored[SEALED][SECOND]}}

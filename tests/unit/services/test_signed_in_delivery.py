@@ -161,7 +161,7 @@ async def test_a_host_that_comes_from_a_person_gets_no_credentials(house, partne
 
 
 async def test_a_host_that_the_operator_chose_gets_them(house, partner):
-    destination = {
+    url = {
         "templatingStrategy": "PEBBLE_V1",
         "value": "https://{{ authData.username }}.partner.example/{{ 1 }}",
     }
