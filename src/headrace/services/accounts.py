@@ -13,7 +13,7 @@ from headrace.connect.secrets import MASK, Secret
 from headrace.errors import AccountError
 from headrace.model.authentication import CustomerAuthentication
 from headrace.model.destination import Destination
-from headrace.model.flow import Auth, BaseConnection
+from headrace.model.flow import PROFILE_STORE_SPEC, Auth, BaseConnection
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
 from headrace.services import declared, moving
@@ -51,12 +51,17 @@ async def create_account(
     """
     Keep an account; its credentials are sealed before they are stored and never read back.
 
+    Clients of the original make one for the profile store as well, where nobody signs in.
+
     Raises:
         ConfigurationError: the document is wrong, or the destination is not there or asks for other credentials.
     """
     account, _ = read(BaseConnection, document)
-    destination = (await store.read(lambda tx: offered(tx, caller, account.connection_spec.id))).destination
-    id_ = str(uuid.uuid4())
+    id_, spec = str(uuid.uuid4()), account.connection_spec.id
+    if spec == PROFILE_STORE_SPEC and account.auth is None:
+        kept = account.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return await declared.create(store, clock, caller, ACCOUNT, kept, declared.nothing_to_check, id_)
+    destination = (await store.read(lambda tx: offered(tx, caller, spec))).destination
     kept = account.model_dump(mode="json", by_alias=True, exclude_unset=True)
     if account.auth is not None:
         kept["auth"] = _sealed(Safe(keyring, caller.tenant), id_, account.auth, destination, None)
@@ -65,7 +70,7 @@ async def create_account(
         raise ConfigurationError([Problem("missing-field", "/auth", _UNSAID)])
 
     def check(tx: Transaction) -> list[Problem]:
-        offered(tx, caller, account.connection_spec.id)
+        offered(tx, caller, spec)
         return []
 
     return await declared.create(store, clock, caller, ACCOUNT, kept, check, id_)
@@ -98,7 +103,7 @@ async def change_account(
     kept = account.model_dump(mode="json", by_alias=True, exclude_unset=True)
     declared.refuse([*_of_the_same(known, account.connection_spec.id)])
     if account.auth is not None:
-        kept["auth"] = _sealed(safe, id_, account.auth, edition.destination, known)
+        kept["auth"] = _sealed(safe, id_, account.auth, _destination_of(edition), known)
     elif "auth" in known.document:
         raise ConfigurationError([Problem("missing-field", "/auth", _UNSAID)])
     is_rotated = kept.get("auth") != known.document.get("auth")
@@ -185,13 +190,18 @@ def offered(tx: Transaction, caller: Caller, id_: str) -> Edition:
     return edition
 
 
-def _as_read(tx: Transaction, caller: Caller, id_: str, version: str) -> tuple[Declared, Edition]:
-    """Return an account in the version that its client has read, with its destination."""
+def _as_read(tx: Transaction, caller: Caller, id_: str, version: str) -> tuple[Declared, Edition | None]:
+    """Return an account in the version that its client has read, and its destination; the profile store is none."""
     known = declared.existing(tx, caller, ACCOUNT, id_)
     declared.refuse_another(known, version)
-    edition = Catalog(tx, caller.tenant).offered(known.document["connectionSpec"]["id"])
-    assert edition is not None, "what is in use is not deleted"
-    return known, edition
+    return known, Catalog(tx, caller.tenant).offered(known.document["connectionSpec"]["id"])
+
+
+def _destination_of(edition: Edition | None) -> Destination:
+    if edition is None:
+        message = "nobody signs in at the profile store; leave the credentials out"
+        raise ConfigurationError([Problem("has-no-effect", "/auth", message, "error")])
+    return edition.destination
 
 
 def _masked(account: Declared) -> dict[str, Any]:

@@ -84,7 +84,8 @@ async def try_account(store: Store, partners: Partners, lookups: LookUps, caller
 
 def _means(tx: Transaction, partners: Partners, lookups: LookUps, caller: Caller, account: Declared) -> _Means:
     edition = Catalog(tx, caller.tenant).offered(account.document["connectionSpec"]["id"])
-    assert edition is not None, "what is in use is not deleted"
+    if edition is None:
+        raise AccountError("this account is of the profile store, where nobody signs in: there is nothing to try")
     target = _newest_target(tx, caller, account)
     access = partners.access(tx, caller.tenant, edition, account, target)
     values = dict(access.customer_data) or form.fill(edition.destination.customer_data_fields, {}).values
