@@ -32,6 +32,7 @@ from headrace.services import access
 from headrace.services.access import FirstClient
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
+from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
 from headrace.services.tokens import Tokens
@@ -93,6 +94,7 @@ class Headrace:
             self.board,
             settings,
             self.wake_all,
+            LookUps(self.partners, self.clock),
         )
         self.app = application(doors, self._lifespan)
 

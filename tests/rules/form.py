@@ -168,3 +168,22 @@ for name in ("field", "operator", "value"):
         base=FILES,
     )
 right("a condition on one of the choices", {f"{FIELDS}/2/conditional/value": "json"}, base=FILES)
+# -- whose credentials choices and schemas are fetched with --------------------------------------------------------
+PLATFORM = {**DYNAMIC, "authenticationRule": "PLATFORM_AUTHENTICATION"}
+FETCHED_SCHEMA = {"dynamicEnum": {**PLATFORM, "value": "Contact", "responseFormat": "SCHEMA"}}
+refused(
+    "choices fetched with credentials of nobody",
+    field(dynamicEnum=PLATFORM),
+    f"lookup-rule {FIELD}/dynamicEnum/authenticationRule",
+)
+refused(
+    "choices in a group fetched with credentials of nobody",
+    fields(group(a_field("a", dynamicEnum=PLATFORM))),
+    f"lookup-rule {FIELD}/properties/0/dynamicEnum/authenticationRule",
+)
+refused(
+    "a schema fetched with credentials of nobody",
+    {"/schemaConfig/profileFields": ABSENT, "/schemaConfig/dynamicSchemaConfig": FETCHED_SCHEMA},
+    "lookup-rule /schemaConfig/dynamicSchemaConfig/dynamicEnum/authenticationRule",
+)
+right("choices that anybody may fetch", field(dynamicEnum={**DYNAMIC, "authenticationRule": "NONE"}))

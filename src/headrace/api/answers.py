@@ -3,7 +3,7 @@
 from typing import Any
 
 from headrace.api import access_answers
-from headrace.api.schema import COUNT, DATE, TEXT, TEXTS, Schema, items_of, list_of, of_object, ref
+from headrace.api.schema import COUNT, DATE, TEXT, TEXTS, YES_OR_NO, Schema, items_of, list_of, of_object, ref
 from headrace.services.browser_sign_in import CALLBACK
 
 _STORED = {"instanceId": TEXT, "createdDate": DATE, "lastModifiedDate": DATE}
@@ -106,7 +106,8 @@ SCHEMAS: dict[str, Schema] = {
     "ConnectionSpec": of_object(
         {"id": TEXT, "name": TEXT, "version": TEXT, "providerId": TEXT},
         {
-            "authSpec": list_of(of_object({"name": TEXT, "type": TEXT})),
+            "authSpec": list_of(of_object({"name": TEXT, "type": TEXT, "spec": {"type": "object"}})),
+            "encryptionSpecs": list_of({"type": "object"}),
             "targetSpec": {"type": "object"},
             "x-headrace": of_object(
                 {
@@ -135,6 +136,20 @@ SCHEMAS: dict[str, Schema] = {
         "The object as it was sent, its secrets masked, with what the server adds.",
     ),
     "CreatedObject": of_object({"id": TEXT, "etag": TEXT}),
+    "FlowServicePage": of_object(
+        {"items": list_of(ref("FlowServiceObject"))},
+        {"_links": of_object({}, {"next": of_object({"href": TEXT})})},
+        "One page; `_links.next` leads on.",
+    ),
+    "Counted": of_object({"count": COUNT}, about="How many there are."),
+    "Choice": of_object({"name": TEXT, "value": {"type": ["string", "integer"]}}, about="A label and its value."),
+    "PartnerSchema": of_object(
+        {"type": {"const": "object"}, "properties": {"type": "object"}}, about="A JSON Schema, as the partner gives it."
+    ),
+    "Trial": of_object(
+        {"ok": YES_OR_NO, "code": TEXT, "message": TEXT, "checked": TEXTS},
+        about="What came of trying an account: `checked` are the steps, the one that failed as the last.",
+    ),
     "Token": of_object({"access_token": TEXT, "token_type": TEXT, "expires_in": COUNT}),
     "TokenError": of_object({"error": TEXT, "error_description": TEXT}, about="As OAuth 2 says it (RFC 6749)."),
 }
@@ -199,17 +214,27 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
     },
     ("get", f"{_FLOWS}/connectionSpecs"): items_of("ConnectionSpec"),
     ("get", f"{_FLOWS}/connectionSpecs/{{id}}"): items_of("ConnectionSpec"),
+    ("post", f"{_FLOWS}/connectionSpecs/{{id}}/choices"): items_of("Choice"),
+    ("post", f"{_FLOWS}/connectionSpecs/{{id}}/schema"): ref("PartnerSchema"),
     ("post", f"{_FLOWS}/targetConnections/{{id}}/consent"): ref("CreatedObject"),
     ("post", f"{_FLOWS}/connections/{{id}}/authorize"): of_object(
         {"authorizationUrl": TEXT, "expiresAt": DATE}, about="The partner's page, and until when it counts."
     ),
+    ("get", f"{_FLOWS}/connections/{{id}}/test"): ref("Trial"),
+    ("post", f"{_FLOWS}/connections/{{id}}/test"): ref("Trial"),
     **{
         key: answer
         for noun in ("connections", "sourceConnections", "targetConnections", "flows")
         for key, answer in _flow_service(noun).items()
     },
+    **{
+        ("get", f"{_FLOWS}/{noun}"): {"anyOf": [ref("FlowServicePage"), ref("Counted")]}
+        for noun in ("connections", "sourceConnections", "targetConnections")
+    },
 }
 
+#: Operations that answer with what a partner says.
+_ASK_PARTNERS = {f"{_FLOWS}/connectionSpecs/{{id}}/choices", f"{_FLOWS}/connectionSpecs/{{id}}/schema"}
 _PROBLEM = {"application/problem+json": {"schema": ref("Problem")}}
 _GATEWAY = {"application/json": {"schema": ref("GatewayError")}}
 _FLOW_SERVICE = {"application/json": {"schema": ref("FlowServiceError")}}
@@ -222,6 +247,7 @@ _MEANINGS = {
     412: "The object was changed since it was read.",
     413: "The body is larger than what is read.",
     429: "Signing in failed too often in a row.",
+    502: "The partner was not reached, or refused; the message says what it said.",
     503: "The store cannot take anything now.",
 }
 
@@ -268,6 +294,7 @@ def answers_of(method: str, path: str, operation: dict[str, Any], *, is_open: bo
     refused += [409, 412] if changes and not is_open else []
     refused += [401, 403, 429] if path in access_answers.SIGNING_IN else []
     refused += [413] if "requestBody" in operation else []
+    refused += [502] if path in _ASK_PARTNERS else []
     for status in sorted(set(refused)):
         responses.setdefault(str(status), _refusal(status, path))
     return responses

@@ -13,6 +13,7 @@ from headrace.errors import (
     Forbidden,
     HeadraceError,
     NotFound,
+    PartnerError,
     RequestError,
     StaleVersion,
     TooManyTries,
@@ -121,5 +122,6 @@ def _status(error: HeadraceError) -> int:
         (TooManyTries, 429),
         (TooLarge, 413),
         (AuthoringError, 400),
+        (PartnerError, 502),
     ]
     return next((status for kind, status in statuses if isinstance(error, kind)), 400)

@@ -24,7 +24,14 @@ from headrace.model.block import Block
 from headrace.model.credentials import Credentials
 from headrace.model.destination import Destination
 from headrace.model.destination_server import DestinationServer
-from headrace.model.flow import BaseConnection, Flow, SourceConnection, TargetConnection
+from headrace.model.flow import (
+    BaseConnection,
+    ChoicesWanted,
+    Flow,
+    SchemaWanted,
+    SourceConnection,
+    TargetConnection,
+)
 from headrace.model.publishing import Agreement, Reason, Submission
 
 _AUTHORING, _FLOWS = "/data/core/activation/authoring", "/data/foundation/flowservice"
@@ -44,6 +51,8 @@ BODIES: dict[str, type[Block]] = {
     "/publishing/requests/{config_id}/reject": Reason,
     "/publishing/requests/{config_id}/withdraw": Reason,
     f"{_FLOWS}/connections": BaseConnection,
+    f"{_FLOWS}/connectionSpecs/{{id}}/choices": ChoicesWanted,
+    f"{_FLOWS}/connectionSpecs/{{id}}/schema": SchemaWanted,
     f"{_FLOWS}/sourceConnections": SourceConnection,
     f"{_FLOWS}/targetConnections": TargetConnection,
     f"{_FLOWS}/targetConnections/{{id}}/consent": Agreement,
@@ -77,7 +86,13 @@ _CREDENTIALS: dict[str, Any] = {
     "required": ["grant_type", "client_id", "client_secret"],
 }
 #: Bodies that are no blocks.
-_OTHER_BODIES = {("patch", f"{_FLOWS}/flows/{{id}}"): _PATCH, ("post", "/ims/token/v3"): _CREDENTIALS}
+_OTHER_BODIES = {
+    **{
+        ("patch", f"{_FLOWS}/{noun}/{{id}}"): _PATCH
+        for noun in ("flows", "connections", "sourceConnections", "targetConnections")
+    },
+    ("post", "/ims/token/v3"): _CREDENTIALS,
+}
 _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API client's access token."},
     "session": {

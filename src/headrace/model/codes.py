@@ -57,6 +57,10 @@ CODES: dict[str, Code] = {
         "Members of an audience from before its activation are not to be sent.", "Leave the field out: they always are."
     ),
     # -- destinations: signing in -------------------------------------------------------------------------------
+    "lookup-rule": Code(
+        "Choices or a schema are fetched with credentials that this destination does not have.",
+        "Change the look-up's `authenticationRule`, or how the destination is signed in at.",
+    ),
     "no-sign-in": Code("Operators are to sign in, and there is no way to.", "Add a way, or take another rule."),
     "sign-in-unused": Code(
         "Ways to sign in, under a rule that uses none.", "Leave them out, or change the rule.", forgiven=True
@@ -178,7 +182,20 @@ CODES: dict[str, Code] = {
     "not-a-delivery-server": Code("The server cannot carry messages.", "Give it method, body and content type."),
     "unknown-destination": Code("There is no such destination.", "Use its `instanceId`."),
     "unknown-account": Code("There is no such account.", "Create it first."),
-    "other-destination": Code("The account belongs to another destination.", "Create one for this destination."),
+    "other-destination": Code(
+        "The account or the connection belongs to another destination.", "Create one for this destination."
+    ),
+    "value-taken": Code(
+        "A value that only one connection of the organization may have, and another has it.", "Use another."
+    ),
+    "choices-unknown": Code(
+        "A value could not be checked, for its choices could not be fetched from the partner.",
+        "Do as the reason says, and try again.",
+    ),
+    "schema-unknown": Code(
+        "A mapping could not be checked, for the attributes could not be fetched from the partner.",
+        "Do as the reason says, and try again.",
+    ),
     "unknown-source": Code("There is no such source connection.", "Create it first."),
     "unknown-target": Code("There is no such target.", "Use one of those listed."),
     "credentials": Code("Credentials that cannot sign anything.", "Write them as the message says."),

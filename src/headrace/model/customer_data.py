@@ -177,6 +177,15 @@ def dependencies(fields: Fields, where: str) -> Iterator[Problem]:
     yield from _dependencies(fields, where, ChainMap())
 
 
+def fetched(fields: Fields, where: str) -> Iterator[tuple[str, DynamicOptions]]:
+    """Yield where choices are fetched, as far as the fields could be read."""
+    for place, field in enumerate(fields):
+        options = read_of(field, "dynamic_enum")
+        if options is not None:
+            yield f"{where}/{place}/dynamicEnum", options
+        yield from fetched(read_of(field, "properties") or (), f"{where}/{place}/properties")
+
+
 Scope = ChainMap[str, CustomerDataField]
 
 

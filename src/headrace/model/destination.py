@@ -16,7 +16,7 @@ from headrace.model.documentation import DestinationExtension
 from headrace.model.identities import IdentityNamespace
 from headrace.model.metadata import AudienceMetadata, Homes
 from headrace.model.problem import Problem
-from headrace.model.schema import SchemaConfig, flags_of_a_mapping, flags_of_files
+from headrace.model.schema import DynamicSchema, SchemaConfig, flags_of_a_mapping, flags_of_files
 from headrace.model.ui import UiAttributes
 
 MarketingAction = Literal[
@@ -120,6 +120,21 @@ class Destination(Block):
         yield from customer_data.dependencies(self.customer_data_fields, _FORM)
 
     @rule
+    def _looks_up_as_it_signs_in(self) -> Iterator[Problem]:
+        schema = read_of(read_of(read_of(self, "schema_config"), "dynamic_schema_config"), "dynamic_enum")
+        sources = [*customer_data.fetched(read_of(self, "customer_data_fields") or (), _FORM)]
+        sources += [("/schemaConfig/dynamicSchemaConfig/dynamicEnum", schema)] if schema is not None else []
+        rule_of_delivery = self.delivery.authentication_rule
+        for where, source in sources:
+            wanted = read_of(source, "authentication_rule")
+            if wanted not in (None, "NONE", rule_of_delivery):
+                message = (
+                    f"`{wanted}` has no credentials here, for messages are signed in by `{rule_of_delivery}`; "
+                    "use that, or `NONE`"
+                )
+                yield Problem("lookup-rule", f"{where}/authenticationRule", message)
+
+    @rule
     def _the_card_says_what_it_is(self) -> Iterator[Problem]:
         if not self.description:
             message = "without `description` the card says nothing but its name; add it"
@@ -210,6 +225,12 @@ class Destination(Block):
     def has_predefined_attributes(self) -> bool:
         """Whether messages show attributes bare, or each under ``value``."""
         return self.schema_config is not None and bool(self.schema_config.profile_fields)
+
+    @property
+    def dynamic_schema(self) -> DynamicSchema | None:
+        """Where the target attributes are fetched, if they are."""
+        config = self.schema_config.dynamic_schema_config if self.schema_config is not None else None
+        return config.dynamic_enum if config is not None else None
 
     @property
     def best_effort(self) -> BestEffortAggregation | None:

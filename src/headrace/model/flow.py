@@ -107,6 +107,19 @@ class TargetConnection(Block):
     )
 
 
+class SchemaWanted(Block):
+    """Whose attributes are looked up at the partner: an account, and the form as far as it is filled in."""
+
+    base_connection_id: str | None = Field(None, description="The account, where the partner asks for one.")
+    params: dict[str, Any] = Field(default_factory=dict, description="The customer data, by field name.")
+
+
+class ChoicesWanted(SchemaWanted):
+    """Which choices are looked up at the partner."""
+
+    field: str = Field(min_length=1, description="The customer data field; in a group, by its JSON pointer.")
+
+
 class SegmentSelectorValue(Block):
     """One audience that the dataflow sends."""
 

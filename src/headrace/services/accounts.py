@@ -1,28 +1,30 @@
-"""Accounts: an operator's credentials at a partner, sealed at once, and the connections that use them."""
+"""Accounts: an operator's credentials at a partner, sealed at once, tried, replaced, and gone when they are deleted."""
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from headrace.clock import Clock
 from headrace.connect.auth import Scheme, schemes
 from headrace.connect.keyring import Keyring
-from headrace.connect.secrets import Secret
-from headrace.errors import AccountError, Conflict
-from headrace.model.block import Block, pointer
-from headrace.model.customer_data import CustomerDataField
+from headrace.connect.secrets import MASK, Secret
+from headrace.errors import AccountError
+from headrace.model.authentication import CustomerAuthentication
 from headrace.model.destination import Destination
-from headrace.model.flow import Auth, BaseConnection, SourceConnection, TargetConnection
-from headrace.model.pattern import is_match
+from headrace.model.flow import PROFILE_STORE_SPEC, Auth, BaseConnection
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
-from headrace.services import declared, moving, sealing
+from headrace.services import declared, moving, standing
 from headrace.services.caller import Caller
 from headrace.services.carried import not_carried_yet
 from headrace.services.catalog import Catalog, Edition
-from headrace.services.sealing import SEALED, Safe
+from headrace.services.in_use import refuse_in_use
+from headrace.services.patching import Operations, patched
+from headrace.services.sealing import Safe
+from headrace.services.specs import auth_spec
+from headrace.services.standing import Holder
 from headrace.services.ways import refuse_unless_allowed
 from headrace.store import documents
 from headrace.store.database import Store, Transaction
@@ -31,6 +33,7 @@ from headrace.store.documents import Declared
 ACCOUNT = "account"
 SOURCE = "source-connection"
 TARGET = moving.TARGET
+_UNSAID = "the destination asks for credentials"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,98 +51,87 @@ async def create_account(
     """
     Keep an account; its credentials are sealed before they are stored and never read back.
 
+    Clients of the original make one for the profile store as well, where nobody signs in.
+
     Raises:
         ConfigurationError: the document is wrong, or the destination is not there or asks for other credentials.
     """
     account, _ = read(BaseConnection, document)
-    destination = (await store.read(lambda tx: _offered(tx, caller, account.connection_spec.id))).destination
-    id_ = str(uuid.uuid4())
+    id_, spec = str(uuid.uuid4()), account.connection_spec.id
+    if spec == PROFILE_STORE_SPEC and account.auth is None:
+        kept = account.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return await declared.create(store, clock, caller, ACCOUNT, kept, declared.nothing_to_check, id_)
+    destination = (await store.read(lambda tx: offered(tx, caller, spec))).destination
     kept = account.model_dump(mode="json", by_alias=True, exclude_unset=True)
     if account.auth is not None:
-        auth_type = _auth_type(account.auth, destination)
-        refuse_unless_allowed(auth_type, destination, password_grant=password_grant)
-        params = _texts(account.auth.params)
-        _try(auth_type, params)
-        kept["auth"] = {"specName": auth_type, "params": Safe(keyring, caller.tenant).seal(id_, params)}
+        kept["auth"] = _sealed(Safe(keyring, caller.tenant), id_, account.auth, destination, None)
+        refuse_unless_allowed(kept["auth"]["specName"], destination, password_grant=password_grant)
     elif destination.delivery.authentication_rule == "CUSTOMER_AUTHENTICATION":
-        raise ConfigurationError([Problem("missing-field", "/auth", "the destination asks for credentials")])
+        raise ConfigurationError([Problem("missing-field", "/auth", _UNSAID)])
 
     def check(tx: Transaction) -> list[Problem]:
-        _offered(tx, caller, account.connection_spec.id)
+        offered(tx, caller, spec)
         return []
 
     return await declared.create(store, clock, caller, ACCOUNT, kept, check, id_)
 
 
-async def create_source(store: Store, clock: Clock, caller: Caller, document: object) -> Declared:
-    """Keep a source connection: a name for the profile store."""
-    return await _create_plain(store, clock, caller, SOURCE, SourceConnection, document)
-
-
-async def create_target(store: Store, clock: Clock, keyring: Keyring, caller: Caller, document: object) -> Declared:
+async def change_account(
+    store: Store, clock: Clock, keyring: Keyring, caller: Caller, id_: str, version: str, operations: Operations
+) -> Declared:
     """
-    Keep a target connection: a destination set up under an account. That it was made is the consent to what it sends.
+    Change an account by JSON Patch. Of credentials that are replaced nothing is left, in older versions neither.
+
+    ``/auth/params`` replaces all of them; dots for one of them stand for the one that is stored.
 
     Raises:
-        ConfigurationError: the destination or the account is not there, or a customer data field is not right.
+        NotFound: it is not in this sandbox.
+        StaleVersion: ``version`` is not the one that is stored.
+        ConfigurationError: the patch does not apply, or what would come out is not right.
     """
-    target, _ = read(TargetConnection, document)
-    seen = await store.read(lambda tx: _edition_for(tx, caller, target))
-    id_, now = str(uuid.uuid4()), clock.now()
-    kept = target.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    fields = seen.destination.customer_data_fields
-    defaults = {field.name: field.default for field in fields if field.default is not None}
-    kept["params"] = {**defaults, **target.params}
-    secret = sealing.sealed(Safe(keyring, caller.tenant), id_, kept, _password_pointers(seen))
+    now, safe = clock.now(), Safe(keyring, caller.tenant)
+    known, edition = await store.read(lambda tx: _as_read(tx, caller, id_, version))
+    document = patched(_masked(known), operations, ACCOUNT)
+    account, _ = read(BaseConnection, document)
+    kept = account.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    declared.refuse([*_of_the_same(known, account.connection_spec.id)])
+    if account.auth is not None:
+        kept["auth"] = _sealed(safe, id_, account.auth, _destination_of(edition), known)
+    elif "auth" in known.document:
+        raise ConfigurationError([Problem("missing-field", "/auth", _UNSAID)])
+    is_rotated = kept.get("auth") != known.document.get("auth")
 
     def work(tx: Transaction) -> Declared:
-        edition = _edition_for(tx, caller, target)
-        if (edition.config_id, edition.version) != (seen.config_id, seen.version):
-            raise Conflict("the destination was changed just now; look at it again")
-        declared.refuse([*_params_problems(target, edition.destination), *_account_problems(tx, caller, target)])
-        stored = declared.add(tx, caller, TARGET, id_, secret if secret[SEALED] else kept, now)
-        moving.agree(tx, stored, caller, edition, now)
+        current, _ = _as_read(tx, caller, id_, version)
+        action = "rotate" if is_rotated else "replace"
+        stored = declared.replace(tx, caller, ACCOUNT, current, kept, now, action)
+        if is_rotated:
+            _forget(tx, caller, id_, stored.version)
+            standing.begin_anew(tx, Holder(caller.tenant, id_), now)
         return stored
 
     return await store.write(work)
 
 
-async def shown_target(store: Store, keyring: Keyring, caller: Caller, target: Declared) -> dict[str, Any]:
-    """Return a target connection's document as the API shows it, with what its operator has to agree to."""
-    document, fingerprints = sealing.masked(Safe(keyring, caller.tenant), target.id, target.document)
-    held = await store.read(lambda tx: moving.held_back(tx, caller.tenant, target))
-    added: dict[str, Any] = {"fingerprints": fingerprints} if fingerprints else {}
-    added |= {"consentRequired": told(held)} if held is not None else {}
-    return {**document, "x-headrace": {**document.get("x-headrace", {}), **added}} if added else document
-
-
-async def consent(store: Store, clock: Clock, caller: Caller, id_: str, config_id: str | None) -> Declared:
+async def delete_account(store: Store, clock: Clock, caller: Caller, id_: str, if_match: str | None = None) -> None:
     """
-    Agree to the newest version of the destination that a target connection sends to, and use it from now on.
+    Delete an account that nothing uses, its credentials and what the partner gave it.
 
     Raises:
-        NotFound: the connection is not in this sandbox.
-        Conflict: ``config_id`` is not the newest version's.
-        ConfigurationError: dataflows of the connection cannot go on under it.
+        NotFound: it is not in this sandbox.
+        StaleVersion: it was changed since it was read.
+        InUse: connections use it; it says which.
     """
     now = clock.now()
 
-    def work(tx: Transaction) -> Declared:
-        target = declared.existing(tx, caller, TARGET, id_)
-        moving.consent(tx, caller, target, config_id, now)
-        return target
+    def work(tx: Transaction) -> None:
+        known = declared.existing(tx, caller, ACCOUNT, id_)
+        declared.refuse_stale(known, if_match)
+        refuse_in_use(tx, caller.tenant, ACCOUNT, id_)
+        declared.remove(tx, caller, ACCOUNT, known, now)
+        _forget(tx, caller, id_, known.version + 1)
 
-    return await store.write(work)
-
-
-def told(held: moving.Held) -> dict[str, Any]:
-    """Return what an operator is told of a newer version: what is new in it, and what does not fit."""
-    return {
-        "configId": held.edition.config_id,
-        "origins": [*held.news.origins],
-        "fields": [*held.news.fields],
-        "errors": [problem.as_json() for problem in held.problems],
-    }
+    await store.write(work)
 
 
 def shown(keyring: Keyring, caller: Caller, account: Declared) -> dict[str, Any]:
@@ -173,27 +165,13 @@ def credentials(safe: Safe, account: Declared | None) -> Credentials:
     return Credentials(scheme, tuple(opened.values()), auth_data)
 
 
-async def _create_plain(
-    store: Store, clock: Clock, caller: Caller, noun: str, block: type[Block], document: object
-) -> Declared:
-    kept = read(block, document)[0].model_dump(mode="json", by_alias=True, exclude_unset=True)
-    return await declared.create(store, clock, caller, noun, kept, declared.nothing_to_check)
+def offered(tx: Transaction, caller: Caller, id_: str) -> Edition:
+    """
+    Return a destination that can be connected to here.
 
-
-def _edition_for(tx: Transaction, caller: Caller, target: TargetConnection) -> Edition:
-    """Return the edition that a new target connection would use."""
-    id_ = target.connection_spec.id
-    if not target.extension.working:
-        return _offered(tx, caller, id_)
-    edition = Catalog(tx, caller.tenant).working(id_)
-    if edition is None:
-        message = "only who works on a destination can use it as it is being worked on; leave `working` out"
-        raise ConfigurationError([Problem("invalid", "/x-headrace/working", message)])
-    declared.refuse([*not_carried_yet(edition.destination, "/connectionSpec/id")])
-    return edition
-
-
-def _offered(tx: Transaction, caller: Caller, id_: str) -> Edition:
+    Raises:
+        ConfigurationError: it cannot, or asks for what is not carried out yet.
+    """
     edition = Catalog(tx, caller.tenant).find(id_)
     if edition is None:
         message = f"there is no destination {id_!r}; a connection spec's id is the destination's `instanceId`"
@@ -202,84 +180,111 @@ def _offered(tx: Transaction, caller: Caller, id_: str) -> Edition:
     return edition
 
 
-def _params_problems(target: TargetConnection, destination: Destination) -> Iterator[Problem]:
-    """Say what is wrong with the customer data of a target connection."""
-    for field in destination.customer_data_fields:
-        yield from _judge(field, target.params)
-    known = {field.name for field in destination.customer_data_fields}
-    for name in target.params.keys() - known:
-        these = ", ".join(sorted(known)) or "none"
-        message = f"`{name}` is not a customer data field of this destination; these are: {these}"
-        yield Problem("unknown-field", f"/params/{name}", message)
-    if target.base_connection_id is None and destination.delivery.authentication_rule == "CUSTOMER_AUTHENTICATION":
-        yield Problem("missing-field", "/baseConnectionId", "the destination needs an account")
+def _as_read(tx: Transaction, caller: Caller, id_: str, version: str) -> tuple[Declared, Edition | None]:
+    """Return an account in the version that its client has read, and its destination; the profile store is none."""
+    known = declared.existing(tx, caller, ACCOUNT, id_)
+    declared.refuse_another(known, version)
+    return known, Catalog(tx, caller.tenant).offered(known.document["connectionSpec"]["id"])
 
 
-def _account_problems(tx: Transaction, caller: Caller, target: TargetConnection) -> Iterator[Problem]:
-    """Say what is wrong with the account of a target connection."""
-    id_ = target.base_connection_id
-    account = documents.get(tx, caller.number, ACCOUNT, id_) if id_ is not None else None
-    if id_ is not None and account is None:
-        yield Problem("unknown-account", "/baseConnectionId", f"there is no account {id_!r}")
-    if account is not None and account.document["connectionSpec"]["id"] != target.connection_spec.id:
-        message = "this account belongs to another destination: its credentials go nowhere else"
-        yield Problem("other-destination", "/baseConnectionId", message)
+def _destination_of(edition: Edition | None) -> Destination:
+    if edition is None:
+        message = "nobody signs in at the profile store; leave the credentials out"
+        raise ConfigurationError([Problem("has-no-effect", "/auth", message, "error")])
+    return edition.destination
 
 
-def _password_pointers(edition: Edition) -> list[str]:
-    """Return where a target connection has customer data that is secret."""
-    fields = edition.document.get("customerDataFields") or ()
-    return [pointer(("params", field["name"])) for field in fields if field.get("format") == "password"]
+def _masked(account: Declared) -> dict[str, Any]:
+    """Return an account's document with dots for its credentials, as its client has read it."""
+    if "auth" not in account.document:
+        return dict(account.document)
+    auth = account.document["auth"]
+    return {**account.document, "auth": {**auth, "params": dict.fromkeys(auth["params"], MASK)}}
 
 
-def _auth_type(auth: Auth, destination: Destination) -> str:
+def _of_the_same(known: Declared, destination: str) -> Iterator[Problem]:
+    if known.document["connectionSpec"]["id"] != destination:
+        message = "an account stays with its destination: its credentials go nowhere else; make another account"
+        yield Problem("other-destination", "/connectionSpec/id", message)
+
+
+def _forget(tx: Transaction, caller: Caller, id_: str, before: int) -> None:
+    """Forget the credentials that an account had in its versions before one."""
+    documents.rewrite_versions(tx, caller.number, ACCOUNT, id_, before, _without_credentials)
+
+
+def _without_credentials(document: dict[str, Any]) -> dict[str, Any]:
+    return {**document, "auth": {**document["auth"], "params": {}}} if "auth" in document else document
+
+
+def _sealed(
+    safe: Safe, id_: str, auth: Auth, destination: Destination, known: Declared | None
+) -> dict[str, str | dict[str, str]]:
+    """Check credentials and seal them; what dots stand for is taken over as it was stored."""
+    way = _way(auth, destination)
+    before = known.document.get("auth", {}) if known is not None else {}
+    stored = before.get("params", {}) if before.get("specName") == way.auth_type else {}
+    dots = [name for name, value in auth.params.items() if value == MASK]
+    message = f"{MASK} stands for a secret that is stored, and none is stored here: send the secret itself"
+    declared.refuse([Problem("masked-secret", f"/auth/params/{name}", message) for name in dots if name not in stored])
+    kept = {name: stored[name] for name in dots}
+    given = _texts(way, {name: value for name, value in auth.params.items() if name not in kept})
+    _try(way, {**given, **safe.open(id_, kept)})
+    return {"specName": way.auth_type, "params": {**kept, **safe.seal(id_, given)}}
+
+
+def _way(auth: Auth, destination: Destination) -> CustomerAuthentication:
     """Return the destination's way of signing in that is meant: its name, however it is written or spaced."""
-    offered = [item.auth_type for item in destination.customer_authentication_configurations]
+    ways = destination.customer_authentication_configurations
     meant = re.sub(r"[^A-Z0-9]", "", auth.spec_name.upper())
-    for auth_type in offered:
-        if meant.startswith(auth_type.replace("_", "")):
-            return _carried(auth_type)
-    these = ", ".join(offered) or "none"
+    for way in ways:
+        if meant.startswith(way.auth_type.replace("_", "")):
+            return _carried(way)
+    these = ", ".join(way.auth_type for way in ways) or "none"
     message = f"{auth.spec_name!r} is not a way to sign in at this destination; these are: {these}"
     raise ConfigurationError([Problem("not-allowed", "/auth/specName", message)])
 
 
-def _carried(auth_type: str) -> str:
-    if auth_type not in schemes:
+def _carried(way: CustomerAuthentication) -> CustomerAuthentication:
+    if way.auth_type not in schemes:
         these = ", ".join(name for name in schemes if name != "NONE")
-        message = f"Headrace does not sign in with `{auth_type}` yet; use one of: {these}"
+        message = f"Headrace does not sign in with `{way.auth_type}` yet; use one of: {these}"
         raise ConfigurationError([Problem("not-carried-yet", "/auth/specName", message)])
-    return auth_type
+    return way
 
 
-def _texts(params: dict[str, Any]) -> dict[str, str]:
-    """Return credentials that are texts, as all of them are; refuse others by name."""
-    wrong = [name for name, value in params.items() if not isinstance(value, str)]
-    if wrong:
-        raise ConfigurationError([Problem("invalid", f"/auth/params/{name}", f"`{name}` is a text") for name in wrong])
-    return params
+def _texts(way: CustomerAuthentication, params: Mapping[str, Any]) -> dict[str, str]:
+    """Return credentials as texts, which all of them are but what an author asks for as something else."""
+    asked = auth_spec(way)["properties"]
+    kinds = {"integer": int, "boolean": bool}
+    texts = {}
+    for name, value in params.items():
+        if type(value) is kinds.get(asked.get(name, {}).get("type")):
+            texts[name] = str(value).lower()
+        elif isinstance(value, str):
+            texts[name] = value
+    wrong = params.keys() - texts.keys()
+    declared.refuse([Problem("invalid", f"/auth/params/{name}", f"`{name}` is a text") for name in sorted(wrong)])
+    return texts
 
 
-def _try(auth_type: str, params: dict[str, str]) -> None:
+def _try(way: CustomerAuthentication, params: Mapping[str, str | Secret]) -> None:
     """Refuse credentials that could never sign anything."""
+    if way.auth_type == "OAUTH2":
+        declared.refuse([*_unasked(way, params)])
     try:
-        schemes.get(auth_type)(params)
+        schemes.get(way.auth_type)(params)
     except AccountError as error:
         raise ConfigurationError([Problem("credentials", "/auth/params", error.message)]) from None
 
 
-def _judge(field: CustomerDataField, params: dict[str, Any]) -> list[Problem]:
-    """Say what is wrong with the value of one customer data field."""
-    where, value = f"/params/{field.name}", params.get(field.name, field.default)
-    if value is None or value == "":
-        message = f"`{field.name}` must be filled in"
-        return [Problem("missing-field", where, message)] if field.is_required else []
-    if field.type == "integer" and type(value) is not int:
-        return [Problem("invalid", where, f"`{field.name}` is a whole number")]
-    if field.type == "string" and not isinstance(value, str):
-        return [Problem("invalid", where, f"`{field.name}` is a text")]
-    if field.options is not None and str(value) not in field.options:
-        return [Problem("not-allowed", where, f"`{field.name}` is one of: {', '.join(field.options)}")]
-    if field.pattern is not None and not is_match(field.pattern, str(value)):
-        return [Problem("invalid", where, f"`{field.name}` does not match the pattern {field.pattern}")]
-    return []
+def _unasked(way: CustomerAuthentication, params: Mapping[str, str | Secret]) -> Iterator[Problem]:
+    """Say what the author asks for and nobody gave, and the other way round."""
+    spec = auth_spec(way)
+    these = ", ".join(spec["properties"]) or "none"
+    for name in spec["required"]:
+        if not params.get(name):
+            yield Problem("missing-field", f"/auth/params/{name}", f"`{name}` must be filled in")
+    for name in sorted(params.keys() - spec["properties"].keys()):
+        message = f"`{name}` is not asked for by this way to sign in; these are: {these}"
+        yield Problem("unknown-field", f"/auth/params/{name}", message)

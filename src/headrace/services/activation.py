@@ -3,17 +3,18 @@
 import uuid
 from typing import Any
 
-from jsonpath import JSONPatch
-from jsonpath.exceptions import JSONPatchError, JSONPatchTestFailure, JSONPointerError
-
 from headrace.clock import Clock
-from headrace.errors import Conflict, NotFound, StaleVersion
-from headrace.model.flow import Flow
+from headrace.errors import Conflict, HeadraceError, NotFound, StaleVersion
+from headrace.model.flow import IDENTITY_PATH, Flow
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
-from headrace.services.accounts import SOURCE, TARGET
+from headrace.services.accounts import ACCOUNT, SOURCE, TARGET
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog
+from headrace.services.checks import lenient
+from headrace.services.looked_up import attributes_of
+from headrace.services.looking_up import LookUps, Question
+from headrace.services.patching import Operations, patched
 from headrace.services.rules import problems_of
 from headrace.store import access, audiences, audit, dataflows, documents, outbox, profiles
 from headrace.store.database import Store, Transaction
@@ -22,9 +23,13 @@ from headrace.store.dataflows import StoredDataflow
 DATAFLOW = "dataflow"
 
 
-async def create(store: Store, clock: Clock, caller: Caller, document: object) -> StoredDataflow:
+async def create(
+    store: Store, clock: Clock, caller: Caller, document: object, lookups: LookUps | None = None
+) -> StoredDataflow:
     """
     Keep a dataflow and set it going.
+
+    Without ``lookups`` no partner is asked, and a mapping that hangs on its schema is refused.
 
     Raises:
         ConfigurationError: with every problem of its audiences, its mapping and what it points to.
@@ -32,9 +37,10 @@ async def create(store: Store, clock: Clock, caller: Caller, document: object) -
     flow, _ = read(Flow, document)
     now, id_ = clock.now(), str(uuid.uuid4())
     kept = _kept(document)
+    attributes = await _fetched(store, caller, lookups, flow)
 
     def work(tx: Transaction) -> StoredDataflow:
-        _refuse(tx, caller, flow)
+        _refuse(tx, caller, flow, attributes)
         stored = dataflows.add(tx, caller.number, id_, kept, now)
         _follow_audiences(tx, caller, stored, flow, now)
         _note(tx, caller, "create", stored, now)
@@ -59,10 +65,16 @@ async def listing(store: Store, caller: Caller) -> list[StoredDataflow]:
 
 
 async def patch(
-    store: Store, clock: Clock, caller: Caller, id_: str, version: str, operations: list[dict[str, Any]]
+    store: Store,
+    clock: Clock,
+    caller: Caller,
+    id_: str,
+    version: str,
+    operations: Operations,
+    lookups: LookUps | None = None,
 ) -> StoredDataflow:
     """
-    Change a dataflow by JSON Patch (RFC 6902), operations in their order.
+    Change a dataflow by JSON Patch (RFC 6902), operations in their order; ``lookups`` as in ``create``.
 
     Raises:
         StaleVersion: ``version`` is not the one that is stored.
@@ -70,13 +82,20 @@ async def patch(
     """
     now = clock.now()
 
-    def work(tx: Transaction) -> StoredDataflow:
+    def look(tx: Transaction) -> tuple[StoredDataflow, dict[str, Any]]:
         stored = _existing(tx, caller, id_)
         if version != etag(stored):
             raise StaleVersion(f"the version {version} is not the current one, {etag(stored)}: read the dataflow again")
-        document = _patched(stored.document, operations)
-        flow, _ = read(Flow, document)
-        _refuse(tx, caller, flow)
+        return stored, patched(_kept(stored.document), operations, DATAFLOW)
+
+    seen, document = await store.read(look)
+    flow, _ = read(Flow, document)
+    is_remapped = _sent(flow) != _sent(lenient(Flow, seen.document))
+    attributes = await _fetched(store, caller, lookups, flow) if is_remapped else None
+
+    def work(tx: Transaction) -> StoredDataflow:
+        stored, _ = look(tx)
+        _refuse(tx, caller, flow, attributes)
         if not dataflows.change(tx, stored, now, document=_kept(document)):
             raise Conflict
         _follow_audiences(tx, caller, stored, flow, now)
@@ -122,7 +141,45 @@ def etag(stored: StoredDataflow) -> str:
     return f'"{stored.dataflow}-{stored.version}"'
 
 
-def _refuse(tx: Transaction, caller: Caller, flow: Flow) -> None:
+def _sent(flow: Flow) -> tuple[Any, ...]:
+    """Return what says which attributes are sent where."""
+    return flow.target_connection_ids, flow.mapping
+
+
+async def _fetched(store: Store, caller: Caller, lookups: LookUps | None, flow: Flow) -> list[str] | None:
+    """Return the target attributes that the partner gives, where there are any to be mapped and it gives them."""
+    is_mapped = any(not row.destination.startswith(IDENTITY_PATH) for row in flow.mapping)
+    question = await store.read(lambda tx: _question(tx, caller, lookups, flow)) if is_mapped else None
+    if lookups is None or question is None:
+        return None
+    try:
+        return attributes_of(await lookups.schema(question))
+    except HeadraceError as error:
+        raise ConfigurationError([_unknown_schema(error.message)]) from None
+
+
+def _question(tx: Transaction, caller: Caller, lookups: LookUps | None, flow: Flow) -> Question | None:
+    """Make the question for the attributes of a dataflow, if its destination fetches them."""
+    target = documents.get(tx, caller.number, TARGET, flow.target_connection_ids[0])
+    edition = Catalog(tx, caller.tenant).in_force(target) if target is not None else None
+    source = edition.destination.dynamic_schema if edition is not None else None
+    if target is None or edition is None or source is None:
+        return None
+    if lookups is None:
+        raise ConfigurationError([_unknown_schema("the partner cannot be asked here")])
+    account = target.document.get("baseConnectionId")
+    holder = documents.get(tx, caller.number, ACCOUNT, account) if account is not None else None
+    return lookups.question(tx, caller.tenant, edition, source, holder, target)
+
+
+def _unknown_schema(why: str) -> Problem:
+    where = "/transformations/0/params/profileSelectors/selectors"
+    return Problem(
+        "schema-unknown", where, f"what the partner takes could not be fetched, so it was not checked: {why}"
+    )
+
+
+def _refuse(tx: Transaction, caller: Caller, flow: Flow, attributes: list[str] | None) -> None:
     """Raise every problem of a dataflow, in the transaction that would keep it."""
     problems: list[Problem] = []
     if documents.get(tx, caller.number, SOURCE, flow.source_connection_ids[0]) is None:
@@ -131,7 +188,7 @@ def _refuse(tx: Transaction, caller: Caller, flow: Flow) -> None:
     if target is None:
         problems.append(Problem("unknown-target", "/targetConnectionIds/0", "there is no such target connection"))
     else:
-        problems += problems_of(flow, Catalog(tx, caller.tenant).in_force(target).destination)
+        problems += problems_of(flow, Catalog(tx, caller.tenant).in_force(target).destination, attributes)
     if problems:
         raise ConfigurationError(problems)
 
@@ -146,17 +203,6 @@ def _follow_audiences(tx: Transaction, caller: Caller, stored: StoredDataflow, f
     for audience in mapped.keys() - wanted:
         dataflows.unmap_audience(tx, caller.number, stored.dataflow, audience)
         outbox.withhold_audience(tx, caller.number, stored.dataflow, audience)
-
-
-def _patched(document: dict[str, Any], operations: list[dict[str, Any]]) -> dict[str, Any]:
-    lowered = [{**operation, "op": str(operation.get("op", "")).lower()} for operation in operations]
-    try:
-        patched = JSONPatch(lowered).apply(_kept(document))
-    except (JSONPatchError, JSONPatchTestFailure, JSONPointerError) as error:
-        raise ConfigurationError([Problem("patch", "", f"the patch does not apply: {error}")]) from None
-    if not isinstance(patched, dict):
-        raise ConfigurationError([Problem("patch", "", "the patch leaves no dataflow")])
-    return patched
 
 
 def _kept(document: object) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from headrace.model.problem import Problem
 
 def not_carried_yet(destination: Destination, where: str) -> Iterator[Problem]:
     """Say, in one problem, all that a destination asks for and Headrace does not carry out yet."""
-    asked = sorted({*_of_signing_in(destination), *_of_the_form(destination), *_of_delivery(destination)})
+    asked = sorted({*_of_signing_in(destination), *_of_delivery(destination)})
     if asked:
         message = f"Headrace does not carry out yet what this destination asks for: {', '.join(asked)}"
         yield Problem("not-carried-yet", where, message)
@@ -21,17 +21,6 @@ def _of_signing_in(destination: Destination) -> Iterator[str]:
         yield f"signing in with {', '.join(f'`{way}`' for way in ways)}"
 
 
-def _of_the_form(destination: Destination) -> Iterator[str]:
-    for field in destination.customer_data_fields:
-        what = {
-            "groups of customer data fields (`object`)": field.type == "object",
-            "conditional customer data fields (`conditional`)": field.conditional is not None,
-            "choices that are fetched (`dynamicEnum`)": field.dynamic_enum is not None,
-            "unique customer data (`unique`)": field.unique,
-        }
-        yield from (words for words, is_asked in what.items() if is_asked)
-
-
 def _of_delivery(destination: Destination) -> Iterator[str]:
     schema = destination.schema_config
     what = {
@@ -40,8 +29,6 @@ def _of_delivery(destination: Destination) -> Iterator[str]:
         "exports other than of people (`sources`)": bool(destination.sources),
         "messages that do not leave by `BEST_EFFORT`": destination.best_effort is None,
         "audience templates (`audienceTemplateId`)": destination.audience_metadata.audience_template_id is not None,
-        "attributes that are fetched (`dynamicSchemaConfig`)": schema is not None
-        and schema.dynamic_schema_config is not None,
         "mappings that are filled in (`requiredMappings`)": schema is not None and bool(schema.required_mappings),
     }
     yield from (words for words, is_asked in what.items() if is_asked)

@@ -11,7 +11,7 @@ from headrace.services import standing
 from headrace.services.caller import Caller
 from headrace.services.checks import CREDENTIALS
 from headrace.services.standing import Holder
-from headrace.store import access, audit, documents, sign_in_states
+from headrace.store import access, audit, documents
 from headrace.store.database import Store, Transaction
 from headrace.store.documents import Declared
 
@@ -106,7 +106,10 @@ def remove(tx: Transaction, caller: Caller, noun: str, known: Declared, now: int
     if not documents.remove(tx, caller.number, noun, known, now, caller.actor):
         raise Conflict
     note(tx, caller, "delete", noun, known, now)
-    sign_in_states.remove(tx, caller.number, known.id)
+    if noun == CREDENTIALS:
+        standing.begin_anew(tx, Holder(caller.tenant, known.id, is_shared=True), now)  # They may be restored.
+    else:
+        standing.forget(tx, Holder(caller.tenant, known.id))
 
 
 def existing(tx: Transaction, caller: Caller, noun: str, id_: str) -> Declared:
@@ -133,6 +136,18 @@ def refuse_stale(known: Declared, if_match: str | None) -> None:
     if if_match is None or if_match.strip() == "*":
         return
     if etag(known) not in [wanted.strip() for wanted in if_match.split(",")]:
+        message = f"the version {if_match} is not the current one, {etag(known)}: read the object again"
+        raise StaleVersion(message)
+
+
+def refuse_another(known: Declared, if_match: str) -> None:
+    """
+    Refuse a change unless it names the version that is there, in its quotes, as the flow service does.
+
+    Raises:
+        StaleVersion: it names another.
+    """
+    if if_match != etag(known):
         message = f"the version {if_match} is not the current one, {etag(known)}: read the object again"
         raise StaleVersion(message)
 

@@ -7,13 +7,15 @@ from headrace.errors import Conflict
 from headrace.services.catalog import Pinned
 from headrace.services.checks import CREDENTIALS, DESTINATION, pointed_to
 from headrace.services.declared import spoken
-from headrace.store import documents, publishing
+from headrace.store import dataflows, documents, publishing
 from headrace.store.access import Tenant
 from headrace.store.database import Transaction
+from headrace.store.documents import Declared
 from headrace.store.publishing import PublishRequest
 
 #: The states in which a request to publish holds what it froze.
 LIVE = frozenset({"REVIEW", "APPROVED", "PUBLISHED"})
+ACCOUNT, SOURCE, TARGET = _HELD = ("account", "source-connection", "target-connection")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,29 @@ def refuse_in_use(tx: Transaction, tenant: Tenant, noun: str, id_: str) -> None:
         uses = [use for number, use in connected if number == tenant.tenant]
         elsewhere = len(connected) - len(uses)
         uses += [_of_request(tx, item) for item in publishing.of_destination(tx, id_) if item.status in LIVE]
+    elif noun in _HELD:
+        uses, elsewhere = [*_holders(tx, tenant, noun, id_)], 0
     else:
         uses, elsewhere = [*_users(tx, tenant, noun, id_)], 0
     if uses or elsewhere:
         raise InUse(noun, uses, elsewhere)
+
+
+def _holders(tx: Transaction, tenant: Tenant, noun: str, id_: str) -> Iterator[Use]:
+    """Return the dataflows that send through an account or a connection, and the connections under an account."""
+    targets = {id_} if noun == TARGET else set()
+    if noun == ACCOUNT:
+        users = [item for item in documents.all_of(tx, tenant.tenant, TARGET) if _is_under(item, id_)]
+        yield from (Use(TARGET, item.id, item.document["name"]) for item in users)
+        targets = {item.id for item in users}
+    for flow in dataflows.all_of(tx, tenant.tenant):
+        wanted = {id_} if noun == SOURCE else targets
+        if wanted & {*flow.document["sourceConnectionIds" if noun == SOURCE else "targetConnectionIds"]}:
+            yield Use("dataflow", flow.id, flow.document["name"])
+
+
+def _is_under(target: Declared, account: str) -> bool:
+    return target.document.get("baseConnectionId") == account
 
 
 def _users(tx: Transaction, tenant: Tenant, noun: str, id_: str) -> Iterator[Use]:

@@ -1,6 +1,6 @@
 """Rules between a destination and the dataflows that use it: which audiences it takes, what may be mapped to what."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from headrace.errors import AccountError
 from headrace.mapping.paths import parse as parse_path
@@ -11,16 +11,23 @@ from headrace.model.problem import Problem
 from headrace.services.carried import not_carried_yet
 
 _AUDIENCES = "/transformations/0/params/segmentSelectors/selectors"
+#: The most attributes that a message lists.
+_MOST_NAMED = 50
 _MAPPING = "/transformations/0/params/profileSelectors/selectors"
 
 
-def problems_of(flow: Flow, destination: Destination) -> Iterator[Problem]:
-    """Say what is wrong with the audiences and the mapping of a dataflow, given its destination."""
+def problems_of(flow: Flow, destination: Destination, attributes: Collection[str] | None = None) -> Iterator[Problem]:
+    """
+    Say what is wrong with the audiences and the mapping of a dataflow, given its destination.
+
+    ``attributes`` are the target attributes that the partner gives, where the destination fetches them; without them
+    these are not looked at.
+    """
     yield from not_carried_yet(destination, "/targetConnectionIds/0")
     yield from _audience_problems(flow, destination)
     rows = flow.mapping
     for place, row in enumerate(rows):
-        yield from _row_problems(row, destination, f"{_MAPPING}/{place}/value")
+        yield from _row_problems(row, destination, attributes, f"{_MAPPING}/{place}/value")
     identities = [row for row in rows if row.destination.startswith(IDENTITY_PATH)]
     if flow.audiences and not identities:
         names = ", ".join(destination.identity_namespaces)
@@ -41,7 +48,9 @@ def _audience_problems(flow: Flow, destination: Destination) -> Iterator[Problem
             yield Problem("origin-denied", where, f"this destination does not take audiences of the origin {origin!r}")
 
 
-def _row_problems(row: FieldMapping, destination: Destination, where: str) -> Iterator[Problem]:
+def _row_problems(
+    row: FieldMapping, destination: Destination, attributes: Collection[str] | None, where: str
+) -> Iterator[Problem]:
     if not row.source.startswith(IDENTITY_PATH):
         try:
             parse_path(row.source)
@@ -51,12 +60,18 @@ def _row_problems(row: FieldMapping, destination: Destination, where: str) -> It
         yield from _identity_problems(row, destination, where)
     elif row.source.startswith(IDENTITY_PATH):
         yield Problem("not-mappable", where, f"`{row.source}` is an identity: map it to an `identityMap.` target")
-    elif destination.has_predefined_attributes:
-        schema = destination.schema_config
-        names = [field.name for field in (schema.profile_fields if schema is not None else None) or ()]
-        if row.destination not in names:
-            message = f"`{row.destination}` is not an attribute of this destination; these are: {', '.join(names)}"
+    else:
+        names = _attributes(destination) if destination.has_predefined_attributes else attributes
+        if names is not None and row.destination not in names:
+            these = ", ".join([*names][:_MOST_NAMED])
+            message = f"`{row.destination}` is not an attribute of this destination; these are: {these}"
             yield Problem("unknown-target", f"{where}/mapping/destination", message)
+
+
+def _attributes(destination: Destination) -> list[str]:
+    """Return the target attributes that the author lists."""
+    schema = destination.schema_config
+    return [field.name for field in (schema.profile_fields if schema is not None else None) or ()]
 
 
 def _identity_problems(row: FieldMapping, destination: Destination, where: str) -> Iterator[Problem]:

@@ -94,6 +94,14 @@ def opened(safe: Safe, record: str, stored: Document) -> Document:
     return whole
 
 
+def restored(safe: Safe, record: str, document: Document, stored: Document) -> Document:
+    """Put in the places of dots what is stored there."""
+    kept = stored.get(SEALED, {})
+    dots = {where: kept[where] for where in kept if _at(document, where) == MASK}
+    whole: Document = _with(document, {where: _read(secret) for where, secret in safe.open(record, dots).items()})
+    return whole
+
+
 def masked(safe: Safe, record: str, stored: Document) -> tuple[Document, dict[str, str]]:
     """Return a stored document as the API shows it, and the fingerprint of each secret by its pointer."""
     shown = safe.mask(record, stored.get(SEALED, {}))

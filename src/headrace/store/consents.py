@@ -33,3 +33,8 @@ def get(tx: Transaction, tenant: int, target: str) -> Consent | None:
     query = select(consents).where(consents.c.tenant == tenant, consents.c.target == target)
     row = tx.core.execute(query).mappings().one_or_none()
     return None if row is None else Consent(**row)
+
+
+def forget(tx: Transaction, tenant: int, target: str) -> None:
+    """Forget the consent of a target connection that is deleted."""
+    tx.core.execute(delete(consents).where(consents.c.tenant == tenant, consents.c.target == target))

@@ -4,6 +4,7 @@ What people declare: one table a noun, each row the document as it was sent, its
 Every version is kept beside it for good, with who made it; what was published points at versions, not at rows.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -135,6 +136,19 @@ def connected_to(tx: Transaction, noun: str, destination: str) -> list[tuple[int
     is_it = table.c.document["connectionSpec"]["id"].as_string() == destination
     rows = tx.core.execute(select(table).where(is_it).order_by(table.c.tenant, table.c.created_at, table.c.id))
     return [(row["tenant"], _declared(row)) for row in rows.mappings()]
+
+
+def rewrite_versions(
+    tx: Transaction, tenant: int, noun: str, id_: str, before: int, rewritten: Callable[[Document], Document]
+) -> None:
+    """Put other documents in the places of an object's versions before one: what they hold is to be forgotten."""
+    query = select(versions.c.version, versions.c.document).where(
+        _is_it(tenant, noun, id_), versions.c.version < before
+    )
+    for row in tx.core.execute(query).all():
+        if row.document is not None:
+            where = _is_it(tenant, noun, id_) & (versions.c.version == row.version)
+            tx.core.execute(update(versions).where(where).values(document=rewritten(row.document)))
 
 
 def versions_of(

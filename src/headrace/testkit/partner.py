@@ -14,7 +14,7 @@ import struct
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hmac import compare_digest
@@ -74,8 +74,9 @@ class Partner:
 
     ``answers`` are given in order, then ``default`` for ever: a status, an ``Answer``, or a function of what was
     received. With a ``token``, or a function that knows good ones, whoever brings none gets 401 and uses up no answer.
-    ``delay`` holds back every answer. With ``reads_only_head`` an answer is given as soon as the head has come, and
-    then the connection is closed without reading the body. ``keep`` bounds how many requests are remembered.
+    ``delay`` holds back every answer. ``gets`` are the answers to GET by path, as often as it is asked: they too use up
+    none of the others. With ``reads_only_head`` an answer is given as soon as the head has come, and then the
+    connection is closed without reading the body. ``keep`` bounds how many requests are remembered.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Partner:
         delay: float = 0.0,
         reads_only_head: bool = False,
         keep: int | None = None,
+        gets: Mapping[str, Scripted] | None = None,
         on_received: Callable[[Received], None] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -99,6 +101,7 @@ class Partner:
         self.reads_only_head = reads_only_head
         self._script = deque(answers)
         self._default = default
+        self.gets: dict[str, Scripted] = dict(gets or {})
         self._host = host
         self._port = port
         self._token = token
@@ -206,7 +209,9 @@ class Partner:
     def _next_answer(self, received: Received) -> Answer:
         if self._token is not None and not self._is_signed_in(received):
             return _UNAUTHORIZED
-        scripted = self._script.popleft() if self._script else self._default
+        scripted = self.gets.get(received.path) if received.method == "GET" else None
+        if scripted is None:
+            scripted = self._script.popleft() if self._script else self._default
         if callable(scripted):
             scripted = scripted(received)
         return _BARE[scripted] if isinstance(scripted, int) else scripted

@@ -138,14 +138,21 @@ BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
     ("POST", f"{PUBLISH}/{{instance_id}}/withdraw"): lambda _: {"reason": "because"},
     ("POST", f"{REQUESTS}/{{config_id}}/reject"): lambda _: {"reason": "because"},
     ("POST", f"{REQUESTS}/{{config_id}}/withdraw"): lambda _: {"reason": "because"},
-    ("PATCH", f"{FLOWS}/flows/{{id}}"): lambda _: [],
+    **{
+        ("PATCH", f"{FLOWS}/{noun}/{{id}}"): lambda _: []
+        for noun in ("flows", "connections", "sourceConnections", "targetConnections")
+    },
+    ("POST", f"{FLOWS}/connectionSpecs/{{id}}/choices"): lambda _: {"field": "region"},
     ("PUT", "/access/users/{id}"): lambda id_: {"email": f"{id_}@example.com", "name": "Another"},
     ("PUT", "/access/clients/{id}"): lambda _: {"name": "another", "permissions": []},
 }
 
 #: Query and headers that a path cannot do without.
 QUERIES = {f"{FLOWS}/flows/{{id}}/action": "?op=enable"}
-HEADERS = {("PATCH", f"{FLOWS}/flows/{{id}}"): {"If-Match": '"a version"'}}
+HEADERS = {
+    ("PATCH", f"{FLOWS}/{noun}/{{id}}"): {"If-Match": '"a version"'}
+    for noun in ("flows", "connections", "sourceConnections", "targetConnections")
+}
 
 #: Beginnings of paths whose objects are the business of the host, wherever they are.
 HOST_SEES: set[str] = {f"{REQUESTS}/", REQUESTS}

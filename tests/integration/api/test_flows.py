@@ -41,7 +41,8 @@ def test_a_destination_is_a_connection_spec_with_what_it_asks_for(api, operator)
     (spec,) = api.get(f"{FLOWS}/connectionSpecs/{destination}").json["items"]
 
     assert (spec["id"], spec["name"], spec["version"]) == (destination, "Lighthouse", "1.0")
-    assert spec["authSpec"] == [{"name": "BEARER", "type": "BEARER"}]
+    (way,) = spec["authSpec"]
+    assert (way["name"], way["type"], way["spec"]["required"]) == ("BEARER", "BEARER", ["token"])
     assert spec["targetSpec"]["spec"]["required"] == ["workspace"]
     assert spec["targetSpec"]["spec"]["properties"]["workspace"]["pattern"] == "^[a-z]+-[0-9]{4}$"
     assert spec in api.get(f"{FLOWS}/connectionSpecs").json["items"]

@@ -18,7 +18,7 @@ from headrace.model.http import Response
 from headrace.model.roles import PERMISSIONS
 from headrace.render.destination import CompiledDestination
 from headrace.services import access as letting_in
-from headrace.services import accounts, activation, authoring, monitoring
+from headrace.services import activation, authoring, monitoring, sources, targets
 from headrace.services.caller import Caller
 from headrace.services.delivery import Backfiller, StoredOutbox
 from headrace.services.ingestion import Ingestion
@@ -195,8 +195,8 @@ class House:
         )
         self.destinations[name] = destination.declared.id
         connection = {"name": name, "connectionSpec": {"id": destination.declared.id}}
-        source = await accounts.create_source(self.store, self.clock, self.caller, connection)
-        target = await accounts.create_target(self.store, self.clock, self.keyring, self.caller, connection)
+        source = await sources.create_source(self.store, self.clock, self.caller, connection)
+        target = await targets.create_target(self.store, self.clock, self.keyring, self.caller, connection)
         flow = await activation.create(
             self.store, self.clock, self.caller, flow_document(name, source.id, target.id, ids, mapping)
         )

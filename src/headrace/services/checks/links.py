@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from headrace.model.audience_template import AudienceTemplate
 from headrace.model.block import pointer
 from headrace.model.credentials import Credentials
-from headrace.model.customer_data import CustomerDataField, DynamicOptions
+from headrace.model.customer_data import fetched
 from headrace.model.destination import Destination
 from headrace.model.destination_server import DestinationServer
 from headrace.services.checks.customer_data import fields_of, unread
@@ -81,7 +81,7 @@ def lookups_of(destination: Destination) -> Iterator[tuple[str, str]]:
     dynamic = schema.dynamic_schema_config if schema is not None else None
     if dynamic is not None:
         yield dynamic.dynamic_enum.destination_server_id, "/schemaConfig/dynamicSchemaConfig/dynamicEnum"
-    for where, options in _dynamic_options(destination.customer_data_fields, "/customerDataFields"):
+    for where, options in fetched(destination.customer_data_fields, "/customerDataFields"):
         yield options.destination_server_id, where
 
 
@@ -112,13 +112,6 @@ def _can_be_asked(server: DestinationServer, where: str) -> Iterator[Clash]:
     if not server.response_fields:
         message = "a server that is asked for something says in `responseFields` how its answer is read; add them"
         yield Clash("not-a-lookup-server", message, where, "/responseFields")
-
-
-def _dynamic_options(fields: tuple[CustomerDataField, ...], at: str) -> Iterator[tuple[str, DynamicOptions]]:
-    for place, field in enumerate(fields):
-        if field.dynamic_enum is not None:
-            yield f"{at}/{place}/dynamicEnum", field.dynamic_enum
-        yield from _dynamic_options(field.properties or (), f"{at}/{place}/properties")
 
 
 # -- audience templates -------------------------------------------------------------------------------------------

@@ -1,0 +1,310 @@
+"""The flow service's API: what can be connected, accounts, source and target connections."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Response
+
+from headrace.api.doors import Doors, JsonBody, allowed, doors
+from headrace.api.flows import FlowServiceRoute, patch_of
+from headrace.model.flow import PROFILE_STORE_SPEC, ChoicesWanted, SchemaWanted
+from headrace.model.publishing import Agreement
+from headrace.model.reading import read as read_block
+from headrace.services import accounts, connecting, declared, sealing, sources, specs, targets, trying
+from headrace.services.accounts import ACCOUNT, SOURCE, TARGET
+from headrace.services.caller import Caller
+from headrace.services.catalog import Edition
+from headrace.services.listing import MOST
+from headrace.services.listing import Query as Wanted
+from headrace.store.documents import Declared
+
+router = APIRouter(prefix="/data/foundation/flowservice", tags=["activation"], route_class=FlowServiceRoute)
+
+Handed = Annotated[Doors, Depends(doors)]
+Reader = Annotated[Caller, Depends(allowed("activation:read", sandbox="prod"))]
+Operator = Annotated[Caller, Depends(allowed("activation:write", sandbox="prod"))]
+Object = dict[str, Any]
+IfMatch = Annotated[str | None, Header(description="The object's `etag`, in its quotes.")]
+Fresh = Annotated[bool, Query(description="Ask the partner again, whatever it answered lately.")]
+OURS = {"x-headrace": True}
+
+
+def wanted(
+    limit: Annotated[int, Query(ge=1, le=MOST, description="The most to list.")] = MOST,
+    order_by: Annotated[
+        str, Query(alias="orderby", description="By what to sort: names with commas between, `-` for descending.")
+    ] = "",
+    filters: Annotated[
+        list[str] | None,
+        Query(alias="property", description="A filter, `name==value`, with `.` for members of members."),
+    ] = None,
+    token: Annotated[
+        str, Query(alias="continuationToken", description="Where to go on, from `_links.next.href`.")
+    ] = "",
+    count: Annotated[bool, Query(description="Answer how many there are, and nothing else.")] = False,
+) -> tuple[Wanted, bool]:
+    """Read how a list is to be."""
+    return Wanted(tuple(filters or ()), limit, order_by, token), count
+
+
+Listing = Annotated[tuple[Wanted, bool], Depends(wanted)]
+
+
+# -- what can be connected ----------------------------------------------------------------------------------------
+
+
+@router.get("/connectionSpecs", summary="List the destinations that can be connected")
+async def list_specs(caller: Reader, handed: Handed) -> Object:
+    return {"items": [_profile_store(), *(await connecting.listing(handed.store, caller, _spec))]}
+
+
+@router.get("/connectionSpecs/{id}", summary="Read what connecting to a destination needs")
+async def read_spec(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002 - the original's name
+    if id == PROFILE_STORE_SPEC:
+        return {"items": [_profile_store()]}
+    return {"items": [await connecting.read(handed.store, caller, id, _spec)]}
+
+
+@router.post("/connectionSpecs/{id}/choices", summary="Look up at the partner what a field can be", openapi_extra=OURS)
+async def choices(
+    id: str,  # noqa: A002
+    caller: Operator,
+    body: JsonBody,
+    handed: Handed,
+    fresh: Fresh = False,
+) -> Object:
+    asked, _ = read_block(ChoicesWanted, body)
+    return {"items": await connecting.choices(handed.store, handed.lookups, caller, id, asked, fresh=fresh)}
+
+
+@router.post(
+    "/connectionSpecs/{id}/schema", summary="Look up at the partner which attributes it takes", openapi_extra=OURS
+)
+async def schema(
+    id: str,  # noqa: A002
+    caller: Operator,
+    body: JsonBody,
+    handed: Handed,
+    fresh: Fresh = False,
+) -> Object:
+    asked, _ = read_block(SchemaWanted, body)
+    return await connecting.schema(handed.store, handed.lookups, caller, id, asked, fresh=fresh)
+
+
+# -- accounts -----------------------------------------------------------------------------------------------------
+
+
+@router.post("/connections", summary="Create an account", status_code=201)
+async def create_account(caller: Operator, body: JsonBody, handed: Handed) -> Object:
+    item = await accounts.create_account(
+        handed.store,
+        handed.clock,
+        handed.keyring,
+        caller,
+        body,
+        password_grant=handed.settings.allow_password_grant,
+    )
+    return _versioned(item)
+
+
+@router.get("/connections", summary="List the accounts, newest first")
+async def list_accounts(caller: Reader, handed: Handed, asked: Listing) -> Object:
+    items = await declared.listing(handed.store, caller, ACCOUNT)
+    shown = [_object(item, accounts.shown(handed.keyring, caller, item)) for item in items]
+    return _page("/connections", shown, asked)
+
+
+@router.get("/connections/{id}", summary="Read an account; its credentials are masked")
+async def read_account(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002
+    item = await declared.read(handed.store, caller, ACCOUNT, id)
+    return {"items": [_object(item, accounts.shown(handed.keyring, caller, item))]}
+
+
+@router.patch("/connections/{id}", summary="Change an account by JSON Patch; `/auth/params` replaces its credentials")
+async def patch_account(
+    id: str,  # noqa: A002
+    caller: Operator,
+    body: JsonBody,
+    handed: Handed,
+    if_match: IfMatch = None,
+) -> Object:
+    operations, version = patch_of(body, if_match, "account")
+    item = await accounts.change_account(handed.store, handed.clock, handed.keyring, caller, id, version, operations)
+    handed.tokens.forget(caller.tenant, id)
+    await handed.wake(caller.number)
+    return _versioned(item)
+
+
+@router.delete("/connections/{id}", summary="Delete an account and its credentials", status_code=204)
+async def delete_account(id: str, caller: Operator, handed: Handed, if_match: IfMatch = None) -> Response:  # noqa: A002
+    await accounts.delete_account(handed.store, handed.clock, caller, id, if_match)
+    handed.tokens.forget(caller.tenant, id)
+    return Response(status_code=204)
+
+
+@router.post("/connections/{id}/test", summary="Try an account: sign in at the partner for real", openapi_extra=OURS)
+async def try_account(id: str, caller: Operator, handed: Handed) -> Object:  # noqa: A002
+    trial = await trying.try_account(handed.store, handed.partners, handed.lookups, caller, id)
+    return trial.as_json()
+
+
+@router.get("/connections/{id}/test", summary="Try an account, as the original's clients ask for it")
+async def try_account_too(id: str, caller: Operator, handed: Handed) -> Object:  # noqa: A002
+    return await try_account(id, caller, handed)
+
+
+# -- source connections -------------------------------------------------------------------------------------------
+
+
+@router.post("/sourceConnections", summary="Create a source connection", status_code=201)
+async def create_source(caller: Operator, body: JsonBody, handed: Handed) -> Object:
+    return _versioned(await sources.create_source(handed.store, handed.clock, caller, body))
+
+
+@router.get("/sourceConnections", summary="List the source connections, newest first")
+async def list_sources(caller: Reader, handed: Handed, asked: Listing) -> Object:
+    items = await declared.listing(handed.store, caller, SOURCE)
+    return _page("/sourceConnections", [_object(item, item.document) for item in items], asked)
+
+
+@router.get("/sourceConnections/{id}", summary="Read a source connection")
+async def read_source(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002
+    item = await declared.read(handed.store, caller, SOURCE, id)
+    return {"items": [_object(item, item.document)]}
+
+
+@router.patch("/sourceConnections/{id}", summary="Change a source connection by JSON Patch")
+async def patch_source(
+    id: str,  # noqa: A002
+    caller: Operator,
+    body: JsonBody,
+    handed: Handed,
+    if_match: IfMatch = None,
+) -> Object:
+    operations, version = patch_of(body, if_match, "source connection")
+    return _versioned(await sources.change_source(handed.store, handed.clock, caller, id, version, operations))
+
+
+@router.delete("/sourceConnections/{id}", summary="Delete a source connection", status_code=202)
+async def delete_source(id: str, caller: Operator, handed: Handed, if_match: IfMatch = None) -> Response:  # noqa: A002
+    await sources.delete_source(handed.store, handed.clock, caller, id, if_match)
+    return Response(status_code=202)
+
+
+# -- target connections -------------------------------------------------------------------------------------------
+
+
+@router.post("/targetConnections", summary="Create a target connection", status_code=201)
+async def create_target(caller: Operator, body: JsonBody, handed: Handed) -> Object:
+    return _versioned(
+        await targets.create_target(handed.store, handed.clock, handed.keyring, caller, body, handed.lookups)
+    )
+
+
+@router.get("/targetConnections", summary="List the target connections, newest first")
+async def list_targets(caller: Reader, handed: Handed, asked: Listing) -> Object:
+    items = {item.id: item for item in await declared.listing(handed.store, caller, TARGET)}
+    plain = [_object(item, sealing.without_sealed(item.document)) for item in items.values()]
+    page = _page("/targetConnections", plain, asked)
+    if "items" in page:
+        page["items"] = [await _target(handed, caller, items[shown["id"]]) for shown in page["items"]]
+    return page
+
+
+@router.get("/targetConnections/{id}", summary="Read a target connection")
+async def read_target(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002
+    return {"items": [await _target(handed, caller, await declared.read(handed.store, caller, TARGET, id))]}
+
+
+@router.patch("/targetConnections/{id}", summary="Change a target connection by JSON Patch")
+async def patch_target(
+    id: str,  # noqa: A002
+    caller: Operator,
+    body: JsonBody,
+    handed: Handed,
+    if_match: IfMatch = None,
+) -> Object:
+    operations, version = patch_of(body, if_match, "target connection")
+    item = await targets.change_target(
+        handed.store, handed.clock, handed.keyring, caller, id, version, operations, handed.lookups
+    )
+    await handed.wake(caller.number)
+    return _versioned(item)
+
+
+@router.delete("/targetConnections/{id}", summary="Delete a target connection and its secrets", status_code=202)
+async def delete_target(id: str, caller: Operator, handed: Handed, if_match: IfMatch = None) -> Response:  # noqa: A002
+    await targets.delete_target(handed.store, handed.clock, caller, id, if_match)
+    return Response(status_code=202)
+
+
+@router.post(
+    "/targetConnections/{id}/consent",
+    summary="Agree to the newest version of the destination, and use it",
+    openapi_extra=OURS,
+)
+async def consent(id: str, caller: Operator, body: JsonBody, handed: Handed) -> Object:  # noqa: A002
+    agreement, _ = read_block(Agreement, body)
+    item = await targets.consent(handed.store, handed.clock, caller, id, agreement.config_id)
+    await handed.wake(caller.number)
+    return _versioned(item)
+
+
+async def _target(handed: Doors, caller: Caller, item: Declared) -> Object:
+    return _object(item, await targets.shown_target(handed.store, handed.keyring, caller, item))
+
+
+def _versioned(item: Declared) -> Object:
+    return {"id": item.id, "etag": declared.etag(item)}
+
+
+def _object(item: Declared, document: Object) -> Object:
+    return {
+        "id": item.id,
+        "createdAt": item.created_at,
+        "updatedAt": item.modified_at,
+        **document,
+        "version": "1.0",
+        "etag": declared.etag(item),
+    }
+
+
+def _page(path: str, objects: list[Object], asked: tuple[Wanted, bool]) -> Object:
+    """Answer a page of a list, with the link to the next one; or how many there are, where only that is asked."""
+    query, only_count = asked
+    page = query.page(objects)
+    if only_count:
+        return {"count": page.count}
+    links = {"next": {"href": f"{path}?continuationToken={page.next}"}} if page.next else {}
+    return {"items": [*page.items], "_links": links}
+
+
+def _profile_store() -> Object:
+    return {"id": PROFILE_STORE_SPEC, "name": "profileStore", "version": "1.0", "providerId": "headrace"}
+
+
+def _spec(edition: Edition) -> Object:
+    """
+    Return a destination as a connection spec: how to sign in, and the form, as JSON Schemas.
+
+    Of what the author declared, it tells where people are sent and what of them, and nothing else.
+    """
+    destination, shown = edition.destination, edition.disclosure
+    encryption = specs.encryption_specs(destination)
+    return {
+        "id": edition.id,
+        "name": destination.name,
+        "version": "1.0",
+        "providerId": "headrace",
+        "authSpec": specs.auth_specs(destination),
+        **({"encryptionSpecs": encryption} if encryption else {}),
+        "targetSpec": {
+            "spec": specs.form_spec(destination.customer_data_fields),
+            "attributes": {"partnerSchema": {"jsonSchema": specs.partner_schema(destination.schema_config)}},
+        },
+        "x-headrace": {
+            "configId": edition.config_id,
+            "version": edition.version,
+            "origins": [*shown.origins],
+            "fields": [*shown.fields],
+        },
+    }

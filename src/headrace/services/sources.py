@@ -1,0 +1,61 @@
+"""Source connections: names for the profile store, which dataflows begin with."""
+
+from headrace.clock import Clock
+from headrace.model.flow import SourceConnection
+from headrace.model.reading import read
+from headrace.services import declared
+from headrace.services.accounts import SOURCE
+from headrace.services.caller import Caller
+from headrace.services.in_use import refuse_in_use
+from headrace.services.patching import Operations, patched
+from headrace.store.database import Store, Transaction
+from headrace.store.documents import Declared
+
+
+async def create_source(store: Store, clock: Clock, caller: Caller, document: object) -> Declared:
+    """Keep a source connection."""
+    kept = read(SourceConnection, document)[0].model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return await declared.create(store, clock, caller, SOURCE, kept, declared.nothing_to_check)
+
+
+async def change_source(
+    store: Store, clock: Clock, caller: Caller, id_: str, version: str, operations: Operations
+) -> Declared:
+    """
+    Change a source connection by JSON Patch.
+
+    Raises:
+        NotFound: it is not in this sandbox.
+        StaleVersion: ``version`` is not the one that is stored.
+        ConfigurationError: the patch does not apply, or what would come out is not right.
+    """
+    now = clock.now()
+
+    def work(tx: Transaction) -> Declared:
+        known = declared.existing(tx, caller, SOURCE, id_)
+        declared.refuse_another(known, version)
+        source, _ = read(SourceConnection, patched(known.document, operations, "source connection"))
+        kept = source.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return declared.replace(tx, caller, SOURCE, known, kept, now)
+
+    return await store.write(work)
+
+
+async def delete_source(store: Store, clock: Clock, caller: Caller, id_: str, if_match: str | None = None) -> None:
+    """
+    Delete a source connection that no dataflow begins with.
+
+    Raises:
+        NotFound: it is not in this sandbox.
+        StaleVersion: it was changed since it was read.
+        InUse: dataflows do; it says which.
+    """
+    now = clock.now()
+
+    def work(tx: Transaction) -> None:
+        known = declared.existing(tx, caller, SOURCE, id_)
+        declared.refuse_stale(known, if_match)
+        refuse_in_use(tx, caller.tenant, SOURCE, id_)
+        declared.remove(tx, caller, SOURCE, known, now)
+
+    await store.write(work)
