@@ -15,7 +15,7 @@ from postgres import Database
 from .journey import check_everything, history, journey
 
 #: How often each point is passed before the process dies: at once, and in the middle of everything.
-#: No account of this journey has a token; that point has its own test, in ``test_token_death.py``.
+#: No account of this journey has a token; that point has its own test, in ``integration/connect/test_renewing.py``.
 PASSED = {"before_ingest_commit": (1, 9), "after_ingest_commit": (1, 9), "after_token_answer": ()}
 MOMENTS = [(point, nth) for point in POINTS for nth in PASSED.get(point, (1, 80))]
 #: Where at least one message is under way, of which nobody knows afterwards what became of it.

@@ -128,9 +128,7 @@ async def connect(house, name, auth, *ids):
         account_id = account.id
     source = await sources.create_source(house.store, house.clock, house.caller, connection)
     of_account = {"baseConnectionId": account_id} if account_id else {}
-    target = await targets.create_target(
-        house.store, house.clock, house.keyring, house.caller, connection | of_account
-    )
+    target = await targets.create_target(house.store, house.clock, house.keyring, house.caller, connection | of_account)
     rows = (("identityMap.crmId", "identityMap.id"),)
     flow = await activation.create(
         house.store, house.clock, house.caller, flow_document(name, source.id, target.id, ids, rows)

@@ -183,6 +183,17 @@ async def test_a_host_that_the_operator_chose_gets_them(house, partner):
     assert [request.url for _, request, _ in partner.messages] == ["https://ada.partner.example/1"]
 
 
+async def test_a_path_may_come_from_a_person(house, partner):
+    path = "{{ input.profiles[0].identityMap.id[0].id }}/{{ input.profiles[0].segmentMembership.ups.a.status }}"
+    url = {"templatingStrategy": "PEBBLE_V1", "value": f"https://api.partner.example/{path}"}
+    await activate(house, "a", way=client_credentials(), urlBasedDestination={"url": url})
+    await house.ingest(person(7, "a"))
+
+    await house.run()
+
+    assert [request.url for _, request, _ in partner.messages] == ["https://api.partner.example/7/realized"]
+
+
 # -- credentials that operators share --------------------------------------------------------------------------------
 
 
