@@ -16,8 +16,9 @@ from .journey import check_everything, history, journey
 
 #: How often each point is passed before the process dies: at once, and in the middle of everything.
 PASSED = {"before_ingest_commit": (1, 9), "after_ingest_commit": (1, 9)}
-#: Points that ``test_death_at_the_partner.py`` arms: no audience is made at the partner on this journey.
-ELSEWHERE = ("before_audience_call", "after_audience_call")
+#: Points that other tests arm: on this journey no audience is made at the partner (``test_death_at_the_partner.py``),
+#: and no account has a token (``integration/connect/test_renewing.py``).
+ELSEWHERE = ("before_audience_call", "after_audience_call", "after_token_answer")
 MOMENTS = [(point, nth) for point in POINTS if point not in ELSEWHERE for nth in PASSED.get(point, (1, 80))]
 #: Where at least one message is under way, of which nobody knows afterwards what became of it.
 SENDING = ("after_claim", "after_render", "after_send", "before_settle_commit")

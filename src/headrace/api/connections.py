@@ -128,16 +128,16 @@ async def patch_account(
     if_match: IfMatch = None,
 ) -> Object:
     operations, version = patch_of(body, if_match, "account")
-    item = await accounts.change_account(
-        handed.store, handed.clock, handed.keyring, handed.tokens, caller, id, version, operations
-    )
+    item = await accounts.change_account(handed.store, handed.clock, handed.keyring, caller, id, version, operations)
+    handed.tokens.forget(caller.tenant, id)
     await handed.wake(caller.number)
     return _versioned(item)
 
 
 @router.delete("/connections/{id}", summary="Delete an account and its credentials", status_code=204)
 async def delete_account(id: str, caller: Operator, handed: Handed, if_match: IfMatch = None) -> Response:  # noqa: A002
-    await accounts.delete_account(handed.store, handed.clock, handed.tokens, caller, id, if_match)
+    await accounts.delete_account(handed.store, handed.clock, caller, id, if_match)
+    handed.tokens.forget(caller.tenant, id)
     return Response(status_code=204)
 
 

@@ -16,7 +16,7 @@ from headrace.model.destination import Destination
 from headrace.model.flow import PROFILE_STORE_SPEC, Auth, BaseConnection
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
-from headrace.services import declared, moving
+from headrace.services import declared, moving, standing
 from headrace.services.caller import Caller
 from headrace.services.carried import not_carried_yet
 from headrace.services.catalog import Catalog, Edition
@@ -24,7 +24,7 @@ from headrace.services.in_use import refuse_in_use
 from headrace.services.patching import Operations, patched
 from headrace.services.sealing import Safe
 from headrace.services.specs import auth_spec
-from headrace.services.tokens import Tokens
+from headrace.services.standing import Holder
 from headrace.services.ways import refuse_unless_allowed
 from headrace.store import documents
 from headrace.store.database import Store, Transaction
@@ -77,14 +77,7 @@ async def create_account(
 
 
 async def change_account(
-    store: Store,
-    clock: Clock,
-    keyring: Keyring,
-    tokens: Tokens,
-    caller: Caller,
-    id_: str,
-    version: str,
-    operations: Operations,
+    store: Store, clock: Clock, keyring: Keyring, caller: Caller, id_: str, version: str, operations: Operations
 ) -> Declared:
     """
     Change an account by JSON Patch. Of credentials that are replaced nothing is left, in older versions neither.
@@ -114,15 +107,13 @@ async def change_account(
         stored = declared.replace(tx, caller, ACCOUNT, current, kept, now, action)
         if is_rotated:
             _forget(tx, caller, id_, stored.version)
-            tokens.reset(tx, caller.tenant, id_, now)
+            standing.begin_anew(tx, Holder(caller.tenant, id_), now)
         return stored
 
     return await store.write(work)
 
 
-async def delete_account(
-    store: Store, clock: Clock, tokens: Tokens, caller: Caller, id_: str, if_match: str | None = None
-) -> None:
+async def delete_account(store: Store, clock: Clock, caller: Caller, id_: str, if_match: str | None = None) -> None:
     """
     Delete an account that nothing uses, its credentials and what the partner gave it.
 
@@ -139,7 +130,7 @@ async def delete_account(
         refuse_in_use(tx, caller.tenant, ACCOUNT, id_)
         declared.remove(tx, caller, ACCOUNT, known, now)
         _forget(tx, caller, id_, known.version + 1)
-        tokens.remove(tx, caller.tenant, id_)
+        standing.remove(tx, Holder(caller.tenant, id_))
 
     await store.write(work)
 

@@ -12,7 +12,7 @@ from headrace.services.at_partner.wanting import mended
 from headrace.services.caller import Caller
 from headrace.services.checks import CREDENTIALS
 from headrace.services.standing import Holder
-from headrace.store import access, audit, documents, sign_in_states
+from headrace.store import access, audit, documents
 from headrace.store.database import Store, Transaction
 from headrace.store.documents import Declared
 
@@ -107,7 +107,10 @@ def remove(tx: Transaction, caller: Caller, noun: str, known: Declared, now: int
     if not documents.remove(tx, caller.number, noun, known, now, caller.actor):
         raise Conflict
     note(tx, caller, "delete", noun, known, now)
-    sign_in_states.remove(tx, caller.number, known.id)
+    if noun == CREDENTIALS:
+        standing.begin_anew(tx, Holder(caller.tenant, known.id, is_shared=True), now)  # They may be restored.
+    else:
+        standing.forget(tx, Holder(caller.tenant, known.id))
 
 
 def existing(tx: Transaction, caller: Caller, noun: str, id_: str) -> Declared:

@@ -79,9 +79,14 @@ def origin_of(address: str) -> str:
     >>> origin_of("{% if a %}https://one.example{% else %}https://two.example{% endif %}/v1")
     '{% if a %}https://one.example{% else %}https://two.example{% endif %}/v1'
     """
+    return plain_origin(address) or address.strip()[:_LONGEST]
+
+
+def plain_origin(address: str) -> str | None:
+    """Return the origin of an address in whose host nothing but plain values is filled in; ``None``: it is another."""
     found = _HOST.match(address.strip())
     if found is None:
-        return address.strip()[:_LONGEST]
+        return None
     authority = found[2].rpartition("@")[2]
     plain = re.sub(r"\{\{\s*([\w.]+)\s*\}\}|([^{]+)", lambda part: f"{{{{{part[1]}}}}}" if part[1] else part[2].lower(),
                    authority)  # fmt: skip

@@ -113,6 +113,12 @@ def revoke(tx: Transaction, holder: Holder, actor: str, now: int) -> SignInState
     return known
 
 
+def forget(tx: Transaction, holder: Holder) -> None:
+    """Forget how somebody was signed in who is deleted."""
+    begun_sign_ins.forget_all_of(tx, *holder.key)
+    sign_in_states.remove(tx, *holder.key)
+
+
 def sign_in(
     tx: Transaction, holder: Holder, sealed: dict[str, str], expires_at: int | None, actor: str, now: int
 ) -> SignInState:

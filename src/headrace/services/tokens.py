@@ -170,18 +170,17 @@ class Tokens:
 
     # -- what people and time change --------------------------------------------------------------------------------
 
-    def reset(self, tx: Transaction, tenant: Tenant, holder: str, now: int, *, is_shared: bool = False) -> None:
-        """Begin anew with credentials that were just replaced, in the transaction that replaces them."""
-        self._note(standing.begin_anew(tx, Holder(tenant, holder, is_shared), now))
+    def forget(self, tenant: Tenant, holder: str) -> None:
+        """Forget what is in memory of credentials that were replaced or deleted; whoever opened them asks the store."""
+        key = (tenant.tenant, holder)
+        self._changes[key] = self._changes.get(key, 0) + 1
+        self._known.pop(key, None)
+        self._pauses.pop(key, None)
 
     def revoke(self, tx: Transaction, holder: Holder, actor: str, now: int) -> None:
         """Let nobody use a holder's credentials any more, in the transaction of whoever decides it."""
-        self._note(standing.revoke(tx, holder, actor, now))
-
-    def remove(self, tx: Transaction, tenant: Tenant, holder: str) -> None:
-        """Forget a holder, in the transaction that deletes it."""
-        standing.remove(tx, Holder(tenant, holder))
-        self._forget(tenant.tenant, holder)
+        standing.revoke(tx, holder, actor, now)
+        self.forget(holder.tenant, holder.id)
 
     async def sign_in(self, holder: Holder, granted: Granted, asked_at: int, actor: str) -> None:
         """Keep what the partner gave to somebody who signed in there; what waited for the account goes on."""
@@ -189,7 +188,8 @@ class Tokens:
         expires_at = _expiry(granted, asked_at)
 
         def work(tx: Transaction) -> list[int]:
-            self._note(standing.sign_in(tx, holder, sealed, expires_at, actor, self._clock.now()))
+            standing.sign_in(tx, holder, sealed, expires_at, actor, self._clock.now())
+            self.forget(holder.tenant, holder.id)
             return standing.concerned(tx, holder)
 
         await self._go_on(holder, await self._store.write(work))
@@ -240,16 +240,6 @@ class Tokens:
             conversation.close()
 
     # -- inside -----------------------------------------------------------------------------------------------------
-
-    def _note(self, known: SignInState) -> None:
-        """Take note of other credentials: what is in memory of those before is used no more."""
-        self._forget(known.tenant, known.holder)
-
-    def _forget(self, tenant: int, holder: str) -> None:
-        key = (tenant, holder)
-        self._changes[key] = self._changes.get(key, 0) + 1
-        self._known.pop(key, None)
-        self._pauses.pop(key, None)
 
     async def _go_on(self, holder: Holder, sandboxes: list[int]) -> None:
         self._announce(AccountRecovered(account=holder.id))

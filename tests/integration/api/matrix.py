@@ -148,7 +148,7 @@ BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
 }
 
 #: Query and headers that a path cannot do without.
-QUERIES = {f"{FLOWS}/flows/{{id}}/action": "?op=enable"}
+QUERIES = {f"{FLOWS}/flows/{{id}}/action": "?op=enable", f"{FLOWS}/connections/{{id}}/action": "?op=revoke"}
 HEADERS = {
     ("PATCH", f"{FLOWS}/{noun}/{{id}}"): {"If-Match": '"a version"'}
     for noun in ("flows", "connections", "sourceConnections", "targetConnections")

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from headrace.model.http import Response
-from headrace.services import accounts, activation, authoring
+from headrace.services import accounts, activation, authoring, sources, targets
 from headrace.services.standing import Holder
 from unit.services.house import BODY, flow_document
 
@@ -126,11 +126,9 @@ async def connect(house, name, auth, *ids):
             house.store, house.clock, house.keyring, house.caller, connection | {"auth": auth}
         )
         account_id = account.id
-    source = await accounts.create_source(house.store, house.clock, house.caller, connection)
+    source = await sources.create_source(house.store, house.clock, house.caller, connection)
     of_account = {"baseConnectionId": account_id} if account_id else {}
-    target = await accounts.create_target(
-        house.store, house.clock, house.keyring, house.caller, connection | of_account
-    )
+    target = await targets.create_target(house.store, house.clock, house.keyring, house.caller, connection | of_account)
     rows = (("identityMap.crmId", "identityMap.id"),)
     flow = await activation.create(
         house.store, house.clock, house.caller, flow_document(name, source.id, target.id, ids, rows)

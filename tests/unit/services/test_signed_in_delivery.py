@@ -3,13 +3,14 @@
 import pytest
 
 from headrace.model.message import Message
-from headrace.services import authoring, standing
+from headrace.services import accounts, authoring, declared, standing
 from headrace.services.revoking import revoke
 from headrace.store.sign_in_states import REFUSED, REVOKED, SIGN_IN_NEEDED
 from unit.services.house import STEPS, House, person
 from unit.services.signed_in import TOKEN_URL, Partnership, activate, client_credentials, connect, holder
 
 IN_THE_BODY = '{"token": "{{ authData.accessToken }}", "people": {{ input.profiles | toJson }}}'
+ADA = {"username": "ada", "password": "of ada"}
 BEARER, BASIC = {"authType": "BEARER"}, {"authType": "BASIC"}
 
 
@@ -28,6 +29,16 @@ def house(tmp_path, lend_database, partner):
 
 def state(house, account):
     return house.store.read_now(lambda tx: standing.state_of(tx, holder(house, account))).state
+
+
+async def replace(house, account):
+    """Give an account the same token once more, as if it were another."""
+    item = await declared.read(house.store, house.caller, accounts.ACCOUNT, account)
+    params = {"token": "a-long-lived-token"} if item.document["auth"]["specName"] == "BEARER" else dict(ADA)
+    change = [{"op": "replace", "path": "/auth/params", "value": params}]
+    await accounts.change_account(
+        house.store, house.clock, house.keyring, house.caller, account, declared.etag(item), change
+    )
 
 
 def fault(house):
@@ -93,8 +104,7 @@ async def test_credentials_that_the_partner_refuses_rest_until_they_are_replaced
     assert await house.balance() == {"accepted": 2, "pending": 2}
     assert house.announced()["AccountStopped"] == 1
 
-    tenant, now = house.caller.tenant, house.clock.now()
-    await house.store.write(lambda tx: house.tokens.reset(tx, tenant, account, now))
+    await replace(house, account)
     await house.wake_all()
     house.pass_time(1)
     shown = partner.messages[0][1].header("authorization").removeprefix("Bearer ")
@@ -173,6 +183,17 @@ async def test_a_host_that_the_operator_chose_gets_them(house, partner):
     assert [request.url for _, request, _ in partner.messages] == ["https://ada.partner.example/1"]
 
 
+async def test_a_path_may_come_from_a_person(house, partner):
+    path = "{{ input.profiles[0].identityMap.id[0].id }}/{{ input.profiles[0].segmentMembership.ups.a.status }}"
+    url = {"templatingStrategy": "PEBBLE_V1", "value": f"https://api.partner.example/{path}"}
+    await activate(house, "a", way=client_credentials(), urlBasedDestination={"url": url})
+    await house.ingest(person(7, "a"))
+
+    await house.run()
+
+    assert [request.url for _, request, _ in partner.messages] == ["https://api.partner.example/7/realized"]
+
+
 # -- credentials that operators share --------------------------------------------------------------------------------
 
 
@@ -230,15 +251,13 @@ async def test_shared_credentials_that_are_refused_rest_until_their_author_repla
 async def test_a_refusal_of_what_was_replaced_meanwhile_stops_nothing(house, partner):
     account = await activate(house, "a", way=BEARER)
     await house.ingest(person(1, "a"))
-    now = house.clock.now()
     real = partner.send
 
     async def replaced_under_way(request, **how):
         answer = await real(request, **how)
         if answer.status == 401:
             partner.good = {"a-long-lived-token"}
-            tenant = house.caller.tenant
-            await house.store.write(lambda tx: house.tokens.reset(tx, tenant, account, now))
+            await replace(house, account)
         return answer
 
     partner.send = replaced_under_way

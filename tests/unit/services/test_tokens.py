@@ -278,7 +278,7 @@ async def test_a_token_that_comes_after_the_credentials_were_replaced_is_not_kep
     old = await house.tokens.token(ask)
 
     def replace_meanwhile(_form):
-        house.store.write_now(lambda tx: house.tokens.reset(tx, house.caller.tenant, account.id, house.clock.now()))
+        house.store.write_now(lambda tx: standing.begin_anew(tx, account, house.clock.now()))
         return {}
 
     partner.answers = [replace_meanwhile]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from headrace.connect.call import CallFailed
 from headrace.connect.transport import NotSent, Unanswered
 from headrace.model.http import Response
-from headrace.services import accounts, activation, authoring
+from headrace.services import activation, authoring, sources, targets
 from headrace.services.at_partner import operating
 from headrace.services.at_partner.carrying import AudienceCalls
 from headrace.store import partner_audiences, runs
@@ -111,7 +111,7 @@ class Branch(House):
         document["customerDataFields"] = [{"name": "login", "title": "Login", "type": "string"}]
         self.destinations[name] = (await self._save(authoring.DESTINATION, document)).declared.id
         connection = {"name": name, "connectionSpec": {"id": self.destinations[name]}, "params": {"login": "us"}}
-        target = await accounts.create_target(self.store, self.clock, self.keyring, self.caller, connection)
+        target = await targets.create_target(self.store, self.clock, self.keyring, self.caller, connection)
         self.targets[name] = target.id
 
     async def save_template(self, document, name="flow"):
@@ -123,7 +123,7 @@ class Branch(House):
     async def start(self, *ids, name="flow", target="flow"):
         """Make a dataflow of audiences."""
         source = {"name": name, "connectionSpec": {"id": self.destinations[target]}}
-        source = await accounts.create_source(self.store, self.clock, self.caller, source)
+        source = await sources.create_source(self.store, self.clock, self.caller, source)
         mapping = (("identityMap.crmId", "identityMap.id"), ("city", "city"))
         document = flow_document(name, source.id, self.targets[target], ids, mapping)
         flow = await activation.create(self.store, self.clock, self.caller, document)
