@@ -27,6 +27,7 @@ from headrace.connect.secrets import Redactor
 from headrace.errors import AccountError, HeadraceError
 from headrace.model.authentication import CustomerAuthentication
 from headrace.model.http import Headers, Request, Response
+from headrace.model.kinds import is_web_url
 from headrace.model.token import AuthenticationDataField
 
 #: Requests are yielded, answers handed in; the conversation returns what was granted, or raises why nothing was.
@@ -34,7 +35,8 @@ Exchange = Generator[Request, Response, Granted]
 
 AUTHORIZATION_CODE, PASSWORD_GRANT = "OAUTH2_AUTHORIZATION_CODE", "OAUTH2_PASSWORD"
 _TYPED = ("username", "password")
-_PLAIN = frozenset({EXPIRES_IN, "tokenType", "scope", "clientId"})
+_ADDRESSES = ("accessTokenUrl", "refreshTokenUrl", "authorizationUrl")
+_PLAIN = frozenset({EXPIRES_IN, "tokenType", "scope", "clientId", *_ADDRESSES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,10 @@ class OAuthClient:
         """
         asked = {field.name for field in way.authentication_data_fields if field.is_asked_for}
         asked |= set(_TYPED) if way.grant == PASSWORD_GRANT else set()
-        standard = {"clientId": way.client_id, "clientSecret": way.client_secret, "scope": " ".join(way.scope)}
         typed = {name: value for name, value in given.items() if name in asked and value}
-        inputs = {name: value for name, value in standard.items() if value} | _preset(way) | typed
+        inputs = declared_inputs(way) | _preset(way) | typed
         _refuse_gaps(way, inputs)
+        _refuse_addresses(inputs)
         return cls(way, inputs, user)
 
     @property
@@ -108,7 +110,7 @@ class OAuthClient:
         Raises:
             AccountError: this way of signing in has no such page.
         """
-        page = self._way.authorization_url
+        page = self._inputs.get("authorizationUrl")
         if page is None:
             raise AccountError("This way of signing in needs no browser; ask for a token at once.")
         query = {
@@ -120,8 +122,7 @@ class OAuthClient:
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
-        page, _, fragment = page.partition("#")
-        del fragment  # The code comes back in a query, and RFC 6749 allows a page no fragment.
+        page = page.partition("#")[0]  # RFC 6749 allows a page no fragment.
         return f"{page}{'&' if '?' in page else '?'}{urlencode(query)}"
 
     def exchange(self, *, code: str, redirect_uri: str, verifier: str) -> Exchange:
@@ -175,11 +176,11 @@ class OAuthClient:
             form = {"grant_type": "password", **{name: self._inputs[name] for name in _TYPED}}
         known, past = {**known}, known.get(REFRESH_TOKEN)
         known.pop(REFRESH_TOKEN, None)
-        return (yield from self._ask(self._way.access_token_url or "", {**form, **self._scope()}, known, past))
+        return (yield from self._ask(self._inputs["accessTokenUrl"], {**form, **self._scope()}, known, past))
 
     def _refresh(self, known: Mapping[str, str]) -> Exchange:
         form = {"grant_type": "refresh_token", "refresh_token": self._auth_data(known)[REFRESH_TOKEN]}
-        return (yield from self._ask(self._way.refresh_token_url or "", form, known))
+        return (yield from self._ask(self._inputs["refreshTokenUrl"], form, known))
 
     def _ask(self, url: str, form: Mapping[str, str], known: Mapping[str, str], *secrets: str | None) -> Exchange:
         """Ask as RFC 6749 has it, and read the answer by the declared paths. ``secrets`` are no more than that."""
@@ -272,10 +273,10 @@ class OAuthClient:
 
     def _token_url(self) -> str | None:
         is_used = self._own is None or self._way.grant == AUTHORIZATION_CODE
-        return self._way.access_token_url if is_used else None
+        return self._inputs.get("accessTokenUrl") if is_used else None
 
     def _refresh_url(self) -> str | None:
-        return self._way.refresh_token_url if self._own is None else None
+        return self._inputs.get("refreshTokenUrl") if self._own is None else None
 
     def _own_url(self) -> str | None:
         if self._own is None:
@@ -287,6 +288,25 @@ class OAuthClient:
 
 
 _FOR_US = frozenset({"clientSecret", "password"})
+
+
+def declared_inputs(way: CustomerAuthentication) -> dict[str, str]:
+    """Return the inputs that have fields of their own, by their names; a data field may take the place of each."""
+    inputs = {
+        "clientId": way.client_id,
+        "clientSecret": way.client_secret,
+        "scope": " ".join(way.scope),
+        "accessTokenUrl": way.access_token_url,
+        "refreshTokenUrl": way.refresh_token_url,
+        "authorizationUrl": way.authorization_url,
+    }
+    return {name: value for name, value in inputs.items() if value}
+
+
+def _refuse_addresses(inputs: Mapping[str, str]) -> None:
+    for name in _ADDRESSES:
+        if name in inputs and not is_web_url(inputs[name]):
+            raise AccountError(f"`{name}` of the account is no absolute URL; begin it with `https://`.")
 
 
 def _preset(way: CustomerAuthentication) -> dict[str, str]:
@@ -303,9 +323,9 @@ def _refuse_gaps(way: CustomerAuthentication, inputs: Mapping[str, str]) -> None
     needed = [field.name for field in way.authentication_data_fields if field.is_asked_for and field.is_required]
     needed += _TYPED if way.grant == PASSWORD_GRANT else ()
     if way.access_token_request is None:
-        needed += ("clientId", "clientSecret")
-    elif way.grant == AUTHORIZATION_CODE:
-        needed += ("clientId",)
+        needed += ("clientId", "clientSecret", "accessTokenUrl")
+    if way.grant == AUTHORIZATION_CODE:
+        needed += ("clientId", "authorizationUrl")
     missing = sorted({name for name in needed if not inputs.get(name)})
     if missing:
         raise AccountError(f"The account lacks what signing in needs; give: {', '.join(missing)}.")

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from headrace.connect.auth.basic import Basic
-from headrace.connect.auth.client import AUTHORIZATION_CODE, OAuthClient, UserContext
+from headrace.connect.auth.client import AUTHORIZATION_CODE, OAuthClient, UserContext, declared_inputs
 from headrace.connect.auth.scheme import Scheme
 from headrace.errors import AccountError
 from headrace.model.authentication import CustomerAuthentication
@@ -65,8 +65,7 @@ def _made(
             **way,
         }
     )
-    inputs = {"clientId": declared.client_id, "clientSecret": declared.client_secret, **given}
-    return OAuthClient(block, inputs, UserContext(), _headers(declared.header))
+    return OAuthClient(block, declared_inputs(block) | given, UserContext(), _headers(declared.header))
 
 
 def _headers(header: str | None) -> Headers:

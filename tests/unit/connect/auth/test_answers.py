@@ -390,3 +390,31 @@ def test_nothing_that_holds_tokens_shows_them():
 
     assert "s3cret" not in repr(kept)
     assert repr(client(PASSWORD)) == "OAuthClient(OAUTH2_PASSWORD)"
+
+
+# -- any answer at all -----------------------------------------------------------------------------------------------
+LEAF = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+NAMES = (
+    st.sampled_from(["access_token", "refresh_token", "expires_in", "error", "error_description", "data"]) | st.text()
+)
+JSON = st.recursive(LEAF, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=5))
+BODY = st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode())
+
+
+@settings(max_examples=200)
+@given(body=BODY, status=st.integers(200, 599), path=NAMES | st.text("$.[]'\"a0", max_size=8), has_own=st.booleans())
+def test_any_answer_is_a_token_or_a_refusal(body, status, path, has_own):
+    own = request_of_ones_own(fields={"accessToken": "{{ response.body }}", "more": "{{ response.body.data }}"})
+    changes = {"accessTokenRequest": own} if has_own else {"accessTokenResponsePath": path}
+    data = [{"name": "more", "authenticationResponsePath": path or "x"}]
+    exchange = client(authenticationDataFields=data, validations=[check("{{ response.body.x }}", text(""))], **changes)
+
+    try:
+        kept = granted(exchange.obtain({}), answer(body, status))
+    except (TokenRefused, SignInNeeded):
+        return
+    token = kept.fields["accessToken"]
+    assert token.isascii()
+    assert token.isprintable()
+    assert " " not in token
+    assert kept.expires_in is None or kept.expires_in > 0

@@ -242,6 +242,28 @@ def test_the_operators_own_client_takes_the_place_of_the_authors():
     assert form(request).items() >= {"client_id": "of-the-operator", "client_secret": "s3cret-typed"}.items()
 
 
+FORM = [{"name": name, "source": "CUSTOMER"} for name in ("accessTokenUrl", "authorizationUrl", "refreshTokenUrl")]
+NOWHERE = {field["name"]: None for field in FORM}
+THEIRS = {field["name"]: f"https://login.operator.example/{field['name']}" for field in FORM}
+
+
+def test_a_data_field_says_where_each_address_is():
+    asking = client(CODE, THEIRS, **NOWHERE, authenticationDataFields=FORM)
+
+    assert asking.addresses() == (THEIRS["accessTokenUrl"], THEIRS["refreshTokenUrl"])
+    page = asking.authorization_url(redirect_uri=BACK, state="s", challenge="ch")
+    assert page.startswith(THEIRS["authorizationUrl"])
+    assert ask(asking.exchange(**BROUGHT)).url == THEIRS["accessTokenUrl"]
+    assert ask(asking.obtain(RT)).url == THEIRS["refreshTokenUrl"]
+
+
+def test_an_address_that_is_none_is_named():
+    with pytest.raises(AccountError, match="give: accessTokenUrl, authorizationUrl"):
+        client(CODE, **NOWHERE, authenticationDataFields=FORM)
+    with pytest.raises(AccountError, match="`accessTokenUrl` of the account is no absolute URL"):
+        client(CODE, THEIRS | {"accessTokenUrl": "login"}, **NOWHERE, authenticationDataFields=FORM)
+
+
 def test_only_what_is_asked_for_counts():
     request = ask(client(CLIENT, {"clientId": "sneaked-in", "scope": "everything"}).obtain({}))
 
