@@ -22,6 +22,7 @@ COMMANDS = {
     "migrate": ("headrace.cli.migrate:app", "Show the form of the store, or move it to another."),
     "destination": ("headrace.cli.destination.commands:app", "Write destinations as files and carry them to a server."),
     "api": ("headrace.cli.api:app", "Call the REST API of the server that runs here."),
+    "account": ("headrace.cli.account:app", "Accounts at partners: list them, make one, try one."),
     "access": ("headrace.cli.access:app", "Say who may do what: users, API clients, sandboxes."),
     "partner": ("headrace.cli.partner:app", "Be a partner to send to, and show what arrives."),
     "profiles": ("headrace.cli.profiles:app", "Make source profiles to try things with."),

@@ -1,0 +1,143 @@
+"""``headrace account``: accounts at partners: list them, make one, try whether it is signed in."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from headrace.cli.client import FLOWS, Client, sign_in
+from headrace.errors import RequestError
+
+app = typer.Typer(name="account", help="Accounts at partners: list them, make one, try one.", no_args_is_help=True)
+
+Row = dict[str, Any]
+DataDir = Annotated[
+    Path, typer.Option(envvar="HEADRACE_DATA_DIR", help="The data directory of the server that is running.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+_HERE = Path("headrace-data")
+
+
+@app.command("list")
+def list_(
+    destination: Annotated[str, typer.Option(help="List those of one destination alone, by its id.")] = "",
+    data_dir: DataDir = _HERE,
+    as_json: AsJson = False,
+) -> None:
+    """List the accounts, newest first."""
+    query = f"?property=connectionSpec.id=={destination}" if destination else ""
+    with _client(data_dir) as client:
+        items = client.get(f"{FLOWS}/connections{query}")["items"]
+    if as_json:
+        sys.stdout.write(json.dumps(items, indent=2) + "\n")
+        return
+    table = Table("id", "name", "destination", "signs in with", "modified", box=SIMPLE_HEAD)
+    for item in items:
+        way = item.get("auth", {}).get("specName", "")
+        table.add_row(item["id"], item["name"], item["connectionSpec"]["id"], way, _day(item["updatedAt"]))
+    Console().print(table)
+
+
+@app.command()
+def create(
+    file: Annotated[
+        Path | None, typer.Argument(help="The account as JSON, as the API takes it.", show_default=False)
+    ] = None,
+    destination: Annotated[str, typer.Option(help="The destination's id, where there is no file.")] = "",
+    name: Annotated[str, typer.Option(help="The account's name; without it, the destination's.")] = "",
+    way: Annotated[
+        str, typer.Option("--with", help="How to sign in, where the destination has several ways: BEARER.")
+    ] = "",
+    data_dir: DataDir = _HERE,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Make an account and print its id. Without a file, asks for what the destination wants, secrets without showing them.
+
+    Where nobody types, the answers are the lines of the input, in the order of the form.
+
+    headrace account create --destination 3e0d6c39-f47b-4c16-8b5d-1d6cf4d5c0b4
+    """
+    if (file is None) == (not destination):
+        raise RequestError(
+            "give either a file, or --destination with the id of one; `headrace destination list` has it"
+        )
+    with _client(data_dir) as client:
+        document = json.loads(_text(file)) if file is not None else _asked(client, destination, name, way)
+        made = client.post(f"{FLOWS}/connections", document)
+    sys.stdout.write(json.dumps(made, indent=2) + "\n" if as_json else f"{made['id']}\n")
+
+
+@app.command("test")
+def try_(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The account's id.", show_default=False)],
+    data_dir: DataDir = _HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Try an account: sign in at the partner for real. Exit code 1: it does not work, and the message says why."""
+    with _client(data_dir) as client:
+        trial = client.send("POST", f"{FLOWS}/connections/{id_}/test")
+    if as_json:
+        sys.stdout.write(json.dumps(trial, indent=2) + "\n")
+    else:
+        verdict = "it works" if trial["ok"] else f"it does not work ({trial['code']})"
+        sys.stdout.write(f"{verdict}: {trial['message']}\ntried: {', '.join(trial['checked'])}\n")
+    if not trial["ok"]:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _client(data_dir: Path) -> Iterator[Client]:
+    with closing(sign_in(data_dir / "credentials.json")) as client:
+        yield client
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError as error:
+        raise RequestError(f"{file} cannot be read: {error.strerror}") from None
+
+
+def _asked(client: Client, destination: str, name: str, way: str) -> Row:
+    """Ask for what a destination wants of who signs in there."""
+    (spec,) = client.get(f"{FLOWS}/connectionSpecs/{destination}")["items"]
+    document: Row = {"name": name or spec["name"], "connectionSpec": {"id": destination, "version": spec["version"]}}
+    chosen = _chosen(spec["authSpec"], way)
+    if chosen is not None:
+        form = chosen["spec"]
+        fields = ((one, form["properties"][one], one in form["required"]) for one in form["x-headrace"]["order"])
+        given = {one: _value(asked, one, is_required=is_required) for one, asked, is_required in fields}
+        document["auth"] = {"specName": chosen["name"], "params": {one: text for one, text in given.items() if text}}
+    return document
+
+
+def _chosen(ways: list[Row], way: str) -> Row | None:
+    names = [item["name"] for item in ways]
+    if way and way not in names:
+        raise RequestError(f"{way!r} is not a way to sign in at this destination; these are: {', '.join(names)}")
+    if len(names) > 1 and not way:
+        raise RequestError(f"this destination has several ways to sign in; say --with and one of: {', '.join(names)}")
+    return next((item for item in ways if way in ("", item["name"])), None)
+
+
+def _value(asked: Row, name: str, *, is_required: bool) -> str:
+    default = None if is_required else str(asked.get("default", ""))
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n") or (default or "")
+    is_hidden = asked.get("format") == "password"
+    return str(
+        typer.prompt(asked.get("title", name), default=default, hide_input=is_hidden, show_default=bool(default))
+    )
+
+
+def _day(moment: int) -> str:
+    return datetime.fromtimestamp(moment / 1000, UTC).strftime("%Y-%m-%d %H:%M")
