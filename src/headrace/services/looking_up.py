@@ -93,10 +93,11 @@ class LookUps:
         server = lenient(DestinationServer, edition.parts.get(SERVER, source.destination_server_id) or {})
         known = (holder.id, holder.version) if holder is not None else None
         about = (tenant.tenant, edition.id, edition.config_id, edition.version, known, source.destination_server_id)
+        access = self._partners.access(tx, tenant, edition, holder, target)
         return Question(
             (*about, *sorted((query or {}).items())),
             rule,
-            self._partners.access(tx, tenant, edition, holder, target),
+            access if rule != "NONE" else access.unsigned(),
             Redactor(secrets),
             _call(server),
             tuple((item.name, text) for item in server.response_fields if (text := written(item, item.name))),

@@ -1,10 +1,10 @@
 """Accounts' ways to their partners: whoever calls a partner for an operator goes through here, whatever the call."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from headrace.connect.auth import Scheme, Token, TokenSource
+from headrace.connect.auth import Scheme, Token, TokenSource, schemes
 from headrace.connect.conversation import converse
 from headrace.connect.keyring import Keyring
 from headrace.connect.origins import Origins
@@ -122,6 +122,10 @@ class PartnerAccess:
         """Get another token than that of a generation, which the partner refused. Raises as ``token``."""
         if self._tokens is not None:
             await self._tokens.token(Token(Secret(""), refused))
+
+    def unsigned(self) -> "PartnerAccess":
+        """Return the same way without credentials, for requests that their author wants sent without."""
+        return replace(self, given={}, _scheme=schemes.get("NONE")({}), _tokens=None)
 
     def redact(self, text: str) -> str:
         """Take the account's secrets out of a text that somebody may read."""

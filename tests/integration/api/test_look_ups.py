@@ -6,7 +6,7 @@ import pytest
 
 from headrace.cli.demo import TOKEN
 from headrace.testkit.partner import Answer
-from support import FLOWS
+from support import AUTHORING, FLOWS
 
 from .conftest import DESTINATIONS, SERVERS, codes, destination_on
 
@@ -359,3 +359,30 @@ def test_a_partner_that_cannot_be_reached_is_told_as_that(api, desk, url, found)
 
     assert not trial["ok"]
     assert trial["code"] in found, trial
+
+
+def test_the_audience_templates_validate_is_asked_where_there_is_one(api, desk):
+    destination = desk.destination(schema="/fields")
+    account = desk.account(destination)
+    event = {
+        "url": f"{desk.partner.origin}/validate?name={{{{destination.name}}}}",
+        "httpMethod": "GET",
+        "responseErrorFields": [{"name": "message", "value": "{{error.message}}"}],
+    }
+    document = {"metadataTemplate": {"name": "Acme", "validate": event}}
+    template = api.post(f"{AUTHORING}/audience-templates", document).json["instanceId"]
+    known = api.get(f"{DESTINATIONS}/{destination}").json
+    known["audienceMetadataConfig"] = {"audienceTemplateId": template}
+    known.pop("segmentMappingConfig", None)
+    changed = api.put(f"{DESTINATIONS}/{destination}", known)
+    assert changed.status == 200, changed.text
+    desk.partner.gets["/validate"] = 200
+
+    good = tried(api, account)
+    desk.partner.gets["/validate"] = answered({"error": {"message": f"no such berth, {TOKEN}"}}, 422)
+    bad = tried(api, account)
+
+    assert (good["ok"], good["checked"][-1]) == (True, "validate"), good
+    assert (bad["ok"], bad["code"]) == (False, "partner-refused")
+    assert "422: no such berth" in bad["message"]
+    assert TOKEN not in bad["message"]

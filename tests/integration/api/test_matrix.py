@@ -215,6 +215,7 @@ def test_what_everybody_may_ask_is_known(headrace):
         ("POST", "/access/sessions"),
         ("GET", "/healthz"),
         ("GET", "/metrics"),
+        ("GET", "/data/core/activation/oauth/api/v1/callback"),
     }
     assert {operation for operation, need in needs.items() if need.is_signed_in and need.permission is None} == {
         ("GET", "/access/me"),

@@ -153,17 +153,11 @@ SCHEMA = {"dynamicEnum": {**LISTS, "responseFormat": "SCHEMA"}}
     [
         (SHARED, "PLATFORM_AUTHENTICATION"),
         ({"/customerAuthenticationConfigurations/0": {"authType": "S3"}}, "S3"),
-        ({FIELD: {"name": "a", "type": "object", "properties": [{"name": "b", "type": "string"}]}}, "object"),
-        ({f"{FIELD}/conditional": {"field": "b", "operator": "EQUALS", "value": "x"}, "/customerDataFields/-":
-            {"name": "b", "type": "string"}}, "conditional"),
-        ({FIELD: {"name": "a", "type": "string", "dynamicEnum": LISTS}}, "dynamicEnum"),
-        ({f"{FIELD}/unique": True}, "unique"),
         ({"/sources": ["ACCOUNTS"]}, "sources"),
         ({"/aggregation": waiting_messages()["aggregation"]}, "BEST_EFFORT"),
         ({"/aggregation": ABSENT}, "BEST_EFFORT"),
         ({"/customerEncryptionConfigurations": [{}]}, "customerEncryptionConfigurations"),
         ({"/audienceMetadataConfig": {"audienceTemplateId": "t"}}, "audienceTemplateId"),
-        ({"/schemaConfig/profileFields": ABSENT, "/schemaConfig/dynamicSchemaConfig": SCHEMA}, "dynamicSchemaConfig"),
         ({"/schemaConfig/requiredMappings": [{"destination": "given"}]}, "requiredMappings"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -172,8 +166,36 @@ def test_what_is_not_carried_out_yet_is_named(changes, named):
     assert f"`{named}`" in refusal(changed(messages(), changes))
 
 
+FORMS = {
+    "a group": {FIELD: {"name": "a", "type": "object", "properties": [{"name": "b", "type": "string"}]}},
+    "a condition": {
+        f"{FIELD}/conditional": {"field": "b", "operator": "EQUALS", "value": "x"},
+        "/customerDataFields/-": {"name": "b", "type": "string"},
+    },
+    "fetched choices": {FIELD: {"name": "a", "type": "string", "dynamicEnum": LISTS}},
+    "a unique value": {f"{FIELD}/unique": True},
+    "a fetched schema": {"/schemaConfig/profileFields": ABSENT, "/schemaConfig/dynamicSchemaConfig": SCHEMA},
+}
+
+
+@pytest.mark.parametrize("changes", FORMS.values(), ids=FORMS)
+def test_every_form_is_carried_out(changes):
+    assert refusal(changed(messages(), changes)) == ""
+
+
+def test_what_may_be_mapped_is_what_the_partner_gives_where_it_is_fetched():
+    destination, _ = read(Destination, changed(messages(), FORMS["a fetched schema"]))
+    flow, _ = read(Flow, a_flow(IDENTITY, row("a.b", "given")))
+
+    def wrong(attributes):
+        return [problem.code for problem in problems_of(flow, destination, attributes)]
+
+    assert wrong(None) == wrong(["given"]) == []
+    assert wrong(["other"]) == ["unknown-target"]
+
+
 def test_all_that_is_not_carried_out_is_named_at_once():
     message = refusal(changed(files(), {"/audienceMetadataConfig": {"audienceTemplateId": "t"}}))
 
-    for named in ("files", "requiredMappings", "object", "SFTP_WITH_PASSWORD", "audienceTemplateId", "BEST_EFFORT"):
+    for named in ("files", "requiredMappings", "SFTP_WITH_PASSWORD", "audienceTemplateId", "BEST_EFFORT"):
         assert named in message
