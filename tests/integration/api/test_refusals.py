@@ -61,8 +61,7 @@ def test_an_account_signs_in_by_any_of_the_ways_that_are_offered(operator):
 
 
 def test_no_target_is_set_up_where_it_is_not_carried_out_yet(operator):
-    own = {"name": "workspace", "type": "string", "unique": True}
-    destination = operator.destination(customerDataFields=[own])
+    destination = operator.destination(aggregation=WAITING)
 
     assert codes(operator.target(destination, None, {"workspace": "x"})) == {"/connectionSpec/id": "not-carried-yet"}
 
