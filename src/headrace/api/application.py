@@ -19,6 +19,7 @@ from headrace.api import (
     operations,
     problems,
     publishing,
+    runs,
     sessions,
     versions,
 )
@@ -51,6 +52,7 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         sessions.router,
         auditing.router,
         operations.router,
+        runs.router,
     ):
         app.include_router(router)
     app.add_exception_handler(problems.GatewayError, problems.gateway)

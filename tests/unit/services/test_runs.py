@@ -157,9 +157,7 @@ async def test_whoever_has_the_store_alone_takes_over_at_once(place):
 async def test_a_run_whose_taking_was_not_answered_is_begun(place):
     place.runs.register("count", _nothing)
     run = place.ask()
-    place.change(
-        "UPDATE runs SET state = 'running', executor = :me WHERE run = :run", run=run, me=place.runs.executor
-    )
+    place.change("UPDATE runs SET state = 'running', executor = :me WHERE run = :run", run=run, me=place.runs.executor)
     await place.look()
 
     assert place.row(run).state == "succeeded"
