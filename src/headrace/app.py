@@ -6,6 +6,7 @@ Everyone else is given what they need, by name, and only that.
 
 import json
 import os
+import pkgutil
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -25,14 +26,18 @@ from headrace.connect.keyring import Keyring
 from headrace.connect.listener import listen
 from headrace.connect.retry import RetryPolicy
 from headrace.errors import OperationError
-from headrace.events import Board, Started
+from headrace.events import Board, Started, WorkerFailed
+from headrace.orchestrate.port import Orchestrator
 from headrace.render.pool import RenderPool
 from headrace.services import access
 from headrace.services.access import FirstClient
+from headrace.services.at_partner.carrying import AudienceCalls
+from headrace.services.at_partner.wanting import KIND as AUDIENCE
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
 from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
+from headrace.services.runs import Runs
 from headrace.settings import Settings
 from headrace.store import dataflows
 from headrace.store.database import Store
@@ -73,6 +78,9 @@ class Headrace:
             requests_per_account=settings.requests_per_account,
         )
         ingestion = Ingestion(self.store, self.clock, self.live, self.board, self.worker.wake)
+        self.runs = Runs(self.store, self.clock, self.board, self._orchestrator)
+        calls = AudienceCalls(self.store, self.clock, self.partners, self.wake_all)
+        self.runs.register(AUDIENCE, calls.carry)
         self.passwords = Passwords()
         doors = Doors(
             self.store,
@@ -81,6 +89,7 @@ class Headrace:
             self.passwords,
             self.partners,
             ingestion,
+            self.runs,
             self.board,
             settings,
             self.wake_all,
@@ -91,6 +100,17 @@ class Headrace:
         """Look again at every dataflow of a sandbox whose configuration has changed."""
         known = await self.store.read(lambda tx: dataflows.all_of(tx, tenant))
         self.worker.wake(tenant, [flow.dataflow for flow in known])
+        self.runs.wake()
+
+    def _orchestrator(self, executor: str) -> Orchestrator:
+        """Make what carries runs, when the first one is there: to import DBOS takes a second."""
+        make = pkgutil.resolve_name("headrace.orchestrate.dbos:DbosOrchestrator")
+
+        def complain(error: str) -> None:
+            self.board(WorkerFailed(step="orchestrate", error=error))
+
+        made: Orchestrator = make(runs_url(self.settings), executor, complain)
+        return made
 
     @asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
@@ -99,8 +119,10 @@ class Headrace:
         await self.store.write(lambda tx: write_credentials(self.settings, access.begin(tx, now)))
         await self.renderers.start()
         await self.worker.start()
+        await self.runs.start()
         self.board(Started(url=url_of(self.settings), data_dir=str(self.settings.data_dir)))
         yield
+        await self.runs.stop()
         await self.worker.stop()
         await self.renderers.stop()
         await self.transport.close()
@@ -147,6 +169,13 @@ def retry_policy(settings: Settings) -> RetryPolicy:
         return RetryPolicy(tuple(timedelta(seconds=step) for step in settings.retry_steps))
     except (ValueError, OverflowError):
         raise OperationError("HEADRACE_RETRY_STEPS: a step is a number of seconds from 0 on, and has an end") from None
+
+
+def runs_url(settings: Settings) -> str:
+    """Return the database in which the steps of runs are remembered: a file beside the store, or the store's own."""
+    if settings.database_url:
+        return settings.database_url.replace("postgres", "postgresql", settings.database_url.startswith("postgres:"))
+    return f"sqlite:///{settings.data_dir.absolute() / 'runs.db'}"
 
 
 def url_of(settings: Settings) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from headrace.api import access_answers
+from headrace.api import access_answers, run_answers
 from headrace.api.schema import COUNT, DATE, TEXT, TEXT_OR_NULL, TEXTS, Schema, items_of, list_of, of_object, ref
 
 _STORED = {"instanceId": TEXT, "createdDate": DATE, "lastModifiedDate": DATE}
@@ -22,6 +22,7 @@ def _page_of(name: str) -> Schema:
 #: The schemas of answers, by name; bodies have theirs from the blocks.
 SCHEMAS: dict[str, Schema] = {
     **access_answers.SCHEMAS,
+    **run_answers.SCHEMAS,
     "ConfigurationProblem": of_object(
         {"code": TEXT, "path": TEXT, "message": TEXT, "severity": {"enum": ["error", "warning"]}},
         about="One thing to mend: `path` is a JSON pointer.",
@@ -203,6 +204,7 @@ def _flow_service(noun: str) -> dict[tuple[str, str], Schema | None]:
 #: What a success answers, by method and path; ``None``: nothing.
 ANSWERS: dict[tuple[str, str], Schema | None] = {
     **access_answers.ANSWERS,
+    **run_answers.ANSWERS,
     **{
         key: answer for path, name in _KINDS.items() for key, answer in _authoring(f"{_AUTHORING}/{path}", name).items()
     },

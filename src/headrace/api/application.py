@@ -20,6 +20,7 @@ from headrace.api import (
     partner_audiences,
     problems,
     publishing,
+    runs,
     sessions,
     versions,
 )
@@ -53,6 +54,7 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         sessions.router,
         auditing.router,
         operations.router,
+        runs.router,
     ):
         app.include_router(router)
     app.add_exception_handler(problems.GatewayError, problems.gateway)

@@ -18,6 +18,7 @@ from headrace.services.caller import Caller, Principal
 from headrace.services.ingestion import Ingestion
 from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
+from headrace.services.runs import Runs
 from headrace.settings import Settings
 from headrace.store.database import Store
 
@@ -48,6 +49,7 @@ class Doors:
     passwords: Passwords
     partners: Partners
     ingestion: Ingestion
+    runs: Runs
     board: Board
     settings: Settings
     wake: Callable[[int], Coroutine[Any, Any, None]]
