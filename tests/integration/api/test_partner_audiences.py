@@ -20,9 +20,9 @@ PIER = examples.destination("pier")
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
     """A partner with an API of audiences, and a Headrace beside it."""
-    with Partner.in_thread(token=TOKEN) as partner:
-        with in_process(tmp_path_factory.mktemp("pier"), egress_allow=partner.origin) as headrace:
-            yield partner, headrace
+    folder = tmp_path_factory.mktemp("pier")
+    with Partner.in_thread(token=TOKEN) as partner, in_process(folder, egress_allow=partner.origin) as headrace:
+        yield partner, headrace
 
 
 @pytest.fixture
