@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import os
+import pkgutil
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -31,15 +32,19 @@ from headrace.connect.retry import RetryPolicy
 from headrace.connect.secrets import Veil
 from headrace.connect.tls import Tls
 from headrace.errors import OperationError
-from headrace.events import Board, Libraries, Started
+from headrace.events import Board, Libraries, Started, WorkerFailed
+from headrace.orchestrate.port import Orchestrator
 from headrace.render.pool import RenderPool
 from headrace.services import access
 from headrace.services.access import FirstClient
+from headrace.services.at_partner.carrying import AudienceCalls
+from headrace.services.at_partner.wanting import KIND as AUDIENCE
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
 from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
+from headrace.services.runs import Runs
 from headrace.services.tokens import Tokens
 from headrace.settings import Settings
 from headrace.store import dataflows
@@ -90,6 +95,9 @@ class Headrace:
             requests_per_account=settings.requests_per_account,
         )
         ingestion = Ingestion(self.store, self.clock, self.live, self.board, self.worker.wake)
+        self.runs = Runs(self.store, self.clock, self.board, self._orchestrator)
+        calls = AudienceCalls(self.store, self.clock, self.partners, self.wake_all)
+        self.runs.register(AUDIENCE, calls.carry)
         self.passwords = Passwords()
         doors = Doors(
             self.store,
@@ -99,6 +107,7 @@ class Headrace:
             self.partners,
             self.tokens,
             ingestion,
+            self.runs,
             self.board,
             settings,
             self.wake_all,
@@ -110,6 +119,17 @@ class Headrace:
         """Look again at every dataflow of a sandbox whose configuration has changed."""
         known = await self.store.read(lambda tx: dataflows.all_of(tx, tenant))
         self.worker.wake(tenant, [flow.dataflow for flow in known])
+        self.runs.wake()
+
+    def _orchestrator(self, executor: str) -> Orchestrator:
+        """Make what carries runs, when the first one is there: to import DBOS takes a second."""
+        make = pkgutil.resolve_name("headrace.orchestrate.dbos:DbosOrchestrator")
+
+        def complain(error: str) -> None:
+            self.board(WorkerFailed(step="orchestrate", error=error))
+
+        made: Orchestrator = make(runs_url(self.settings), executor, complain)
+        return made
 
     @asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
@@ -118,10 +138,12 @@ class Headrace:
         await self.store.write(lambda tx: write_credentials(self.settings, access.begin(tx, now)))
         await self.renderers.start()
         await self.worker.start()
+        await self.runs.start()
         mending = asyncio.create_task(self.tokens.keep_trying())
         self.board(Started(url=url_of(self.settings), data_dir=str(self.settings.data_dir)))
         yield
         mending.cancel()
+        await self.runs.stop()
         await self.worker.stop()
         await self.renderers.stop()
         await self.transport.close()
@@ -183,6 +205,13 @@ def transport_of(settings: Settings) -> HttpTransport | ReqwestTransport:
     egress = Egress(AllowList.parse(settings.egress_allow), proxy=Proxy.parse(settings.egress_proxy))
     tls = Tls.parse(settings.tls_ca_file, settings.tls_client_certificates)
     return (ReqwestTransport if settings.transport == "pyreqwest" else HttpTransport)(egress, tls=tls)
+
+
+def runs_url(settings: Settings) -> str:
+    """Return the database in which the steps of runs are remembered: a file beside the store, or the store's own."""
+    if settings.database_url:
+        return settings.database_url.replace("postgres", "postgresql", settings.database_url.startswith("postgres:"))
+    return f"sqlite:///{settings.data_dir.absolute() / 'runs.db'}"
 
 
 def url_of(settings: Settings) -> str:

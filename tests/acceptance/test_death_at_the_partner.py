@@ -3,9 +3,6 @@
 import copy
 import json
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -14,45 +11,43 @@ from headrace.cli.demo import TOKEN
 from headrace.model.flow import PROFILE_STORE_SPEC
 from headrace.testkit.audiences import AudienceBook
 from headrace.testkit.partner import Partner
-from support import AUTHORING, FLOWS, PATIENCE, environment, in_process
+from support import AUTHORING, FLOWS, PATIENCE, Server, eventually
 
-CARRIER = Path(__file__).with_name("carrier.py")
 PIER = examples.destination("pier")
 POINTS = ("before_audience_call", "after_audience_call")
 
 
 class Shore:
-    """A data directory, a partner beside it, and processes that come and go."""
+    """A data directory, a partner beside it, and servers that come and go."""
 
-    def __init__(self, folder, partner):
-        self.folder = folder
-        self.partner = partner
+    def __init__(self, folder, partner, book):
+        self.server = Server(folder, egress_allow=partner.origin)
+        self.partner, self.book = partner, book
+        self.opened = []
 
-    def running(self):
-        return in_process(self.folder, egress_allow=self.partner.origin)
+    def start(self, **settings):
+        """Start a server and sign in there."""
+        self.opened.append(self.server.start(**settings))
+        return self.opened[-1]
 
-    def carry(self, crash_at=""):
-        """Let a process carry what is due, and return how it ended."""
-        data, key = self.folder / "data", self.folder / "keys" / "master.key"
-        line = [sys.executable, "-W", "error", str(CARRIER), str(data), str(key), self.partner.origin]
-        given = environment(self.folder, **({"crash_at": crash_at} if crash_at else {}))
-        ended = subprocess.run(line, env=given, timeout=PATIENCE, capture_output=True, text=True, check=False)
-        assert ended.returncode in (0, -signal.SIGKILL), ended.stderr
-        return ended.returncode
+    def die(self, point, ask):
+        """Start a server that dies at a point, and do what leads there."""
+        ask(self.start(crash_at=f"{point}:1"))
+        assert self.server.process.wait(PATIENCE) == -signal.SIGKILL
 
-    def connect(self, api, *, find):
-        """Author the example and set a dataflow of one audience going; return the dataflow's id."""
+    def connect(self, api, *, find=True):
+        """Author the example and set a dataflow of one audience going."""
         template = self.towards("audienceTemplate")
         if not find:
             del template["metadataTemplate"]["x-headrace"]["find"]
-        server = _made(api.post(f"{AUTHORING}/destination-servers", self.towards("destinationServer")))["instanceId"]
+        server = api.post(f"{AUTHORING}/destination-servers", self.towards("destinationServer"))["instanceId"]
         document = copy.deepcopy(PIER["destination"])
-        made = _made(api.post(f"{AUTHORING}/audience-templates", template))
+        made = api.post(f"{AUTHORING}/audience-templates", template)
         document["audienceMetadataConfig"]["audienceTemplateId"] = made["instanceId"]
         document["destinationDelivery"][0]["destinationServerId"] = server
-        spec = {"id": _made(api.post(f"{AUTHORING}/destinations", document))["instanceId"], "version": "1.0"}
+        spec = {"id": api.post(f"{AUTHORING}/destinations", document)["instanceId"], "version": "1.0"}
         auth = {"specName": "BEARER", "params": {"token": TOKEN}}
-        account = _made(api.post(f"{FLOWS}/connections", {"name": "pier", "connectionSpec": spec, "auth": auth}))["id"]
+        account = api.post(f"{FLOWS}/connections", {"name": "pier", "connectionSpec": spec, "auth": auth})["id"]
         target = {"name": "pier", "connectionSpec": spec, "baseConnectionId": account, "params": {}}
         source = {"name": "profiles", "connectionSpec": {"id": PROFILE_STORE_SPEC}}
         row = {"source": "identityMap.crmId", "destination": "identityMap.customer"}
@@ -62,89 +57,77 @@ class Shore:
         }
         flow = {
             "name": "to the pier",
-            "sourceConnectionIds": [_made(api.post(f"{FLOWS}/sourceConnections", source))["id"]],
-            "targetConnectionIds": [_made(api.post(f"{FLOWS}/targetConnections", target))["id"]],
+            "sourceConnectionIds": [api.post(f"{FLOWS}/sourceConnections", source)["id"]],
+            "targetConnectionIds": [api.post(f"{FLOWS}/targetConnections", target)["id"]],
             "transformations": [{"name": "GeneralTransform", "params": params}],
         }
-        return _made(api.post(f"{FLOWS}/flows", flow))["id"]
+        self.flow = api.post(f"{FLOWS}/flows", flow)["id"]
 
     def towards(self, part):
         return json.loads(json.dumps(PIER[part]).replace("https://api.pier.example", self.partner.origin))
 
+    def wait_for(self, api, state):
+        """Wait until the audience of the dataflow stands like this, and return it."""
+        return eventually(f"the audience is {state}", lambda: self._audience(api, state))
+
+    def _audience(self, api, state):
+        (item,) = api.get(f"{FLOWS}/flows/{self.flow}")["items"]
+        (audience,) = item["x-headrace"]["audiences"]
+        return audience if audience["state"] == state else None
+
+    def adopt(self, api, alias):
+        path = f"{FLOWS}/flows/{self.flow}/audiences/ups/shoppers/adopt"
+        return api.post(path, {"alias": alias})["items"][0]["state"]
+
 
 @pytest.fixture
-def book():
-    return AudienceBook()
-
-
-@pytest.fixture
-def shore(tmp_path, book):
+def shore(tmp_path):
+    book = AudienceBook()
     with Partner.in_thread(default=book, token=TOKEN) as partner:
-        yield Shore(tmp_path, partner)
+        shore = Shore(tmp_path, partner, book)
+        with shore.server:
+            yield shore
+        for client in shore.opened:
+            client.close()
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_death_around_the_request_makes_one_audience(shore, book, point):
-    with shore.running() as headrace:
-        flow = shore.connect(headrace.api, find=True)
+def test_a_death_around_the_request_makes_one_audience(shore, point):
+    shore.die(point, shore.connect)
+    assert len(shore.book.kept) == (point == "after_audience_call")
 
-    assert shore.carry(f"{point}:1") == -signal.SIGKILL
-    assert len(book.kept) == (point == "after_audience_call")
-    assert shore.carry() == 0
-
-    assert book.names() == ["Shoppers"]
-    with shore.running() as headrace:
-        assert _audience(headrace.api, flow)["state"] == "ready"
+    shore.wait_for(shore.start(), "ready")
+    assert shore.book.names() == ["Shoppers"]
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_death_around_the_request_that_deletes_leaves_none(shore, book, point):
-    with shore.running() as headrace:
-        flow = shore.connect(headrace.api, find=True)
-    shore.carry()
-    with shore.running() as headrace:
-        assert headrace.api.delete(f"{FLOWS}/flows/{flow}").status == 202
+def test_a_death_around_the_request_that_deletes_leaves_none(shore, point):
+    api = shore.start()
+    shore.connect(api)
+    shore.wait_for(api, "ready")
+    shore.server.stop()
+    shore.die(point, lambda api: api.exchange("DELETE", f"{FLOWS}/flows/{shore.flow}"))
 
-    assert shore.carry(f"{point}:1") == -signal.SIGKILL
-    assert shore.carry() == 0
-    assert book.names() == []
-
-
-def test_where_nobody_can_look_the_operator_says_what_the_partner_has(shore, book):
-    with shore.running() as headrace:
-        flow = shore.connect(headrace.api, find=False)
-    assert shore.carry("after_audience_call:1") == -signal.SIGKILL
-    assert shore.carry() == 0
-
-    with shore.running() as headrace:
-        shown = _audience(headrace.api, flow)
-        assert (shown["state"], shown["alias"]) == ("failed", None)
-        assert "look there" in shown["reason"]
-        (id_,) = book.kept
-        path = f"{FLOWS}/flows/{flow}/audiences/ups/shoppers/adopt"
-        assert _made(headrace.api.post(path, {"alias": id_}))["items"][0]["state"] == "ready"
-    assert book.asked == [("POST", "/audiences")]
+    shore.start()
+    eventually("the audience is gone", lambda: shore.book.kept == {})
 
 
-def test_where_the_partner_has_none_the_operator_lets_it_be_made(shore, book):
-    with shore.running() as headrace:
-        flow = shore.connect(headrace.api, find=False)
-    assert shore.carry("before_audience_call:1") == -signal.SIGKILL
-    assert shore.carry() == 0
+def test_where_nobody_can_look_the_operator_says_what_the_partner_has(shore):
+    shore.die("after_audience_call", lambda api: shore.connect(api, find=False))
+    api = shore.start()
 
-    with shore.running() as headrace:
-        path = f"{FLOWS}/flows/{flow}/audiences/ups/shoppers/adopt"
-        assert _made(headrace.api.post(path, {"alias": None}))["items"][0]["state"] == "creating"
-    assert shore.carry() == 0
-    assert book.names() == ["Shoppers"]
+    failed = shore.wait_for(api, "failed")
+    assert "look there" in failed["reason"]
+    (id_,) = shore.book.kept
+    assert shore.adopt(api, id_) == "ready"
+    assert shore.book.asked == [("POST", "/audiences")]
 
 
-def _audience(api, flow):
-    (item,) = api.get(f"{FLOWS}/flows/{flow}").json["items"]
-    (audience,) = item["x-headrace"]["audiences"]
-    return audience
+def test_where_the_partner_has_none_the_operator_lets_it_be_made(shore):
+    shore.die("before_audience_call", lambda api: shore.connect(api, find=False))
+    api = shore.start()
+    shore.wait_for(api, "failed")
 
-
-def _made(answer):
-    assert answer.status in (200, 201), answer.text
-    return answer.json
+    assert shore.adopt(api, None) == "creating"
+    shore.wait_for(api, "ready")
+    assert shore.book.names() == ["Shoppers"]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from headrace.api import access_answers
+from headrace.api import access_answers, run_answers
 from headrace.api.schema import (
     COUNT,
     DATE,
@@ -35,6 +35,7 @@ def _page_of(name: str) -> Schema:
 #: The schemas of answers, by name; bodies have theirs from the blocks.
 SCHEMAS: dict[str, Schema] = {
     **access_answers.SCHEMAS,
+    **run_answers.SCHEMAS,
     "ConfigurationProblem": of_object(
         {"code": TEXT, "path": TEXT, "message": TEXT, "severity": {"enum": ["error", "warning"]}},
         about="One thing to mend: `path` is a JSON pointer.",
@@ -231,6 +232,7 @@ def _flow_service(noun: str) -> dict[tuple[str, str], Schema | None]:
 #: What a success answers, by method and path; ``None``: nothing.
 ANSWERS: dict[tuple[str, str], Schema | None] = {
     **access_answers.ANSWERS,
+    **run_answers.ANSWERS,
     **{
         key: answer for path, name in _KINDS.items() for key, answer in _authoring(f"{_AUTHORING}/{path}", name).items()
     },

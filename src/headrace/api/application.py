@@ -22,6 +22,7 @@ from headrace.api import (
     partner_audiences,
     problems,
     publishing,
+    runs,
     sessions,
     sign_in_pages,
     signing_in,
@@ -61,6 +62,7 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         auditing.router,
         keys.router,
         operations.router,
+        runs.router,
     ):
         app.include_router(router)
     app.add_exception_handler(problems.GatewayError, problems.gateway)

@@ -19,6 +19,7 @@ from headrace.services.ingestion import Ingestion
 from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
+from headrace.services.runs import Runs
 from headrace.services.tokens import Tokens
 from headrace.settings import Settings
 from headrace.store.database import Store
@@ -51,6 +52,7 @@ class Doors:
     partners: Partners
     tokens: Tokens
     ingestion: Ingestion
+    runs: Runs
     board: Board
     settings: Settings
     wake: Callable[[int], Coroutine[Any, Any, None]]

@@ -13,10 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headrace.cli import examples
+from headrace.services import schedules
+from headrace.store import runs
 from support import AUTHORING, FLOWS, Answer, Api, InProcess
 
 from .conftest import PUBLISH, REQUESTS, Operator, destination_on
 
+#: A moment that never comes while tests run.
+LATE = 4_000_000_000_000
 _numbers = itertools.count(1)
 
 
@@ -96,6 +100,17 @@ def _client(world: World) -> str:
     return made(world.api.post("/access/clients", {"name": "a client", "role": "viewer"}))["clientId"]
 
 
+def _run(world: World) -> str:
+    store = world.headrace.app.store
+    return store.write_now(lambda tx: runs.ask(tx, 1, "rest", {}, "client:a", 0, due_at=LATE)).run
+
+
+def _schedule(world: World) -> str:
+    name = f"schedule-{next(_numbers)}"
+    store = world.headrace.app.store
+    return store.write_now(lambda tx: schedules.add(tx, 1, name, "rest", {}, "0 3 1 1 *", "client:a", LATE)).schedule
+
+
 #: One object for the routes whose path begins like this, up to its first parameter.
 MAKERS: dict[str, Callable[[World], str]] = {
     f"{AUTHORING}/destination-servers/": _server,
@@ -109,6 +124,8 @@ MAKERS: dict[str, Callable[[World], str]] = {
     f"{FLOWS}/sourceConnections/": lambda world: world.operator.source(),
     f"{FLOWS}/targetConnections/": _target,
     f"{FLOWS}/flows/": lambda world: world.operator.flow(),
+    "/runs/": _run,
+    "/schedules/": _schedule,
     "/dataflows/": lambda world: world.operator.flow(),
     "/access/users/": _user,
     "/access/clients/": _client,
@@ -143,6 +160,7 @@ BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
         for noun in ("flows", "connections", "sourceConnections", "targetConnections")
     },
     ("POST", f"{FLOWS}/connectionSpecs/{{id}}/choices"): lambda _: {"field": "region"},
+    ("POST", "/schedules/{id}/backfill"): lambda _: {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z"},
     ("PUT", "/access/users/{id}"): lambda id_: {"email": f"{id_}@example.com", "name": "Another"},
     ("PUT", "/access/clients/{id}"): lambda _: {"name": "another", "permissions": []},
 }

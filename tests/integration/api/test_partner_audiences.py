@@ -1,7 +1,5 @@
 """Audiences at a partner over REST: a real partner with an API of audiences, the example that uses one."""
 
-import asyncio
-import contextlib
 import copy
 import json
 
@@ -9,47 +7,39 @@ import pytest
 
 from headrace.cli import examples
 from headrace.cli.demo import TOKEN
-from headrace.connect.call import CallFailed
-from headrace.connect.egress import AllowList, Egress
-from headrace.connect.http import HttpTransport
 from headrace.model.flow import PROFILE_STORE_SPEC
-from headrace.services.at_partner.carrying import AudienceCalls
-from headrace.services.partners import Partners
-from headrace.store import runs
 from headrace.testkit.audiences import AudienceBook
 from headrace.testkit.partner import Partner
-from support import FLOWS, in_process
+from support import FLOWS, eventually, in_process
 
 from .conftest import DESTINATIONS, SERVERS, TEMPLATES
 
 PIER = examples.destination("pier")
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """A partner with an API of audiences, and a Headrace beside it."""
+    folder = tmp_path_factory.mktemp("pier")
+    with Partner.in_thread(token=TOKEN) as partner, in_process(folder, egress_allow=partner.origin) as headrace:
+        yield partner, headrace
+
+
 @pytest.fixture
-def pier(tmp_path):
-    with Pier(tmp_path) as pier:
-        yield pier
+def pier(running):
+    partner, headrace = running
+    partner.received.clear()
+    book = partner._default = AudienceBook()
+    return Pier(headrace, partner, book)
 
 
 class Pier:
     """The example's partner, a Headrace, and somebody who works with both."""
 
-    def __init__(self, folder):
-        self.folder = folder
-        self.book = AudienceBook()
-
-    def __enter__(self):
-        self._partner = Partner.in_thread(default=self.book, token=TOKEN)
-        self.partner = self._partner.__enter__()
-        self._running = in_process(self.folder, egress_allow=self.partner.origin)
-        self.headrace = self._running.__enter__()
-        self.api = self.headrace.api
+    def __init__(self, headrace, partner, book):
+        self.headrace, self.partner, self.book = headrace, partner, book
+        self.api = headrace.api
         self.author()
-        return self
-
-    def __exit__(self, *error):
-        self._running.__exit__(*error)
-        self._partner.__exit__(*error)
 
     def author(self):
         self.template = made(self.api.post(TEMPLATES, self.towards("audienceTemplate")))["instanceId"]
@@ -92,38 +82,14 @@ class Pier:
         (item,) = self.api.get(f"{FLOWS}/flows/{self.flow}").json["items"]
         return item.get("x-headrace", {}).get("audiences")
 
-    def carry(self):
-        """Carry the runs that are due, as whoever carries them does."""
-        asyncio.run(self._carry())
-
-    async def _carry(self):
-        app = self.headrace.app
-        transport = HttpTransport(Egress(AllowList.parse(self.partner.origin)))
-        calls = AudienceCalls(app.store, app.clock, Partners(app.partners._keyring, transport, 5.0), _nobody)
-        look = "SELECT run FROM runs WHERE state = 'asked' AND due_at <= :now"
-        try:
-            for (id_,) in app.store.read_now(lambda tx: tx.run(look, {"now": app.clock.now()}).fetchall()):
-                run = app.store.read_now(lambda tx, id_=id_: runs.get(tx, id_))
-                with contextlib.suppress(CallFailed):
-                    await calls.carry(run, _Plain())
-                app.store.write_now(lambda tx, id_=id_: runs.end(tx, id_, "succeeded", app.clock.now()))
-        finally:
-            await transport.close()
+    def wait_for(self, *states):
+        """Wait until the audiences of the dataflow stand like this, and return them."""
+        look = lambda: (found := self.shown()) and [item["state"] for item in found] == [*states] and found  # noqa: E731
+        return eventually(f"its audiences are {states}", look)
 
     def members(self):
         bodies = [received.json() for received in self.partner.received if received.path == "/members"]
         return [(body["audience"], member["customer"], member["in"]) for body in bodies for member in body["members"]]
-
-
-class _Plain:
-    run = ""
-
-    async def step(self, _name, work):
-        return await work()
-
-
-async def _nobody(_tenant):
-    return None
 
 
 def made(answer):
@@ -138,14 +104,10 @@ def person(customer, *audiences):
 
 
 def test_an_audience_is_made_and_people_are_sent_under_its_name_there(pier):
-    pier.start("shoppers")
     assert pier.api.ingest(person("c-1", "shoppers")).status == 200
-    assert [(item["state"], item["alias"]) for item in pier.shown()] == [("creating", None)]
+    pier.start("shoppers")
 
-    pier.carry()
-    pier.headrace.wait_until_backfilled(pier.flow)
-
-    assert pier.shown() == [
+    assert pier.wait_for("ready") == [
         {
             "id": "shoppers",
             "namespace": "ups",
@@ -156,6 +118,7 @@ def test_an_audience_is_made_and_people_are_sent_under_its_name_there(pier):
             "attempts": 0,
         }
     ]
+    pier.headrace.wait_until_backfilled(pier.flow)
     assert pier.book.names() == ["Shoppers"]
     assert pier.members() == [("partner-1", "c-1", True)]
     assert {received.headers["authorization"] for received in pier.partner.received} == {f"Bearer {TOKEN}"}
@@ -164,56 +127,50 @@ def test_an_audience_is_made_and_people_are_sent_under_its_name_there(pier):
 def test_a_refusal_is_shown_in_the_partners_words_and_can_be_tried_again(pier):
     pier.book.fail("POST", 422)
     pier.start("shoppers")
-    pier.carry()
-    (shown,) = pier.shown()
-    assert (shown["state"], shown["reason"], shown["attempts"]) == ("failed", "Pier audiences: not now", 1)
+    (shown,) = pier.wait_for("failed")
+    assert (shown["reason"], shown["attempts"]) == ("Pier audiences: not now", 1)
 
     answer = pier.api.post(f"{FLOWS}/flows/{pier.flow}/audiences/retry", {})
     assert [item["state"] for item in answer.json["items"]] == ["creating"]
-    pier.carry()
-    assert [item["state"] for item in pier.shown()] == ["ready"]
+    pier.wait_for("ready")
 
 
 def test_what_the_partner_has_is_listed_and_adopted(pier):
-    pier.book._make({"name": "Old shoppers", "ref": "shoppers"})
+    pier.book.make("Old shoppers", "shoppers")
     pier.book.fail("POST", 422)
     pier.start("shoppers")
-    pier.carry()
+    pier.wait_for("failed")
 
     listed = pier.api.get(f"{FLOWS}/flows/{pier.flow}/audiences/atPartner")
     assert listed.json["items"] == [{"id": "partner-1", "name": "Old shoppers"}]
     path = f"{FLOWS}/flows/{pier.flow}/audiences/ups/shoppers/adopt"
     answer = pier.api.post(path, {"alias": "partner-1"})
     assert [(item["state"], item["alias"]) for item in answer.json["items"]] == [("ready", "partner-1")]
-
-    pier.carry()
     assert pier.book.names() == ["Old shoppers"]
 
 
 def test_what_the_partner_has_is_found_and_adopted(pier):
     pier.book.fail("POST", 422)
     pier.start("shoppers")
-    pier.carry()
+    pier.wait_for("failed")
     path = f"{FLOWS}/flows/{pier.flow}/audiences/ups/shoppers/adopt"
     assert pier.api.post(path, {}).status == 409
 
-    pier.book._make({"name": "Old shoppers", "ref": "shoppers"})
+    pier.book.make("Old shoppers", "shoppers")
     assert [item["alias"] for item in pier.api.post(path, {}).json["items"]] == ["partner-1"]
 
 
 def test_the_audiences_of_a_deleted_dataflow_are_shown_until_they_are_gone(pier):
     pier.start("shoppers")
-    pier.carry()
+    pier.wait_for("ready")
     pier.book.fail("DELETE", 423)
     assert pier.api.delete(f"{FLOWS}/flows/{pier.flow}").status == 202
-    pier.carry()
 
     path = f"{FLOWS}/targetConnections/{pier.target}/audiences"
-    (left,) = pier.api.get(path).json["items"]
-    assert (left["id"], left["state"], left["reason"]) == ("shoppers", "failed", "Pier audiences: not now")
+    failed = eventually("it failed", lambda: [i for i in pier.api.get(path).json["items"] if i["state"] == "failed"])
+    assert [(item["id"], item["reason"]) for item in failed] == [("shoppers", "Pier audiences: not now")]
     assert pier.api.put(f"{TEMPLATES}/{pier.template}", pier.towards("audienceTemplate")).status == 200
-    pier.carry()
-    assert pier.api.get(path).json["items"] == []
+    eventually("it is gone", lambda: pier.api.get(path).json["items"] == [])
     assert pier.book.names() == []
 
 

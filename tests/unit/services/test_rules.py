@@ -92,6 +92,14 @@ def test_audiences_of_other_origins_are_denied():
     assert found(a_flow(IDENTITY), schemaConfig=schema) == {f"{SELECTORS}/0/value/namespace": "origin-denied"}
 
 
+def test_where_operators_type_the_partners_identifier_every_audience_has_one():
+    typed = {"audienceMetadataConfig": {"mapUserInput": True}}
+    named = {"type": "PLATFORM_SEGMENT", "value": {**AUDIENCE["value"], "mappingId": "list-a"}}
+
+    assert found(a_flow(IDENTITY), **typed) == {f"{SELECTORS}/0/value/mappingId": "missing-field"}
+    assert found(a_flow(IDENTITY, audiences=[named]), **typed) == {}
+
+
 def test_an_audience_is_chosen_once():
     with pytest.raises(ConfigurationError) as caught:
         read(Flow, a_flow(IDENTITY, audiences=[AUDIENCE, AUDIENCE]))
@@ -157,7 +165,6 @@ SCHEMA = {"dynamicEnum": {**LISTS, "responseFormat": "SCHEMA"}}
         ({"/aggregation": waiting_messages()["aggregation"]}, "BEST_EFFORT"),
         ({"/aggregation": ABSENT}, "BEST_EFFORT"),
         ({"/customerEncryptionConfigurations": [{}]}, "customerEncryptionConfigurations"),
-        ({"/audienceMetadataConfig": {"audienceTemplateId": "t"}}, "audienceTemplateId"),
         ({"/schemaConfig/requiredMappings": [{"destination": "given"}]}, "requiredMappings"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -195,7 +202,7 @@ def test_what_may_be_mapped_is_what_the_partner_gives_where_it_is_fetched():
 
 
 def test_all_that_is_not_carried_out_is_named_at_once():
-    message = refusal(changed(files(), {"/audienceMetadataConfig": {"audienceTemplateId": "t"}}))
+    message = refusal(files())
 
-    for named in ("files", "requiredMappings", "SFTP_WITH_PASSWORD", "audienceTemplateId", "BEST_EFFORT"):
+    for named in ("files", "requiredMappings", "SFTP_WITH_PASSWORD", "BEST_EFFORT"):
         assert named in message

@@ -6,7 +6,7 @@ from typing import Any
 
 from headrace.connect.call import Call, CallFailed, json_macros, macros
 from headrace.connect.transport import Garbled, Unanswered
-from headrace.errors import HeadraceError
+from headrace.errors import AccountError, HeadraceError
 from headrace.model.audience_template import EVENTS, AudienceEvent, AudienceTemplate, ResponseField
 from headrace.model.http import Response
 from headrace.model.pattern import is_match
@@ -34,7 +34,7 @@ class Unreadable(Doubtful):
     """The request was carried out, and the answer does not have what was to be read from it."""
 
 
-class NotValid(CallFailed):
+class NotValid(AccountError):
     """The operator's values do not pass what the audience template asks of them; nothing was sent."""
 
 
