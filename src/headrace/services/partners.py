@@ -97,6 +97,7 @@ class PartnerAccess:
             )
         except HeadraceError as error:
             error.message = self.redact(error.message)
+            error.args = (error.message,)  # What ``str`` and a traceback show.
             raise
 
     async def auth_data(self) -> dict[str, str]:

@@ -60,7 +60,7 @@ class Vault:
             self.keep(tenant, noun, f"{noun}-{next(self.numbers)}", safe)
         holder, begun = (f"{name}-{next(self.numbers)}" for name in ("holder", "begun"))
         tokens, verifier = (safe.seal(holder, {"access": "t0ken"}), safe.seal(begun, {"verifier": "verifi3r"}))
-        state = {"state": "good", "since": 0, "generation": 1, "refreshed": [], "sealed": tokens}
+        state = {"state": "signed-in", "since": 0, "issue": 0, "generation": 1, "refreshed": [], "sealed": tokens}
         browser = {"account": "a", "actor": "me", "begun_at": 0, "expires_at": 1, "sealed": verifier}
 
         def work(tx):
