@@ -272,7 +272,8 @@ def the_network_has_one_guarded_way_out(modules: Modules) -> Iterator[str]:
     for module in modules.values():
         if _is_one_of(module.name, MAY_USE_THE_NETWORK) and module.room != "cli":
             continue
-        for used in (*module.imports, *module.dials):
+        all_used: tuple[Import | Dial, ...] = (*module.imports, *module.dials)
+        for used in all_used:
             if (isinstance(used, Dial) or _is_one_of(used.name, NETWORK)) and not _may_use(module, used.name):
                 yield module.breach(used, f"{module.name} may not use {used.name}: {way_out}")
 
