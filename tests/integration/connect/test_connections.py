@@ -332,13 +332,13 @@ async def test_a_large_body_arrives_whole(transport):
         assert partner.received[0].body == body
 
 
-async def test_closing_ends_what_is_idle_and_what_is_under_way():
+async def test_closing_ends_what_is_idle_and_what_is_under_way(kind):
     async with Partner([200, Answer(hang=True)]) as partner:
-        transport = new_transport()
+        transport = new_transport(kind)
         request = Request("POST", partner.url, (), b"x")
         await transport.send(request, deadline=5.0, pool="a")
         hanging = asyncio.create_task(transport.send(request, deadline=5.0, pool="b"))
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)
 
         await transport.close()
 
