@@ -5,7 +5,8 @@ How many requests the transport sends in one second of its own CPU time.
 
 The far end runs in a process of its own and only counts bytes, so that it is never what is measured. CPU time rather
 than wall time, because that is what is scarce where rendering and the store run beside it. The same is measured for the
-``Partner`` of the test kit, whose own rate is the middle figure. If aiohttp is installed, it takes its turn as well.
+``Partner`` of the test kit, whose own rate is the middle figure. pyreqwest takes its turn, by itself and as our second
+transport, behind the guard; so does aiohttp, if it is installed.
 """
 
 import argparse
@@ -20,9 +21,12 @@ from multiprocessing.connection import Connection
 from typing import cast
 
 import uvloop
+from pyreqwest.client import ClientBuilder
 
 from headrace.connect.egress import AllowList, Egress
 from headrace.connect.http import HttpTransport
+from headrace.connect.reqwest import ReqwestTransport
+from headrace.connect.transport import Transport
 from headrace.model.http import Request
 from headrace.testkit.partner import Partner
 
@@ -99,13 +103,37 @@ def cpu_seconds(whose: int = resource.RUSAGE_SELF) -> float:
 
 
 async def measure_ours(port: int, options: argparse.Namespace) -> tuple[int, float, float]:
+    async with HttpTransport(egress_to(port), connections=options.concurrency) as transport:
+        return await measure_transport(transport, port, options)
+
+
+async def measure_second(port: int, options: argparse.Namespace) -> tuple[int, float, float]:
+    async with ReqwestTransport(egress_to(port), connections=options.concurrency) as transport:
+        return await measure_transport(transport, port, options)
+
+
+def egress_to(port: int) -> Egress:
+    return Egress(AllowList.parse(f"http://127.0.0.1:{port}"))
+
+
+async def measure_transport(transport: Transport, port: int, options: argparse.Namespace) -> tuple[int, float, float]:
     url = f"http://127.0.0.1:{port}/v1/audience?source=bench"
     body = b"x" * options.body
-    egress = Egress(AllowList.parse(f"http://127.0.0.1:{port}"))
-    async with HttpTransport(egress, connections=options.concurrency) as transport:
+
+    async def send() -> object:
+        return await transport.send(Request("POST", url, HEADERS, body), deadline=30.0, pool="account")
+
+    return await load(send, options.concurrency, options.seconds)
+
+
+async def measure_pyreqwest(port: int, options: argparse.Namespace) -> tuple[int, float, float]:
+    url = f"http://127.0.0.1:{port}/v1/audience?source=bench"
+    body = b"x" * options.body
+    async with ClientBuilder().no_proxy().follow_redirects(False).build() as client:
 
         async def send() -> object:
-            return await transport.send(Request("POST", url, HEADERS, body), deadline=30.0, pool="account")
+            answer = await client.post(url).headers(HEADERS).body_bytes(body).build().send()
+            return await answer.bytes()
 
         return await load(send, options.concurrency, options.seconds)
 
@@ -150,6 +178,8 @@ def main() -> None:
     print(f"{'requests per':22} {'CPU second':>12} {'far end’s':>12} {'second':>12}")
     ours = run("headrace, to a sink", serve_sink, measure_ours, options)
     run("headrace, to a Partner", serve_partner, measure_ours, options)
+    run("pyreqwest, to a sink", serve_sink, measure_pyreqwest, options)
+    run("behind the guard", serve_sink, measure_second, options)
     if importlib.util.find_spec("aiohttp") is not None:
         theirs = run("aiohttp, to a sink", serve_sink, measure_aiohttp, options)
         print(f"headrace is {ours / theirs:.1f} times aiohttp")

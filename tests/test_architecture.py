@@ -171,32 +171,104 @@ def breaches_of(tmp_path: Path, files: dict[str, str]) -> dict[str, list[str]]:
         pytest.param(
             {"services/a.py": "import socket"},
             "the_network_has_one_guarded_way_out",
-            "services may not use socket: what touches the network stays in connect/",
+            "headrace.services.a may not use socket: what dials stands in MAY_USE_THE_NETWORK",
             id="a socket",
         ),
         pytest.param(
             {"streaming/a.py": "from urllib import request"},
             "the_network_has_one_guarded_way_out",
-            "streaming may not use urllib.request",
+            "headrace.streaming.a may not use urllib.request",
             id="a client of the standard library",
         ),
         pytest.param(
             {"api/a.py": "from httpx import AsyncClient"},
             "the_network_has_one_guarded_way_out",
-            "api may not use httpx.AsyncClient",
+            "headrace.api.a may not use httpx.AsyncClient",
             id="a client library at the door",
         ),
         pytest.param(
             {"worker.py": "import asyncio\n\n\nasync def dial():\n    await asyncio.open_connection('::1', 80)"},
             "the_network_has_one_guarded_way_out",
-            "headrace/worker.py:5: worker may not use asyncio.open_connection",
+            "headrace/worker.py:5: headrace.worker may not use asyncio.open_connection",
             id="a socket of asyncio",
         ),
         pytest.param(
             {"cli/a.py": "import ssl"},
             "the_network_has_one_guarded_way_out",
-            "cli may not use ssl",
+            "headrace.cli.a may not use ssl",
             id="the command line and more than a client",
+        ),
+        pytest.param(
+            {"connect/a.py": "import socket"},
+            "the_network_has_one_guarded_way_out",
+            "headrace.connect.a may not use socket",
+            id="a socket in connect, outside the egress",
+        ),
+        pytest.param(
+            {"connect/a.py": "async def dial(loop, sock):\n    await loop.sock_connect(sock, ('::1', 80))"},
+            "the_network_has_one_guarded_way_out",
+            "headrace.connect.a may not use loop.sock_connect",
+            id="a socket connected by the loop",
+        ),
+        pytest.param(
+            {"connect/a.py": "async def dial(loop):\n    await loop.create_connection(dict, '::1', 80)"},
+            "the_network_has_one_guarded_way_out",
+            "headrace.connect.a may not use loop.create_connection",
+            id="a connection of the loop",
+        ),
+        pytest.param(
+            {"connect/a.py": "async def look(loop):\n    await loop.getaddrinfo('x', 80)"},
+            "the_network_has_one_guarded_way_out",
+            "headrace.connect.a may not use loop.getaddrinfo",
+            id="a look-up",
+        ),
+        pytest.param(
+            {"connect/a.py": "from asyncio import open_connection"},
+            "the_network_has_one_guarded_way_out",
+            "headrace.connect.a may not use asyncio.open_connection",
+            id="a socket of asyncio by name",
+        ),
+        pytest.param(
+            {"services/a.py": "def dial(loop):\n    return loop.create_connection"},
+            "the_network_has_one_guarded_way_out",
+            "headrace.services.a may not use loop.create_connection",
+            id="a mention for later",
+        ),
+        pytest.param(
+            {"connect/http.py": "import httpx"},
+            "the_network_has_one_guarded_way_out",
+            "headrace.connect.http may not use httpx",
+            id="a client library in our own transport",
+        ),
+        pytest.param(
+            {"connect/reqwest.py": "import socket"},
+            "the_network_has_one_guarded_way_out",
+            "headrace.connect.reqwest may not use socket",
+            id="a socket in the second transport",
+        ),
+        pytest.param(
+            {"connect/http.py": "from socket import create_connection"},
+            "the_network_has_one_guarded_way_out",
+            "headrace.connect.http may not use socket.create_connection",
+            id="more of a library than is allowed",
+        ),
+        pytest.param(
+            {"connect/a.py": "import importlib\n\nimportlib.import_module('pyreqwest')"},
+            "the_network_has_one_guarded_way_out",
+            "headrace.connect.a may not use pyreqwest",
+            id="a client library by importlib",
+        ),
+        pytest.param(
+            {"app.py": "async def listen(loop):\n    await loop.create_server(dict, '0.0.0.0', 80)"},
+            "the_network_has_one_guarded_way_out",
+            "headrace.app may not use loop.create_server",
+            id="a server",
+        ),
+        pytest.param(
+            {"cli/client.py": "import socket"},
+            "the_network_has_one_guarded_way_out",
+            "headrace.cli.client may not use socket",
+            id="the command line's client and a socket",
         ),
         pytest.param(
             {"model/a.py": "def late():\n    import json"},
@@ -249,9 +321,8 @@ def test_a_house_that_keeps_to_the_plan_has_no_breach(tmp_path: Path) -> None:
         tmp_path,
         {
             "__main__.py": "from headrace.cli.main import main",
+            "cli/client.py": "import http.client\nimport urllib.request",
             "cli/main.py": """
-                import http.client
-                import urllib.request
                 from headrace import __version__
                 from headrace.app import App
                 from headrace.testkit.partner import Partner
@@ -261,7 +332,11 @@ def test_a_house_that_keeps_to_the_plan_has_no_breach(tmp_path: Path) -> None:
             "api/routes.py": "import fastapi\nfrom urllib.parse import quote\nfrom http import HTTPStatus",
             "store/profiles.py": "import sqlite3\nfrom sqlalchemy import select",
             "streaming/pipeline.py": "from headrace.connect.transport import Transport",
-            "connect/transport.py": "import httptools\nimport socket",
+            "connect/transport.py": "",
+            "connect/egress.py": "import socket\n\n\nasync def f(loop):\n    await loop.getaddrinfo('x', 80)",
+            "connect/guard.py": "import asyncio\nimport socket\nasyncio.start_server",
+            "connect/http.py": "async def f(loop, sock):\n    await loop.create_connection(dict, sock=sock)",
+            "connect/wire.py": "import httptools\nimport socket",
             "template/lexer.py": "import re\nimport orjson\nimport re2\nimport regex\nimport headrace.errors",
             "template/parser.py": "from headrace.template.lexer import Token\nfrom . import lexer",
             "model/a.py": """

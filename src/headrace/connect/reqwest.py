@@ -104,7 +104,7 @@ class ReqwestTransport:
         """End every connection. What is under way becomes ``Unanswered``; what is sent later is ``NotSent``."""
         self._is_closed = True
         if self._starting is not None:
-            await self._starting
+            await asyncio.wait({self._starting})
         await self._guard.stop()
         members, self._members = list(self._members.values()), {}
         for member in members:
@@ -159,7 +159,11 @@ class ReqwestTransport:
     async def _start(self) -> None:
         if self._starting is None:
             self._starting = asyncio.ensure_future(self._guard.start())
-        await asyncio.shield(self._starting)
+        try:
+            await asyncio.shield(self._starting)
+        except OSError:
+            self._starting = None
+            raise NotSent("The guard could not listen on loopback.") from None
 
     async def _make_room(self) -> None:
         """Close clients that have been idle for long, and the one idle for longest where there are too many."""

@@ -332,13 +332,13 @@ async def test_a_large_body_arrives_whole(transport):
         assert partner.received[0].body == body
 
 
-async def test_closing_ends_what_is_idle_and_what_is_under_way():
+async def test_closing_ends_what_is_idle_and_what_is_under_way(kind):
     async with Partner([200, Answer(hang=True)]) as partner:
-        transport = new_transport()
+        transport = new_transport(kind)
         request = Request("POST", partner.url, (), b"x")
         await transport.send(request, deadline=5.0, pool="a")
         hanging = asyncio.create_task(transport.send(request, deadline=5.0, pool="b"))
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)
 
         await transport.close()
 
@@ -388,7 +388,7 @@ async def test_what_is_not_allowed_opens_no_connection():
         assert canary.count == canary.open_connections == 0
 
 
-async def test_the_connection_goes_to_the_address_that_was_checked():
+async def test_the_connection_goes_to_the_address_that_was_checked(kind):
     answers = iter([["127.0.0.1"], ["127.0.0.9"], ["127.0.0.9"]])
     asked = []
 
@@ -397,9 +397,9 @@ async def test_the_connection_goes_to_the_address_that_was_checked():
         return next(answers)
 
     async with Partner() as partner:
-        allow = AllowList.parse(f"http://partner.internal:{partner.port}")
-        async with HttpTransport(Egress(allow, resolver=rebinding)) as transport:
-            request = Request("POST", f"http://partner.internal:{partner.port}/", (), b"x")
+        origin = f"http://partner.internal:{partner.port}"
+        async with new_transport(kind, allow=origin, resolver=rebinding) as transport:
+            request = Request("POST", f"{origin}/", (), b"x")
 
             assert (await transport.send(request, deadline=5.0, pool="a")).status == 200
 
@@ -407,14 +407,45 @@ async def test_the_connection_goes_to_the_address_that_was_checked():
         assert partner.received[0].headers["host"] == f"partner.internal:{partner.port}"
 
 
+async def test_a_name_that_leads_inside_from_one_look_up_to_the_next_reaches_nothing(kind):
+    asked = []
+
+    async def alternating(host, port):
+        asked.append(host)
+        return ["192.0.2.1", "8.8.8.8"] if len(asked) % 2 else ["127.0.0.1"]
+
+    async with Partner() as canary:
+        async with new_transport(kind, allow="https://unrelated.internal", resolver=alternating) as transport:
+            for _ in range(4):
+                with pytest.raises(EgressError, match="is not on the public internet"):
+                    await transport.send(Request("POST", f"https://rebind.test:{canary.port}/"), deadline=5.0, pool="a")
+        assert canary.open_connections == canary.count == 0
+    assert len(asked) == 4
+
+
+async def test_what_is_inside_is_refused_in_the_same_words_whether_something_listens_there_or_not(kind):
+    async def inside(host, port):
+        return ["127.0.0.1"]
+
+    texts = set()
+    async with Partner() as partner:
+        open_port = partner.port
+        async with new_transport(kind, allow="", resolver=inside) as transport:
+            for url in (f"https://x.test:{open_port}/", "https://x.test:1234/", "https://x.test/"):
+                with pytest.raises(EgressError) as error:
+                    await transport.send(Request("POST", url), deadline=5.0, pool="a")
+                texts.add(error.value.message.replace(f":{open_port}", "").replace(":1234", ""))
+    assert len(texts) == 1
+
+
 @pytest.mark.parametrize("inside", ["127.0.0.1", "169.254.169.254", "::ffff:127.0.0.1"])
 @pytest.mark.parametrize("order", [1, -1])
-async def test_a_name_with_public_and_private_answers_is_refused(inside, order):
+async def test_a_name_with_public_and_private_answers_is_refused(kind, inside, order):
     async def mixed(host, port):
         return ["8.8.8.8", inside][::order]
 
     async with Partner() as canary:
-        async with HttpTransport(Egress(AllowList(), resolver=mixed)) as transport:
+        async with new_transport(kind, allow="", resolver=mixed) as transport:
             with pytest.raises(EgressError, match="is not on the public internet"):
                 await transport.send(Request("POST", f"https://rebind.example:{canary.port}/"), deadline=5.0, pool="a")
         assert canary.open_connections == 0
