@@ -89,6 +89,11 @@ def keys(server, *words):
     )
 
 
+def is_in_its_middle(client):
+    seals = [key["values"] for key in client.get("/keys")["organizations"][0]["keys"]]
+    return len(seals) == 2 and seals[1] > 0
+
+
 @pytest.fixture(scope="module")
 def rotated(tmp_path_factory):
     """Rotate twice under load with a death between: the server, its partner, what was seen on the way."""
@@ -108,7 +113,8 @@ def rotated(tmp_path_factory):
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-            time.sleep(1.2)  # The command takes most of a second to begin.
+            with closing(sign_in(server.data / "credentials.json")) as watching:
+                eventually("the rotation is in its middle", lambda: is_in_its_middle(watching))
             server.kill()
             assert rotating.wait(PATIENCE) != 0
             client = server.start()
