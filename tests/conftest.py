@@ -5,6 +5,7 @@ from contextlib import nullcontext
 import pytest
 from hypothesis import settings
 
+import canaries
 from postgres import server
 
 # A busy machine is no finding: what has to be quick is measured in benchmarks/.
@@ -25,3 +26,15 @@ def lend_database(request):
     if request.param == "sqlite":
         return lambda: nullcontext("")
     return request.getfixturevalue("postgres").lent
+
+
+def pytest_sessionfinish(session):
+    """Fail a session of which any test has let a canary out into its files: databases, logs, copies."""
+    factory = getattr(session.config, "_tmp_path_factory", None)
+    if factory is None or factory._basetemp is None or hasattr(session.config, "workerinput"):
+        return  # Workers' folders lie in that of the process that hands out the tests, and that looks into all.
+    found = canaries.let_out([factory.getbasetemp()])
+    if found:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        reporter.write_line("\n".join(["secrets were let out by tests:", *found]), red=True)

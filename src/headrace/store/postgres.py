@@ -139,7 +139,7 @@ def _check_encoding(driver: psycopg.Connection, name: str) -> None:
 def _read(database_url: str) -> URL:
     try:
         url = make_url(database_url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         url = None
     if url is None or url.drivername not in ("postgresql", "postgres"):
         raise OperationError(

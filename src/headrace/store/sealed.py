@@ -111,7 +111,9 @@ def _rows(
     text = cast(shelf.table.c[shelf.column], Text)
     query = select(*columns, text).where(shelf.table.c.tenant == tenant, or_(*(text.like(like) for like in likes)))
     if after is not None:
-        query = query.where(tuple_(*columns) > tuple_(*after))
+        # Without the sandbox, which is the same: only then is the key's index entered at the place itself.
+        rest = [(column, value) for column, value in zip(columns, after, strict=True) if column.name != "tenant"]
+        query = query.where(tuple_(*(column for column, _ in rest)) > tuple_(*(value for _, value in rest)))
     return [_row(shelf, found) for found in tx.core.execute(query.order_by(*columns).limit(most))]
 
 
