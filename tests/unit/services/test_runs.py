@@ -144,6 +144,15 @@ async def test_whoever_has_the_store_alone_takes_over_at_once(place):
     assert place.row(run).state == "succeeded"
 
 
+async def test_stopping_ends_even_where_something_wakes_it_at_that_moment(place):
+    for _ in range(20):
+        await place.runs.start()
+        await asyncio.sleep(0.01)
+        place.runs.wake()
+        async with asyncio.timeout(10):
+            await place.runs.stop()
+
+
 async def test_a_run_whose_taking_was_not_answered_is_begun(place):
     place.runs.register("count", _nothing)
     run = place.ask()
