@@ -44,6 +44,10 @@ TEMPLATE_MAY: Final = {"orjson", "re2", "regex"}
 SQL: Final = {"sqlalchemy", "alembic", "sqlite3", "psycopg", "asyncpg"}
 SQL_ROOMS: Final = {"store"}
 
+#: It costs a second to import, and is known to one module.
+DURABLE: Final = {"dbos"}
+DURABLE_MODULE: Final = "headrace.orchestrate.dbos"
+
 WEB: Final = {"fastapi", "starlette"}
 WEB_ROOMS: Final = {"api", "web", "app"}
 
@@ -254,6 +258,21 @@ def sql_stays_in_the_store(modules: Modules) -> Iterator[str]:
     yield from _kept_in(
         modules, SQL, SQL_ROOMS, "SQL stays in store/: give the store a function with the name of what is wanted"
     )
+
+
+@rule
+def durable_runs_are_known_to_one_module(modules: Modules) -> Iterator[str]:
+    for module in modules.values():
+        for imported in module.imports:
+            if _is_one_of(imported.name, DURABLE) and module.name != DURABLE_MODULE:
+                yield module.breach(
+                    imported, f"only {DURABLE_MODULE} may import {imported.name}: use the port beside it"
+                )
+            if _is_one_of(imported.name, {DURABLE_MODULE}):
+                yield module.breach(
+                    imported,
+                    f"{DURABLE_MODULE} is imported when the first run is there: resolve its name, as app.py does",
+                )
 
 
 @rule

@@ -151,6 +151,18 @@ def breaches_of(tmp_path: Path, files: dict[str, str]) -> dict[str, list[str]]:
             id="a service and SQL",
         ),
         pytest.param(
+            {"services/a.py": "from dbos import DBOS"},
+            "durable_runs_are_known_to_one_module",
+            "only headrace.orchestrate.dbos may import dbos.DBOS",
+            id="a service and DBOS",
+        ),
+        pytest.param(
+            {"app.py": "from headrace.orchestrate import dbos", "orchestrate/dbos.py": "import dbos"},
+            "durable_runs_are_known_to_one_module",
+            "is imported when the first run is there",
+            id="DBOS where the process starts",
+        ),
+        pytest.param(
             {"app.py": "import sqlite3"},
             "sql_stays_in_the_store",
             "app may not import sqlite3",

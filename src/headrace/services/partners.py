@@ -126,7 +126,7 @@ class PartnerAccess:
 
     def unsigned(self) -> "PartnerAccess":
         """Return the same way without credentials, for requests that their author wants sent without."""
-        return replace(self, given={}, _scheme=schemes.get("NONE")({}), _tokens=None)
+        return replace(self, given={}, _scheme=schemes.get("NONE")({}), _tokens=None, credentials=None)
 
     def redact(self, text: str) -> str:
         """Take the account's secrets out of a text that somebody may read."""

@@ -143,7 +143,8 @@ class Runs:
             except Exception as error:  # Whatever it was, the runs are still in the store.
                 self._complain(f"{type(error).__name__}: {error}")
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._pace.look)
+                async with asyncio.timeout(self._pace.look):  # ``wait_for`` of 3.11 may lose that it was cancelled.
+                    await self._woken.wait()
 
     async def _ask_for_scheduled(self) -> None:
         now = self._clock.now()

@@ -24,6 +24,7 @@ from headrace.services.delivery import Backfiller, StoredOutbox
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
 from headrace.services.partners import Partners
+from headrace.services.runs import Pace, Runs
 from headrace.services.tokens import Tokens
 from headrace.store import access, audiences, ledger, parked
 from headrace.store.database import Store
@@ -31,6 +32,7 @@ from headrace.store.keys import StoredKeys
 from headrace.store.migrate import migrate
 from headrace.streaming import pipeline
 from headrace.streaming.slots import Slots
+from orchestrator import Remembering
 
 STEPS = (10, 20, 40)
 BODY = (
@@ -140,6 +142,9 @@ class House:
         )
         self.partners = Partners(self.keyring, self.partner, self.tokens, 30.0)
         self.live = LiveDataflows(self.partners, Renderer(), self.clock)
+        self.orchestrator = Remembering()
+        pace = Pace(idle=float("inf"))
+        self.runs = Runs(self.store, self.clock, self.events.append, lambda _: self.orchestrator, pace=pace)
         self.slots = Slots(4, lambda: 0.0)
         self.woken = []
         self.ingestion = Ingestion(self.store, self.clock, self.live, self.events.append, self._wake)
@@ -273,6 +278,11 @@ class House:
         self.outbox._closed = False
         async with asyncio.timeout(30):
             await pipeline.run(self.outbox, self.slots)
+
+    async def carry_runs(self):
+        """Look once for runs, and carry those that were begun to their end."""
+        await self.runs.reconcile()
+        await self.orchestrator.finish()
 
     async def run_out(self, most=60):
         """Carry, and let time pass, until nothing waits for a retry."""

@@ -6,28 +6,18 @@ import pytest
 
 from headrace.errors import Conflict, NotFound, PartnerError
 from headrace.services import runs as running
-from headrace.services.runs import KEPT, Pace, Runs
+from headrace.services.runs import KEPT
 from headrace.store import executors, runs
-from orchestrator import Remembering
 from support import eventually
 
 
 class Place:
-    """Runs over the store of a house, with an orchestrator in memory; ``look`` is one look and what it began."""
+    """The runs of a house; ``look`` is one look for them, and carrying what it began."""
 
-    def __init__(self, house, **given):
+    def __init__(self, house):
         self.house = house
-        self.runs = Runs(house.store, house.clock, house.events.append, self._make, pace=Pace(idle=1e9), **given)
-        self.orchestrator = None
-
-    def _make(self, executor):
-        self.orchestrator = Remembering(executor)
-        return self.orchestrator
-
-    async def look(self):
-        await self.runs.reconcile()
-        if self.orchestrator is not None:
-            await self.orchestrator.finish()
+        self.runs = house.runs
+        self.look = house.carry_runs
 
     def ask(self, kind="count", due_at=None, **subject):
         tenant, now = self.house.caller.number, self.house.clock.now()
@@ -152,6 +142,15 @@ async def test_whoever_has_the_store_alone_takes_over_at_once(place):
     await place.runs.stop()
 
     assert place.row(run).state == "succeeded"
+
+
+async def test_stopping_ends_even_where_something_wakes_it_at_that_moment(place):
+    for _ in range(20):
+        await place.runs.start()
+        await asyncio.sleep(0.01)
+        place.runs.wake()
+        async with asyncio.timeout(10):
+            await place.runs.stop()
 
 
 async def test_a_run_whose_taking_was_not_answered_is_begun(place):
