@@ -23,7 +23,7 @@ from headrace.testkit.profiles import generate, ndjson
 from support import PATIENCE, Server, command, environment, eventually
 
 #: Accounts beside those that are used: enough for a rotation to be killed in its middle.
-MANY = 6_000
+MANY = 3_000
 
 
 def opened(server):
