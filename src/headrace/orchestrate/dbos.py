@@ -116,8 +116,10 @@ class DbosOrchestrator:
         self._thread.start()
         try:
             await self._there(self._launch())
-        except Exception as failed:
+        except BaseException as failed:
             await self.stop()
+            if not isinstance(failed, Exception):
+                raise
             raise OperationError(f"runs cannot be carried: {type(failed).__name__}: {failed}") from failed
 
     async def begin(self, kind: str, run: str) -> None:

@@ -92,14 +92,14 @@ async def begin(
         raise Conflict("this account signs in by itself, without a page of the partner; there is nothing to open")
     state, (verifier, challenge) = secrets.token_urlsafe(32), pkce()
     browser = secrets.token_urlsafe(32) if caller.actor.startswith("user:") else None
-    now = clock.now()
+    now, name = clock.now(), keys.hash_of(state)
     begun = BegunSignIn(
-        keys.hash_of(state),
+        name,
         caller.number,
         id_,
         caller.actor,
         keys.hash_of(browser) if browser is not None else None,
-        Safe(keyring, caller.tenant).seal(id_, {_VERIFIER: verifier, _REDIRECT: redirect_uri}),
+        Safe(keyring, caller.tenant).seal(name, {_VERIFIER: verifier, _REDIRECT: redirect_uri}),
         now,
         now + LIFE,
     )
@@ -165,7 +165,7 @@ class Completion:
             raise NotCompleted(f"The partner did not sign you in: {said}. {_AGAIN}")
         if not back.code:
             raise NotCompleted(f"The partner sent no code. {_AGAIN}")
-        opened = Safe(self._keyring, tenant).open(begun.account, begun.sealed)
+        opened = Safe(self._keyring, tenant).open(begun.state_hash, begun.sealed)
         verifier, redirect_uri = opened[_VERIFIER].reveal(), opened[_REDIRECT].reveal()
         holder, asked_at = Holder(tenant, begun.account), self._clock.now()
         conversation = client.exchange(code=back.code, redirect_uri=redirect_uri, verifier=verifier)

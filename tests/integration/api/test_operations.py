@@ -12,7 +12,7 @@ from support import Api, in_process
 from .conftest import SERVERS, paths
 
 #: Ours are also all paths below these, and those of these ends.
-OURS_BELOW = ("/keys", "/publishing/requests", "/access", "/audit")
+OURS_BELOW = ("/keys", "/publishing/requests", "/access", "/audit", "/runs", "/schedules")
 OURS_AFTER = ("/versions", "/versions/{version}", "/versions/{version}/restore", "/diff", "/consent", "/withdraw")
 STATES = ("delivered", "superseded", "withheld", "parked", "pending")
 OURS = {"/ingest/profiles", "/dataflows/{id}/ledger", "/dataflows/{id}/parked", "/healthz", "/metrics"}

@@ -159,7 +159,6 @@ SCHEMA = {"dynamicEnum": {**LISTS, "responseFormat": "SCHEMA"}}
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        (SHARED, "PLATFORM_AUTHENTICATION"),
         ({"/customerAuthenticationConfigurations/0": {"authType": "S3"}}, "S3"),
         ({"/sources": ["ACCOUNTS"]}, "sources"),
         ({"/aggregation": waiting_messages()["aggregation"]}, "BEST_EFFORT"),
@@ -173,7 +172,8 @@ def test_what_is_not_carried_out_yet_is_named(changes, named):
     assert f"`{named}`" in refusal(changed(messages(), changes))
 
 
-FORMS = {
+CARRIED = {
+    "shared credentials": SHARED,
     "a group": {FIELD: {"name": "a", "type": "object", "properties": [{"name": "b", "type": "string"}]}},
     "a condition": {
         f"{FIELD}/conditional": {"field": "b", "operator": "EQUALS", "value": "x"},
@@ -185,13 +185,13 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("changes", FORMS.values(), ids=FORMS)
-def test_every_form_is_carried_out(changes):
+@pytest.mark.parametrize("changes", CARRIED.values(), ids=CARRIED)
+def test_every_form_and_shared_credentials_are_carried_out(changes):
     assert refusal(changed(messages(), changes)) == ""
 
 
 def test_what_may_be_mapped_is_what_the_partner_gives_where_it_is_fetched():
-    destination, _ = read(Destination, changed(messages(), FORMS["a fetched schema"]))
+    destination, _ = read(Destination, changed(messages(), CARRIED["a fetched schema"]))
     flow, _ = read(Flow, a_flow(IDENTITY, row("a.b", "given")))
 
     def wrong(attributes):
