@@ -65,15 +65,7 @@ def account(headrace, destination):
 
 @pytest.fixture
 def flow(headrace, operator, destination, account):
-    example = examples.destination("lighthouse")["activation"]
-    target = operator.target(destination, account, example["customerData"])
-    assert target.status == 201, target.text
-    document = {
-        "name": f"dataflow {next(operator.numbers)}",
-        "sourceConnectionIds": [operator.source()],
-        "targetConnectionIds": [target.json["id"]],
-        "transformations": [{"name": "GeneralTransform", "params": _chosen(example["mapping"])}],
-    }
+    document = flow_document(operator, destination, account)
     answer = headrace.api.post(f"{FLOWS}/flows", document)
     assert answer.status == 201, answer.text
     return answer.json["id"]
@@ -118,6 +110,19 @@ def there(api, account):
 
 def reason(headrace, flow):
     return headrace.api.get(f"{FLOWS}/flows/{flow}").json["items"][0].get("x-headrace", {}).get("reason")
+
+
+def flow_document(operator, destination, account):
+    """A dataflow of the example's audiences to a destination under an account."""
+    example = examples.destination("lighthouse")["activation"]
+    target = operator.target(destination, account, example["customerData"])
+    assert target.status == 201, target.text
+    return {
+        "name": f"dataflow {next(operator.numbers)}",
+        "sourceConnectionIds": [operator.source()],
+        "targetConnectionIds": [target.json["id"]],
+        "transformations": [{"name": "GeneralTransform", "params": _chosen(example["mapping"])}],
+    }
 
 
 def ingest(headrace, number):
