@@ -172,4 +172,5 @@ def note(tx: Transaction, caller: Caller, action: str, noun: str, declared: Decl
     """Write down a change of an object, and that its sandbox is another now."""
     audit.note(tx, caller.number, caller.actor, action, noun, declared.id, now, declared.version)
     access.raise_configuration(tx, caller.number)
-    mended(tx, caller.tenant, noun, declared.id, caller.actor, now)
+    if action != "create":  # What is new has mended nothing.
+        mended(tx, caller.tenant, noun, declared.id, caller.actor, now)
