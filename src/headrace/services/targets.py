@@ -14,6 +14,7 @@ from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
 from headrace.services import declared, fitting, form, looking_up, moving, sealing
 from headrace.services.accounts import ACCOUNT, TARGET, offered
+from headrace.services.at_partner import abandoning
 from headrace.services.caller import Caller
 from headrace.services.carried import not_carried_yet
 from headrace.services.catalog import Catalog, Edition, uses_working
@@ -114,14 +115,19 @@ async def change_target(
     return await store.write(work)
 
 
-async def delete_target(store: Store, clock: Clock, caller: Caller, id_: str, if_match: str | None = None) -> None:
+async def delete_target(
+    store: Store, clock: Clock, caller: Caller, id_: str, if_match: str | None = None, *, abandon: bool = False
+) -> None:
     """
     Delete a target connection that no dataflow sends to, with its secrets; its unique values are free again.
+
+    With ``abandon``, audiences that are still to be deleted at the partner are left there.
 
     Raises:
         NotFound: it is not in this sandbox.
         StaleVersion: it was changed since it was read.
         InUse: dataflows send to it; it says which.
+        Conflict: audiences are still to be deleted at its partner; it names them.
     """
     now = clock.now()
 
@@ -129,6 +135,9 @@ async def delete_target(store: Store, clock: Clock, caller: Caller, id_: str, if
         known = declared.existing(tx, caller, TARGET, id_)
         declared.refuse_stale(known, if_match)
         refuse_in_use(tx, caller.tenant, TARGET, id_)
+        if abandon:
+            abandoning.abandon(tx, caller, known, now)
+        abandoning.refuse_left(tx, caller, known)
         declared.remove(tx, caller, TARGET, known, now)
         documents.rewrite_versions(tx, caller.number, TARGET, id_, known.version + 1, sealing.without_sealed)
         unique_values.free(tx, caller.number, id_)

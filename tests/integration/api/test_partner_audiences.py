@@ -174,6 +174,26 @@ def test_the_audiences_of_a_deleted_dataflow_are_shown_until_they_are_gone(pier)
     assert pier.book.names() == []
 
 
+def test_a_connection_is_not_deleted_from_under_what_is_to_be_deleted_at_the_partner(pier):
+    pier.start("shoppers")
+    pier.wait_for("ready")
+    pier.book.fail("DELETE", 423)
+    assert pier.api.delete(f"{FLOWS}/flows/{pier.flow}").status == 202
+    target = f"{FLOWS}/targetConnections/{pier.target}"
+    eventually(
+        "it failed", lambda: [i["state"] for i in pier.api.get(f"{target}/audiences").json["items"]] == ["failed"]
+    )
+
+    refused = pier.api.delete(target)
+    assert refused.status == 409
+    assert "the audience 'Shoppers'" in refused.json["detail"]
+    assert f"GET /targetConnections/{pier.target}/audiences" in refused.json["detail"]
+
+    assert pier.api.delete(f"{target}?abandon=true").status == 202
+    assert pier.api.get(target).status == 404
+    assert pier.book.names() == ["Shoppers"]
+
+
 def test_whoever_asks_for_what_a_dataflow_does_not_have_is_told_so(pier):
     pier.start("shoppers")
     answer = pier.api.post(f"{FLOWS}/flows/{pier.flow}/audiences/ups/nobody/adopt", {"alias": "x"})
