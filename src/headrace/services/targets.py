@@ -64,9 +64,9 @@ async def create_target(
         edition = _edition_for(tx, caller, target)
         _refuse_another_edition(prepared.edition, edition)
         declared.refuse([*_account_problems(tx, caller, target), *_taken(tx, caller, target, id_, unique)])
+        moving.agree(tx, id_, caller, edition, now)  # Whoever looks at the connection asks for its edition.
         stored = declared.add(tx, caller, TARGET, id_, kept, now)
         unique_values.keep(tx, caller.tenant, edition.id, id_, unique)
-        moving.agree(tx, stored, caller, edition, now)
         return stored
 
     return await store.write(work)
@@ -109,7 +109,7 @@ async def change_target(
         documents.rewrite_versions(tx, caller.number, TARGET, id_, stored.version, sealing.without_sealed)
         unique_values.keep(tx, caller.tenant, edition.id, id_, unique)
         if uses_working(stored) != uses_working(known):
-            moving.agree(tx, stored, caller, edition, now)
+            moving.agree(tx, id_, caller, edition, now)
         return stored
 
     return await store.write(work)
