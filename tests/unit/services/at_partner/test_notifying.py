@@ -40,7 +40,7 @@ def ask(branch):
 
 
 def states(branch):
-    return branch.rows("SELECT state, reason FROM runs ORDER BY asked_at")
+    return branch.rows("SELECT state, reason FROM runs ORDER BY due_at")
 
 
 async def test_the_partner_is_told_of_the_export(told):
