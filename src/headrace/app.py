@@ -38,6 +38,8 @@ from headrace.render.pool import RenderPool
 from headrace.services import access
 from headrace.services.access import FirstClient
 from headrace.services.at_partner.carrying import AudienceCalls
+from headrace.services.at_partner.notifying import KIND as NOTIFY
+from headrace.services.at_partner.notifying import Notices
 from headrace.services.at_partner.wanting import KIND as AUDIENCE
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
@@ -98,6 +100,7 @@ class Headrace:
         self.runs = Runs(self.store, self.clock, self.board, self._orchestrator)
         calls = AudienceCalls(self.store, self.clock, self.partners, self.wake_all)
         self.runs.register(AUDIENCE, calls.carry)
+        self.runs.register(NOTIFY, Notices(self.store, self.clock, self.partners).carry)
         self.passwords = Passwords()
         doors = Doors(
             self.store,

@@ -26,6 +26,13 @@ Object = dict[str, Any]
 IfMatch = Annotated[str | None, Header(description="The object's `etag`, in its quotes.")]
 Fresh = Annotated[bool, Query(description="Ask the partner again, whatever it answered lately.")]
 OURS = {"x-headrace": True}
+Abandon = Annotated[
+    bool,
+    Query(
+        description="Leave at the partner what is still to be deleted there, and keep no account of it.",
+        json_schema_extra=OURS,
+    ),
+]
 
 
 def wanted(
@@ -232,8 +239,14 @@ async def patch_target(
 
 
 @router.delete("/targetConnections/{id}", summary="Delete a target connection and its secrets", status_code=202)
-async def delete_target(id: str, caller: Operator, handed: Handed, if_match: IfMatch = None) -> Response:  # noqa: A002
-    await targets.delete_target(handed.store, handed.clock, caller, id, if_match)
+async def delete_target(
+    id: str,  # noqa: A002
+    caller: Operator,
+    handed: Handed,
+    if_match: IfMatch = None,
+    abandon: Abandon = False,
+) -> Response:
+    await targets.delete_target(handed.store, handed.clock, caller, id, if_match, abandon=abandon)
     return Response(status_code=202)
 
 

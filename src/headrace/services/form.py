@@ -8,7 +8,7 @@ sends it believes that it counts.
 """
 
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,6 +89,18 @@ def as_sent(fields: Fields, given: Mapping[str, Any], before: Mapping[str, Any])
             value = as_sent(item.properties or (), value, stored)
         kept[name] = value
     return kept
+
+
+def misfits(fields: Fields, stored: Mapping[str, Any], sealed: Collection[str]) -> Iterator[Problem]:
+    """
+    Say which values of a form that was filled in earlier do not fit other fields.
+
+    Of what is ``sealed``, by pointer, it is known that there is a value, and no more.
+    """
+    for problem in fill(fields, as_sent(fields, stored, stored)).problems:
+        if problem.pointer not in sealed:
+            message = f"what is filled in does not fit: {problem.message}; change it, or make another target connection"
+            yield Problem(problem.code, problem.pointer, message)
 
 
 def field_at(fields: Fields, where: str) -> tuple[str, CustomerDataField] | None:

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from headrace.errors import Conflict
 from headrace.model.problem import ConfigurationError, Problem
+from headrace.services import form
 from headrace.services.at_partner import wanting
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog, Edition, destination_of, tenant_of, uses_working
 from headrace.services.disclosure import Disclosure
 from headrace.services.fitting import misfits
+from headrace.services.sealing import SEALED
 from headrace.store import access, audit, consents, documents
 from headrace.store.access import Tenant
 from headrace.store.consents import Consent
@@ -36,10 +38,10 @@ def held_back(tx: Transaction, tenant: Tenant, target: Declared, catalog: Catalo
     return Held(newest, _news(tx, tenant, target, newest), tuple(_misfits(catalog, target, current, newest)))
 
 
-def agree(tx: Transaction, target: Declared, caller: Caller, edition: Edition, now: int) -> None:
+def agree(tx: Transaction, target: str, caller: Caller, edition: Edition, now: int) -> None:
     """Note that a target connection uses an edition from now on, and what its operator was told of that."""
     shown = edition.disclosure
-    consent = Consent(caller.number, target.id, edition.config_id, [*shown.origins], [*shown.fields], caller.actor, now)
+    consent = Consent(caller.number, target, edition.config_id, [*shown.origins], [*shown.fields], caller.actor, now)
     consents.keep(tx, consent)
 
 
@@ -57,7 +59,7 @@ def consent(tx: Transaction, caller: Caller, target: Declared, config_id: str | 
         raise Conflict(f"{newest}: read the connection again, and agree to what it shows")
     if held.problems:
         raise ConfigurationError([*held.problems])
-    agree(tx, target, caller, held.edition, now)
+    agree(tx, target.id, caller, held.edition, now)
     wanting.mended(tx, caller.tenant, TARGET, target.id, caller.actor, now)
     details = {"configId": config_id, "origins": [*held.news.origins], "fields": [*held.news.fields]}
     audit.note(tx, caller.number, caller.actor, "consent", TARGET, target.id, now, target.version, details)
@@ -109,4 +111,9 @@ def _news(tx: Transaction, tenant: Tenant, target: Declared, edition: Edition) -
 
 
 def _misfits(catalog: Catalog, target: Declared, current: Edition, edition: Edition) -> list[Problem]:
-    return [*misfits(catalog.dataflows_of(target.id), current.destination, edition.destination)]
+    """Say what keeps a connection from an edition: dataflows that could not go on, and a form filled in for another."""
+    fields = edition.destination.customer_data_fields
+    return [
+        *misfits(catalog.dataflows_of(target.id), current.destination, edition.destination),
+        *form.misfits(fields, target.document.get("params", {}), target.document.get(SEALED, {})),
+    ]

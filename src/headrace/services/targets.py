@@ -14,6 +14,7 @@ from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
 from headrace.services import declared, fitting, form, looking_up, moving, sealing
 from headrace.services.accounts import ACCOUNT, TARGET, offered
+from headrace.services.at_partner import abandoning
 from headrace.services.caller import Caller
 from headrace.services.carried import not_carried_yet
 from headrace.services.catalog import Catalog, Edition, uses_working
@@ -63,9 +64,9 @@ async def create_target(
         edition = _edition_for(tx, caller, target)
         _refuse_another_edition(prepared.edition, edition)
         declared.refuse([*_account_problems(tx, caller, target), *_taken(tx, caller, target, id_, unique)])
+        moving.agree(tx, id_, caller, edition, now)  # Whoever looks at the connection asks for its edition.
         stored = declared.add(tx, caller, TARGET, id_, kept, now)
         unique_values.keep(tx, caller.tenant, edition.id, id_, unique)
-        moving.agree(tx, stored, caller, edition, now)
         return stored
 
     return await store.write(work)
@@ -108,20 +109,25 @@ async def change_target(
         documents.rewrite_versions(tx, caller.number, TARGET, id_, stored.version, sealing.without_sealed)
         unique_values.keep(tx, caller.tenant, edition.id, id_, unique)
         if uses_working(stored) != uses_working(known):
-            moving.agree(tx, stored, caller, edition, now)
+            moving.agree(tx, id_, caller, edition, now)
         return stored
 
     return await store.write(work)
 
 
-async def delete_target(store: Store, clock: Clock, caller: Caller, id_: str, if_match: str | None = None) -> None:
+async def delete_target(
+    store: Store, clock: Clock, caller: Caller, id_: str, if_match: str | None = None, *, abandon: bool = False
+) -> None:
     """
     Delete a target connection that no dataflow sends to, with its secrets; its unique values are free again.
+
+    With ``abandon``, audiences that are still to be deleted at the partner are left there.
 
     Raises:
         NotFound: it is not in this sandbox.
         StaleVersion: it was changed since it was read.
         InUse: dataflows send to it; it says which.
+        Conflict: audiences are still to be deleted at its partner; it names them.
     """
     now = clock.now()
 
@@ -129,6 +135,9 @@ async def delete_target(store: Store, clock: Clock, caller: Caller, id_: str, if
         known = declared.existing(tx, caller, TARGET, id_)
         declared.refuse_stale(known, if_match)
         refuse_in_use(tx, caller.tenant, TARGET, id_)
+        if abandon:
+            abandoning.abandon(tx, caller, known, now)
+        abandoning.refuse_left(tx, caller, known)
         declared.remove(tx, caller, TARGET, known, now)
         documents.rewrite_versions(tx, caller.number, TARGET, id_, known.version + 1, sealing.without_sealed)
         unique_values.free(tx, caller.number, id_)

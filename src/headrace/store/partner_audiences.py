@@ -88,6 +88,11 @@ def remove(tx: Transaction, known: PartnerAudience) -> bool:
     return tx.core.execute(delete(partner_audiences).where(where)).rowcount > 0
 
 
+def abandon(tx: Transaction, known: PartnerAudience) -> None:
+    """Forget an audience whether or not a request about it is under way."""
+    tx.core.execute(delete(partner_audiences).where(_is(known.tenant, known.target, known.audience)))
+
+
 def _is(tenant: int, target: str, audience: int) -> Any:
     return (
         (partner_audiences.c.tenant == tenant)

@@ -413,6 +413,49 @@ def test_the_consent_is_to_the_version_that_was_read(home, guest, reviewer, part
     assert home.api.post(f"{FLOWS}/targetConnections/{target}/consent", {"configId": first}).status == 404
 
 
+def test_a_form_that_a_new_version_does_not_fit_keeps_its_connection_where_it_is(home, guest, reviewer, partner):
+    fields = [
+        {"name": "workspace", "type": "string", "isRequired": True},
+        {"name": "key", "type": "string", "format": "password", "isRequired": True, "pattern": "^canary"},
+    ]
+    destination, _ = home.author(partner.origin, customerDataFields=fields)
+    home.publish(reviewer, destination)
+    target = guest.target(destination, params={"workspace": "acme-0001", "key": "canary-of-a-form"}).json["id"]
+    fields[0]["pattern"] = "^[a-z]+$"
+    home.change(destination, customerDataFields=fields)
+    config_id = home.publish(reviewer, destination)
+
+    waiting = guest.shown("targetConnections", target)["x-headrace"]["consentRequired"]
+    (problem,) = waiting["errors"]
+    assert (problem["code"], problem["path"]) == ("invalid", "/params/workspace")
+    assert "`workspace` does not match" in problem["message"]
+    consent = f"{FLOWS}/targetConnections/{target}/consent"
+    assert guest.api.post(consent, {"configId": config_id}).status == 400
+
+    etag = guest.shown("targetConnections", target)["etag"]
+    mended = [{"op": "replace", "path": "/params/workspace", "value": "acme"}]
+    answer = guest.api.patch(f"{FLOWS}/targetConnections/{target}", mended, etag)
+    assert answer.status == 200, answer.text
+    assert guest.shown("targetConnections", target)["x-headrace"]["consentRequired"]["errors"] == []
+    assert guest.api.post(consent, {"configId": config_id}).status == 200
+
+
+def test_a_new_version_that_asks_for_more_waits_and_one_with_a_default_does_not(home, guest, reviewer, partner):
+    workspace = {"name": "workspace", "type": "string"}
+    destination, _ = home.author(partner.origin, customerDataFields=[workspace])
+    home.publish(reviewer, destination)
+    target = guest.target(destination, params={"workspace": "acme"}).json["id"]
+    region = {"name": "region", "type": "string", "isRequired": True, "default": "eu"}
+    home.change(destination, customerDataFields=[workspace, region])
+    home.publish(reviewer, destination)
+    assert "x-headrace" not in guest.shown("targetConnections", target)
+
+    home.change(destination, customerDataFields=[workspace, {"name": "place", "type": "string", "isRequired": True}])
+    home.publish(reviewer, destination)
+    (problem,) = guest.shown("targetConnections", target)["x-headrace"]["consentRequired"]["errors"]
+    assert (problem["code"], problem["path"]) == ("missing-field", "/params/place")
+
+
 def test_dataflows_that_a_new_version_does_not_fit_stay_where_they_are(home, guest, reviewer, partner):
     destination, _ = home.author(partner.origin)
     home.publish(reviewer, destination)

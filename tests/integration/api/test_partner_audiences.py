@@ -8,8 +8,12 @@ import pytest
 from headrace.cli import examples
 from headrace.cli.demo import TOKEN
 from headrace.model.flow import PROFILE_STORE_SPEC
+from headrace.services.at_partner import notifying
+from headrace.services.catalog import tenant_of
+from headrace.services.checks import AUDIENCE_TEMPLATE
+from headrace.store import documents, runs
 from headrace.testkit.audiences import AudienceBook
-from headrace.testkit.partner import Partner
+from headrace.testkit.partner import Answer, Partner
 from support import FLOWS, eventually, in_process
 
 from .conftest import DESTINATIONS, SERVERS, TEMPLATES
@@ -174,9 +178,60 @@ def test_the_audiences_of_a_deleted_dataflow_are_shown_until_they_are_gone(pier)
     assert pier.book.names() == []
 
 
+def test_a_connection_is_not_deleted_from_under_what_is_to_be_deleted_at_the_partner(pier):
+    pier.start("shoppers")
+    pier.wait_for("ready")
+    pier.book.fail("DELETE", 423)
+    assert pier.api.delete(f"{FLOWS}/flows/{pier.flow}").status == 202
+    target = f"{FLOWS}/targetConnections/{pier.target}"
+    eventually(
+        "it failed", lambda: [i["state"] for i in pier.api.get(f"{target}/audiences").json["items"]] == ["failed"]
+    )
+
+    refused = pier.api.delete(target)
+    assert refused.status == 409
+    assert "the audience 'Shoppers'" in refused.json["detail"]
+    assert f"GET /targetConnections/{pier.target}/audiences" in refused.json["detail"]
+
+    assert pier.api.delete(f"{target}?abandon=true").status == 202
+    assert pier.api.get(target).status == 404
+    assert pier.book.names() == ["Shoppers"]
+
+
 def test_whoever_asks_for_what_a_dataflow_does_not_have_is_told_so(pier):
     pier.start("shoppers")
     answer = pier.api.post(f"{FLOWS}/flows/{pier.flow}/audiences/ups/nobody/adopt", {"alias": "x"})
     assert answer.status == 404
     assert "does not send the audience 'nobody'" in answer.json["errorDetails"]
     assert pier.api.post(f"{FLOWS}/flows/{pier.flow}/audiences/ups/shoppers/adopt", {"alias": ""}).status == 400
+
+
+def test_a_partner_is_told_of_an_export_until_it_answers_and_always_under_the_same_id(pier):
+    """Files are not exported yet, so no destination that has `notify` can be connected: the store is given one."""
+    answers = [Answer(reset=True), 200]
+    pier.book.messages = lambda _: answers.pop(0)
+    arrived = {"url": f"{pier.partner.origin}/arrived/{{{{ export.id }}}}", "httpMethod": "POST"}
+    store = pier.headrace.app.store
+
+    def end_export(tx):
+        known = documents.get(tx, 1, AUDIENCE_TEMPLATE, pier.template)
+        document = {**known.document, "metadataTemplate": {**known.document["metadataTemplate"], "notify": arrived}}
+        documents.replace(tx, 1, AUDIENCE_TEMPLATE, known, document, 1, "client:a", "replace")
+        return notifying.notify(tx, tenant_of(tx, 1), pier.target, "export-7", "client:a", 1)
+
+    run = store.write_now(end_export).run
+    pier.headrace.app.runs.wake()
+    failed = eventually("the answer was lost", lambda: (row := found(store, run)).state == "failed" and row)
+    assert "connection" in failed.reason
+
+    again = store.read_now(lambda tx: runs.latest(tx, 1, 1, kind=notifying.KIND)[0])
+    assert (again.retry_of, again.due_at > failed.asked_at) == (run, True)
+    store.write_now(lambda tx: tx.run("UPDATE runs SET due_at = 0 WHERE run = :run", {"run": again.run}))
+    pier.headrace.app.runs.wake()
+    eventually("it was told", lambda: found(store, again.run).state == "succeeded")
+    assert [received.path for received in pier.partner.received] == ["/arrived/export-7"] * 2
+    assert {received.headers["authorization"] for received in pier.partner.received} == {f"Bearer {TOKEN}"}
+
+
+def found(store, run):
+    return store.read_now(lambda tx: runs.get(tx, run))

@@ -339,3 +339,35 @@ def test_every_kind_of_object_is_created_known_again_changed_and_deleted(desk, n
     path.unlink()
     assert last_words(desk.run(*push)) == "1 changed"
     assert desk.items(NOUNS[noun].route.rpartition("/")[2]) == []
+
+
+LOOKED_UP = """
+  x-headrace:
+    find:
+      url: https://x.example?ref={{segment.id}}
+      httpMethod: GET
+      responseFields: [{name: externalAudienceId, value: '{{body.id}}'}]
+    list:
+      url: https://x.example
+      httpMethod: GET
+      responseFields: [{name: audiences, value: '{{body.audiences}}'}]
+"""
+
+
+def test_what_an_audience_template_has_of_ours_is_pushed_known_again_and_pulled(desk):
+    file, text, _ = FILES["audience-template"]
+    path = desk.home / "folder" / file
+    path.parent.mkdir(parents=True)
+    path.write_text(text + LOOKED_UP.lstrip("\n"))
+
+    assert last_words(desk.run("push", "folder", "--yes")) == "1 changed"
+    (kept,) = desk.items("audience-templates")
+    ours = kept["metadataTemplate"]["x-headrace"]
+    assert (ours["find"]["url"], ours["list"]["url"]) == ("https://x.example?ref={{segment.id}}", "https://x.example")
+    assert last_words(desk.run("push", "folder", "--yes")).startswith("nothing to do")
+
+    desk.change(f"folder/{file}", "?ref=", "?id=")
+    assert "?id={{segment.id}}" in desk.run("diff", "folder", code=None).out
+    assert last_words(desk.run("push", "folder", "--yes")) == "1 changed"
+    desk.run("pull", "--folder", "copy")
+    assert "?id={{segment.id}}" in "".join(one.read_text() for one in (desk.home / "copy").rglob("*.*"))

@@ -5,7 +5,7 @@ from sqlalchemy import select, update
 
 from headrace.connect.keyfile import LocalKeyFile
 from headrace.errors import OperationError
-from headrace.services import accounts, authoring
+from headrace.services import accounts, activation, authoring, connecting
 from headrace.services.live import FAULT_PAUSE
 from headrace.store import documents, tables
 from headrace.store.keys import key_in
@@ -81,6 +81,13 @@ def stopped(house):
     return [event.reason for event in house.events if type(event).__name__ == "DataflowStopped"]
 
 
+async def told(house):
+    """Why dataflows do not send, by name, as whoever lists them is told."""
+    flows = await activation.listing(house.store, house.caller)
+    found = await connecting.stopped(house.store, house.partners, house.caller, flows)
+    return {flow.document["name"]: found[flow.id] for flow in flows if flow.id in found}
+
+
 async def test_while_a_provider_is_away_others_go_on_and_it_is_tried_again(two):
     provider = Provider(two.store.directory / "key")
     provider.is_away = True
@@ -94,12 +101,14 @@ async def test_while_a_provider_is_away_others_go_on_and_it_is_tried_again(two):
     (reason,) = stopped(two)
     assert f"key '{provider.key_id}'" in reason
     assert CANARY not in reason
+    assert await told(two) == {"signed": reason}
 
     provider.is_away = False
     two.pass_time(FAULT_PAUSE)
     await two.run()
     assert await two.balance("signed") == {"accepted": 2, "delivered": 2, "messages": 1}
     assert len(stopped(two)) == 1
+    assert await told(two) == {}
 
 
 async def test_a_provider_that_fails_is_asked_again_only_after_a_pause_and_one_that_answered_never(two):

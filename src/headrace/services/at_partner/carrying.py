@@ -110,7 +110,7 @@ class AudienceCalls:
         if task.row.run != run.run:
             partner_audiences.change(tx, task.row, self.clock.now(), run=run.run)
         if task.step in ("nothing", "forget", "ask"):
-            recording.rest(tx, task.tenant, task.row, task.step, self.clock.now())
+            recording.rest(task.place, task.row, task.step, self.clock.now())
             return None
         return task
 
@@ -120,6 +120,8 @@ class AudienceCalls:
             return None
         tenant = tenant_of(tx, run.tenant)
         place = wanting.place_of(tx, tenant, row)
+        if place is None:
+            return None
         return Task(tenant, row, place.step(row), place.wanted(row), place)
 
     async def _carry_out(self, run: Run, task: Task, asked: set[str]) -> str | None:

@@ -7,6 +7,7 @@ from headrace.errors import HeadraceError
 from headrace.services.at_partner import wanting
 from headrace.services.at_partner.deciding import Facts, Step
 from headrace.services.at_partner.events import ALIAS, Event, Unreadable, is_in_doubt
+from headrace.services.at_partner.wanting import Place
 from headrace.services.catalog import tenant_of
 from headrace.store import access, audiences, partner_audiences
 from headrace.store.access import Tenant
@@ -81,9 +82,9 @@ def succeed(
     state = "ready" if told is not None else ("creating" if row.state != "deleting" else "deleting")
     partner_audiences.change(tx, row, now, **values, state=state, reason=None, attempts=0)
     access.raise_configuration(tx, row.tenant)
-    if told is None:
-        return
     place = wanting.place_of(tx, tenant, row)
+    if told is None or place is None:
+        return
     if row.audience == ITSELF and row.told is None:
         wanting.follow(tx, tenant, place.target.id, actor, now)
     else:
@@ -108,6 +109,8 @@ def fail(
         calling=before.calling if is_known else row.calling,
     )
     place = wanting.place_of(tx, tenant_of(tx, row.tenant), row)
+    if place is None:
+        return
     has_to_ask = place.step(failed) == "ask"
     values = {name: getattr(failed, name) for name in ("state", "attempts", "calling")}
     reason = _to_decide(error.message) if has_to_ask else error.message
@@ -117,15 +120,16 @@ def fail(
         wanting.ask(tx, failed, "nothing", run.actor, now, now + wait_after(failed.attempts))
 
 
-def rest(tx: Transaction, tenant: Tenant, row: PartnerAudience, step: Step, now: int) -> None:
+def rest(place: Place, row: PartnerAudience, step: Step, now: int) -> None:
     """Keep that there is nothing to send: the partner agrees, is to have nothing, or the operator has to decide."""
+    tx = place.tx
     if step == "forget":
         partner_audiences.remove(tx, row)
     elif step == "ask":
         partner_audiences.change(tx, row, now, state="failed", reason=_to_decide(row.reason))
     else:
         partner_audiences.change(tx, row, now, state="ready", reason=None)
-        wanting.join(wanting.place_of(tx, tenant, row), now)
+        wanting.join(place, now)
 
 
 def _to_decide(reason: str | None) -> str:

@@ -43,7 +43,7 @@ class Place:
 
     @classmethod
     def of(cls, tx: Transaction, tenant: Tenant, id_: str) -> "Place":
-        """Return a target connection, which is there as long as anything at its partner is kept in step."""
+        """Return a target connection that is in use, or was found in this transaction."""
         target = documents.get(tx, tenant.tenant, TARGET, id_)
         assert target is not None, "what is in use is not deleted"
         return cls(tx, tenant, target)
@@ -129,9 +129,11 @@ def facts_of(flow: Flow) -> Facts:
     }
 
 
-def place_of(tx: Transaction, tenant: Tenant, row: PartnerAudience) -> Place:
-    """Return the target connection that a row belongs to."""
-    return Place.of(tx, tenant, row.target if row.audience != ITSELF else _target_of(tx, tenant.tenant, row.target))
+def place_of(tx: Transaction, tenant: Tenant, row: PartnerAudience) -> Place | None:
+    """Return the target connection that a row belongs to; nothing, where it was deleted and the row abandoned."""
+    id_ = row.target if row.audience != ITSELF else _target_of(tx, tenant.tenant, row.target)
+    target = documents.get(tx, tenant.tenant, TARGET, id_)
+    return Place(tx, tenant, target) if target is not None else None
 
 
 def follow(tx: Transaction, tenant: Tenant, target: str, actor: str, now: int) -> None:

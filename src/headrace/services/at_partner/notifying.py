@@ -1,0 +1,92 @@
+"""
+Telling a partner that the files of an export have arrived: the request `notify` of the audience template.
+
+It is made at least once. Every call about an export has the same `export.id`, by which a partner can tell a repetition.
+"""
+
+from dataclasses import dataclass
+
+from headrace.clock import Clock
+from headrace.connect.call import CallFailed
+from headrace.errors import HeadraceError
+from headrace.orchestrate.port import Steps
+from headrace.services.at_partner import preparing, wanting
+from headrace.services.at_partner.preparing import Prepared
+from headrace.services.at_partner.recording import wait_after
+from headrace.services.at_partner.wanting import TARGET, Place
+from headrace.services.catalog import tenant_of
+from headrace.services.partners import Partners
+from headrace.services.steps import patiently
+from headrace.store import documents, runs
+from headrace.store.access import Tenant
+from headrace.store.database import Store, Transaction
+from headrace.store.runs import Run
+
+#: The kind of the runs that make the call.
+KIND = "notify"
+#: How often it is tried by itself, which takes most of a day; an operator can have the last run tried again.
+MOST_TRIES = 24
+
+
+def notify(tx: Transaction, tenant: Tenant, target: str, export: str, actor: str, now: int) -> Run | None:
+    """
+    Ask for the call, in the transaction that ends an export; nothing, where the template has no `notify`.
+
+    ``export`` is the export's id, the same however often this is asked for.
+    """
+    template = wanting.metadata_of(Place.of(tx, tenant, target).template)
+    if template is None or template.notify is None:
+        return None
+    return runs.ask(tx, tenant.tenant, KIND, {"target": target, "export": export}, actor, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """Carries the runs that tell partners of exports."""
+
+    store: Store
+    clock: Clock
+    partners: Partners
+
+    async def carry(self, run: Run, steps: Steps) -> None:
+        """
+        Make the call. A connection that is gone, or whose template has no `notify` any longer, ends it quietly.
+
+        Raises:
+            CallFailed: it did not succeed; another run is asked for, until it was tried often enough.
+        """
+        reason = await steps.step("notify", lambda: self._notify(run))
+        if reason is not None:
+            await steps.step("ask again", lambda: self._ask_again(run))
+            raise CallFailed(reason)
+
+    async def _notify(self, run: Run) -> str | None:
+        """Make the call; return why it failed."""
+        try:
+            prepared = await patiently(lambda: self.store.read(lambda tx: self._prepare(tx, run)))
+            event = prepared.events.get("notify") if prepared is not None else None
+            if prepared is not None and event is not None:
+                await event.carry_out(prepared.access, await prepared.context())
+        except HeadraceError as error:
+            return error.message
+        return None
+
+    def _prepare(self, tx: Transaction, run: Run) -> Prepared | None:
+        target = documents.get(tx, run.tenant, TARGET, run.subject["target"])
+        if target is None:
+            return None
+        place = Place(tx, tenant_of(tx, run.tenant), target)
+        if place.template is None:
+            return None
+        return preparing.prepare(place, self.partners, {"export": {"id": run.subject["export"]}})
+
+    async def _ask_again(self, run: Run) -> None:
+        """Ask for the next try, unless somebody has already: also when this step is done a second time."""
+        now, tried = self.clock.now(), run.progress.get("tried", 0) + 1
+
+        def work(tx: Transaction) -> None:
+            if tried < MOST_TRIES and not runs.is_tried_again(tx, run.run):
+                due, progress = now + wait_after(tried), {"tried": tried}
+                runs.ask(tx, run.tenant, KIND, run.subject, run.actor, now, due, progress=progress, retry_of=run.run)
+
+        await patiently(lambda: self.store.write(work))
