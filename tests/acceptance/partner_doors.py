@@ -72,7 +72,7 @@ def running() -> Iterator[Partners]:
 
 
 def destination(world: Any, way: dict[str, Any], origin: str, *, fields: Any = (), **more: Any) -> str:
-    """Author a destination towards an origin; its messages carry the operator's form and what was given for signing in."""
+    """Author a destination towards an origin; its messages carry the operator's form."""
     example = examples.destination("moviestar")
     server = json.loads(json.dumps(_towards(example["destinationServer"], origin)))
     value = {"templatingStrategy": "PEBBLE_V1", "value": "{{ customerData | toJson | raw }}"}
@@ -143,8 +143,7 @@ def way_of_oauth(world: Any, grant: str) -> dict[str, Any]:
 
 def let_it_repeat(world: Any) -> None:
     """Have the authorization server repeat what it hears, in place of its next four answers."""
-    world.partners.oauth.answers.extend(repeating(400, 401, 503, 200) for _ in range(1))
-    world.partners.oauth.answers.extend(repeating(status) for status in (401, 503, 200))
+    world.partners.oauth.answers.extend(repeating(status) for status in (400, 401, 503, 200))
 
 
 # -- the doors ---------------------------------------------------------------------------------------------------------

@@ -416,7 +416,8 @@ def kept_by(world: World, database_url: str) -> dict[str, bytes]:
         kept[path] = kept[path].replace(secret, b"")
     if database_url:
         with psycopg.connect(database_url, autocommit=True) as connection:
-            named = "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+            system = "('pg_catalog', 'information_schema')"
+            named = f"SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN {system}"
             for schema, table in connection.execute(named).fetchall():
                 rows = connection.execute(f'SELECT * FROM "{schema}"."{table}"').fetchall()  # type: ignore[call-overload]
                 kept[f"table {schema}.{table}"] = b"\n".join(_as_bytes(value) for row in rows for value in row)

@@ -1,4 +1,4 @@
-"""The password grant where it is not allowed: no account is made, and one that was kept from before is used no longer."""
+"""The password grant where it is not allowed: no account is made, and one from before is used no longer."""
 
 import json
 

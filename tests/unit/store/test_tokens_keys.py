@@ -3,14 +3,21 @@
 import pytest
 
 from headrace.errors import Conflict
-from headrace.store import begun_sign_ins, keys, sign_in_states
+from headrace.store import access, begun_sign_ins, keys, sign_in_states
 from headrace.store.begun_sign_ins import BegunSignIn
 from headrace.store.sign_in_states import SIGNED_IN
 
 GONE = {"token": "v1.k-gone.AAAA"}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
+def place(store, tenant):
+    """A sandbox, by its number."""
+    number = store.write_now(lambda tx: access.add_organization(tx, f"org-{tenant}"))
+    return store.write_now(lambda tx: access.add_tenant(tx, number, "prod", f"sandbox-{tenant}"))
+
+
+@pytest.fixture
 def key(store, tenant):
     key_id = f"k-here-{tenant}"
     store.write_now(lambda tx: keys.save(tx, f"org-{tenant}", key_id, b"wrapped"))
@@ -32,11 +39,11 @@ def begin(tx, tenant, sealed):
 
 
 @pytest.mark.parametrize("write", [sign_in, keep, begin])
-def test_a_token_whose_key_is_there_is_kept(store, tenant, key, write):
-    store.write_now(lambda tx: write(tx, tenant, key))
+def test_a_token_whose_key_is_there_is_kept(store, place, key, write):
+    store.write_now(lambda tx: write(tx, place, key))
 
 
 @pytest.mark.parametrize("write", [sign_in, keep, begin])
-def test_a_token_whose_key_is_gone_is_refused(store, tenant, write):
+def test_a_token_whose_key_is_gone_is_refused(store, place, write):
     with pytest.raises(Conflict, match="rotated just now"):
-        store.write_now(lambda tx: write(tx, tenant, GONE))
+        store.write_now(lambda tx: write(tx, place, GONE))
