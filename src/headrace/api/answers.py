@@ -53,8 +53,15 @@ SCHEMAS: dict[str, Schema] = {
     "FlowServiceError": of_object({"errorMessage": TEXT, "errorDetails": TEXT}, about="As the flow service says it."),
     "Additions": of_object(
         {},
-        {"warnings": list_of(ref("ConfigurationProblem")), "fingerprints": {"type": "object"}},
+        {
+            "warnings": list_of(ref("ConfigurationProblem")),
+            "fingerprints": {"type": "object"},
+            "error": ref("KeyTrouble"),
+        },
         "What Headrace adds: warnings, and the fingerprints of masked secrets by JSON pointer.",
+    ),
+    "KeyTrouble": of_object(
+        {"code": TEXT, "message": TEXT}, about="In lists: the secrets of this object cannot be opened, and why."
     ),
     "StoredDestination": _stored("Destination", _STORED | _OF_A_DESTINATION),
     "StoredDestinationServer": _stored("DestinationServer", _STORED),
@@ -167,6 +174,7 @@ SCHEMAS: dict[str, Schema] = {
                     "consentRequired": ref("ConsentRequired"),
                     "audiences": list_of(ref("AudienceAtPartner")),
                     "atPartner": ref("AtPartner"),
+                    "error": ref("KeyTrouble"),
                 },
             )
         },

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from headrace.api.bodies import AuthoredBody
 from headrace.api.doors import Doors, allowed, doors
 from headrace.clock import iso
+from headrace.errors import OperationError
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.services import authoring, declared, sealing, standing
 from headrace.services.authoring import AUDIENCE_TEMPLATE, CREDENTIALS, DESTINATION, SERVER, Authored
@@ -93,9 +94,9 @@ class Objects:
     async def list_all(self, caller: Reader, handed: Handed, limit: Limit = None, start: Start = None) -> Object:
         if limit is None and start is None:
             found = await declared.listing(handed.store, caller, self.kind.noun)
-            return {"items": [shown(self.kind, item, caller, handed) for item in found]}
+            return {"items": [listed(self.kind, item, caller, handed) for item in found]}
         found, more = await declared.page(handed.store, caller, self.kind.noun, limit or 1000, start)
-        items = [shown(self.kind, item, caller, handed) for item in found]
+        items = [listed(self.kind, item, caller, handed) for item in found]
         return {"items": items, "_page": {"next": more, "count": len(items)}}
 
     async def read(self, instance_id: str, caller: Reader, handed: Handed, response: Response) -> Object:
@@ -182,6 +183,20 @@ def authored(kind: Kind, saved: Authored, caller: Caller, handed: Doors, respons
 def shown(kind: Kind, item: Declared, caller: Caller, handed: Doors, warnings: tuple[Problem, ...] = ()) -> Object:
     """Return a stored object with what the server adds to it."""
     document, fingerprints = sealing.masked(Safe(handed.keyring, caller.tenant), item.id, item.document)
+    ours = {"warnings": [warning.as_json() for warning in warnings], "fingerprints": fingerprints}
+    return _with_additions(kind, item, caller, document, ours)
+
+
+def listed(kind: Kind, item: Declared, caller: Caller, handed: Doors) -> Object:
+    """Return an object for a list, in which one whose key cannot be had says so and hides no other."""
+    try:
+        return shown(kind, item, caller, handed)
+    except OperationError as error:
+        ours = {"error": sealing.fault(error)}
+        return _with_additions(kind, item, caller, sealing.without_sealed(item.document), ours)
+
+
+def _with_additions(kind: Kind, item: Declared, caller: Caller, document: Object, ours: Object) -> Object:
     added: Object = {
         "instanceId": item.id,
         "createdDate": iso(item.created_at),
@@ -189,7 +204,6 @@ def shown(kind: Kind, item: Declared, caller: Caller, handed: Doors, warnings: t
     }
     if kind is DESTINATIONS:
         added |= _of_a_destination(item.id, document, caller)
-    ours = {"warnings": [warning.as_json() for warning in warnings], "fingerprints": fingerprints}
     return with_ours({**added, **document, **_with_defaults(kind, document)}, ours)
 
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 
 from headrace.api.doors import Doors, JsonBody, allowed, doors
 from headrace.api.flows import FlowServiceRoute, patch_of
+from headrace.errors import OperationError
 from headrace.model.flow import PROFILE_STORE_SPEC, ChoicesWanted, SchemaWanted
 from headrace.model.publishing import Agreement
 from headrace.model.reading import read as read_block
@@ -116,7 +117,7 @@ async def create_account(caller: Operator, body: JsonBody, handed: Handed) -> Ob
 @router.get("/connections", summary="List the accounts, newest first")
 async def list_accounts(caller: Reader, handed: Handed, asked: Listing) -> Object:
     items = await declared.listing(handed.store, caller, ACCOUNT)
-    shown = [_object(item, accounts.shown(handed.keyring, caller, item)) for item in items]
+    shown = [_object(item, accounts.listed(handed.keyring, caller, item)) for item in items]
     return _page("/connections", shown, asked)
 
 
@@ -213,7 +214,7 @@ async def list_targets(caller: Reader, handed: Handed, asked: Listing) -> Object
     plain = [_object(item, sealing.without_sealed(item.document)) for item in items.values()]
     page = _page("/targetConnections", plain, asked)
     if "items" in page:
-        page["items"] = [await _target(handed, caller, items[shown["id"]]) for shown in page["items"]]
+        page["items"] = [await _listed_target(handed, caller, items[shown["id"]]) for shown in page["items"]]
     return page
 
 
@@ -264,6 +265,16 @@ async def consent(id: str, caller: Operator, body: JsonBody, handed: Handed) -> 
 
 async def _target(handed: Doors, caller: Caller, item: Declared) -> Object:
     return _object(item, await targets.shown_target(handed.store, handed.keyring, caller, item))
+
+
+async def _listed_target(handed: Doors, caller: Caller, item: Declared) -> Object:
+    """Return a target connection for a list, in which one whose key cannot be had says so and hides no other."""
+    try:
+        return await _target(handed, caller, item)
+    except OperationError as error:
+        document = sealing.without_sealed(item.document)
+        added = {**document.get("x-headrace", {}), "error": sealing.fault(error)}
+        return _object(item, {**document, "x-headrace": added})
 
 
 def _versioned(item: Declared) -> Object:

@@ -10,13 +10,13 @@ from headrace.clock import Clock
 from headrace.connect.auth import Scheme, schemes
 from headrace.connect.keyring import Keyring
 from headrace.connect.secrets import MASK, Secret
-from headrace.errors import AccountError
+from headrace.errors import AccountError, OperationError
 from headrace.model.authentication import CustomerAuthentication
 from headrace.model.destination import Destination
 from headrace.model.flow import PROFILE_STORE_SPEC, Auth, BaseConnection
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
-from headrace.services import declared, moving, standing
+from headrace.services import declared, moving, sealing, standing
 from headrace.services.caller import Caller
 from headrace.services.carried import not_carried_yet
 from headrace.services.catalog import Catalog, Edition
@@ -146,6 +146,14 @@ def shown(keyring: Keyring, caller: Caller, account: Declared) -> dict[str, Any]
             "x-headrace": {"fingerprints": {name: value.fingerprint for name, value in masked.items()}},
         }
     return document
+
+
+def listed(keyring: Keyring, caller: Caller, account: Declared) -> dict[str, Any]:
+    """Return an account's document for a list, in which one whose key cannot be had says so and hides no other."""
+    try:
+        return shown(keyring, caller, account)
+    except OperationError as error:
+        return {**_masked(account), "x-headrace": {"error": sealing.fault(error)}}
 
 
 def credentials(safe: Safe, account: Declared | None) -> Credentials:

@@ -223,7 +223,8 @@ def _call(server: DestinationServer) -> Call:
 async def _fetch(question: Question, request: Request, values: Context) -> dict[str, Any]:
     response = await question.access.send(request)
     _refuse(response, question)
-    return looked_up.documents_of(read_each(question.fields, {**values, "response": answer_of(response)}))
+    texts = read_each(question.fields, {**values, "response": answer_of(response)})
+    return looked_up.documents_of({name: question.redact(text) for name, text in texts.items()})
 
 
 def _refuse(response: Response, question: Question) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from headrace.connect.keyring import Keyring, Place
 from headrace.connect.secrets import MASK, Masked, Secret
+from headrace.errors import HeadraceError
 from headrace.model.block import pointer, steps
 from headrace.model.problem import Problem
 from headrace.services.disclosure import origin_of
@@ -107,6 +108,11 @@ def masked(safe: Safe, record: str, stored: Document) -> tuple[Document, dict[st
     """Return a stored document as the API shows it, and the fingerprint of each secret by its pointer."""
     shown = safe.mask(record, stored.get(SEALED, {}))
     return without_sealed(stored), {where: value.fingerprint for where, value in shown.items()}
+
+
+def fault(error: HeadraceError) -> dict[str, str]:
+    """Return what a list says of an object whose secrets cannot be opened: which key is missing."""
+    return {"code": error.code, "message": error.message}
 
 
 def marked(safe: Safe, record: str, stored: Document) -> Document:

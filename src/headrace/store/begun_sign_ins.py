@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import delete, insert
 
+from headrace.store import keys
 from headrace.store.database import Transaction
 from headrace.store.tables import begun_sign_ins
 
@@ -23,7 +24,13 @@ class BegunSignIn:
 
 
 def add(tx: Transaction, begun: BegunSignIn) -> None:
-    """Keep a sign-in that begins, and forget those whose time is over."""
+    """
+    Keep a sign-in that begins, and forget those whose time is over.
+
+    Raises:
+        Conflict: the key that sealed it is gone.
+    """
+    keys.must_be_there(tx, begun.sealed.values())
     tx.core.execute(delete(begun_sign_ins).where(begun_sign_ins.c.expires_at <= begun.begun_at))
     tx.core.execute(insert(begun_sign_ins).values(asdict(begun)))
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
+from headrace.store import keys
 from headrace.store.database import Transaction
 from headrace.store.tables import sign_in_states
 from headrace.store.transaction import storable
@@ -101,7 +102,11 @@ def keep(
 
     ``False``, and nothing is kept: the credentials were revoked or replaced meanwhile, or the claim ran out and another
     has a newer token.
+
+    Raises:
+        Conflict: the key that sealed it is gone.
     """
+    keys.must_be_there(tx, sealed.values())
     known = get(tx, tenant, holder)
     if known is None or known.generation != generation or known.refreshing_by != by:
         return False
@@ -115,7 +120,13 @@ def keep(
 def sign_in(
     tx: Transaction, tenant: int, holder: str, sealed: Mapping[str, str], expires_at: int | None, now: int
 ) -> SignInState:
-    """Keep the token of whoever signed in anew: what was given before counts no longer."""
+    """
+    Keep the token of whoever signed in anew: what was given before counts no longer.
+
+    Raises:
+        Conflict: the key that sealed it is gone.
+    """
+    keys.must_be_there(tx, sealed.values())
     known = forget(tx, tenant, holder, SIGNED_IN, None, now)
     values = _given(sealed, expires_at)
     _set(tx, tenant, holder, values)

@@ -27,9 +27,9 @@ import orjson
 
 from headrace.testkit.partner import Answer, Partner, Received
 
-#: What the token endpoint does in the place of answering rightly: a status, a name of ``MISCHIEF``, an answer, or
-#: members that are put over those of the right answer (``None`` takes one out).
-Scripted = int | str | Answer | Mapping[str, Any]
+#: What the token endpoint does in the place of answering rightly: a status, a name of ``MISCHIEF``, an answer, what
+#: makes one of the request, or members that are put over those of the right answer (``None`` takes one out).
+Scripted = int | str | Answer | Mapping[str, Any] | Callable[[Received], Answer]
 
 _JSON = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
 _HTML = (("Content-Type", "text/html; charset=utf-8"),)
@@ -111,6 +111,7 @@ class AuthorizationServer:
     rotates: bool = True
     asks: bool = False
     port: int = 0
+    mint: Callable[[str], str] = lambda _: secrets.token_urlsafe(24)
     clock: Callable[[], float] = time.time
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -182,7 +183,7 @@ class AuthorizationServer:
 
     def code_for(self, redirect_uri: str, challenge: str, subject: str = "ada") -> str:
         """Issue an authorization code, as the page does for whoever has signed in."""
-        code = secrets.token_urlsafe(16)
+        code = self.mint("code")
         self._codes[code] = _Code(Family(subject), redirect_uri, challenge)
         return code
 
@@ -237,6 +238,8 @@ class AuthorizationServer:
     def _token(self, received: Received) -> Answer:
         scripted = self.answers.popleft() if self.answers else {}
         scripted = MISCHIEF.get(scripted, {}) if isinstance(scripted, str) else scripted
+        if callable(scripted):
+            return scripted(received)
         if isinstance(scripted, Answer):
             return scripted
         if isinstance(scripted, int):
@@ -315,7 +318,7 @@ class AuthorizationServer:
         return user is not None and self.users.get(user) == password
 
     def _issue(self, family: Family, *, with_refresh: bool) -> dict[str, Any]:
-        access = secrets.token_urlsafe(24)
+        access = self.mint("access token")
         self._accesses[access] = _Access(family, self.clock() + self.life)
         told: dict[str, Any] = {
             "access_token": access,
@@ -324,7 +327,7 @@ class AuthorizationServer:
             "scope": family.scope,
         }
         if with_refresh and (self.rotates or not self._has_refresh(family)):
-            refresh = secrets.token_urlsafe(24)
+            refresh = self.mint("refresh token")
             self._refreshes[refresh] = _Refresh(family)
             told["refresh_token"] = refresh
         return told
