@@ -7,6 +7,9 @@ The far end runs in a process of its own and only counts bytes, so that it is ne
 than wall time, because that is what is scarce where rendering and the store run beside it. The same is measured for the
 ``Partner`` of the test kit, whose own rate is the middle figure. pyreqwest takes its turn, by itself and as our second
 transport, behind the guard; so does aiohttp, if it is installed.
+
+What could be reached at all on this machine is the figure of the bare protocol and parser: it writes the same bytes
+with nothing checked, nothing bounded in size or time and nothing decoded.
 """
 
 import argparse
@@ -16,10 +19,12 @@ import multiprocessing
 import platform
 import resource
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from multiprocessing.connection import Connection
 from typing import cast
 
+import httptools
 import uvloop
 from pyreqwest.client import ClientBuilder
 
@@ -112,6 +117,46 @@ async def measure_second(port: int, options: argparse.Namespace) -> tuple[int, f
         return await measure_transport(transport, port, options)
 
 
+class Bare(asyncio.Protocol):
+    """One connection that awaits an answer's end and keeps nothing of it."""
+
+    answer: "asyncio.Future[int]"
+
+    def __init__(self, idle: "deque[Bare]") -> None:
+        self.idle = idle
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.parser = httptools.HttpResponseParser(self)
+        self.idle.append(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.parser.feed_data(data)
+
+    def on_message_complete(self) -> None:
+        self.idle.append(self)
+        self.answer.set_result(self.parser.get_status_code())
+
+
+async def measure_bare(port: int, options: argparse.Namespace) -> tuple[int, float, float]:
+    loop = asyncio.get_running_loop()
+    idle: deque[Bare] = deque()
+    start = f"POST /v1/audience?source=bench HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept-Encoding: identity\r\n"
+    body = b"x" * options.body
+
+    async def send() -> object:
+        if not idle:
+            await loop.create_connection(lambda: Bare(idle), "127.0.0.1", port)
+        connection = idle.popleft()
+        fields = "".join([f"{name}: {value}\r\n" for name, value in HEADERS])
+        head = f"{start}{fields}Content-Length: {len(body)}\r\nUser-Agent: headrace\r\n\r\n"
+        connection.answer = loop.create_future()
+        connection.transport.write(head.encode() + body)
+        return await connection.answer
+
+    return await load(send, options.concurrency, options.seconds)
+
+
 def egress_to(port: int) -> Egress:
     return Egress(AllowList.parse(f"http://127.0.0.1:{port}"))
 
@@ -177,12 +222,14 @@ def main() -> None:
     print(f"Python {platform.python_version()}, uvloop, {options.body} byte bodies, {options.concurrency} at a time")
     print(f"{'requests per':22} {'CPU second':>12} {'far end’s':>12} {'second':>12}")
     ours = run("headrace, to a sink", serve_sink, measure_ours, options)
+    bare = run("bare, to a sink", serve_sink, measure_bare, options)
     run("headrace, to a Partner", serve_partner, measure_ours, options)
     run("pyreqwest, to a sink", serve_sink, measure_pyreqwest, options)
     run("behind the guard", serve_sink, measure_second, options)
     if importlib.util.find_spec("aiohttp") is not None:
         theirs = run("aiohttp, to a sink", serve_sink, measure_aiohttp, options)
         print(f"headrace is {ours / theirs:.1f} times aiohttp")
+    print(f"headrace is {ours / bare:.0%} of the bare protocol and parser")
 
 
 if __name__ == "__main__":

@@ -207,7 +207,8 @@ def transport_of(settings: Settings) -> HttpTransport | ReqwestTransport:
     """
     egress = Egress(AllowList.parse(settings.egress_allow), proxy=Proxy.parse(settings.egress_proxy))
     tls = Tls.parse(settings.tls_ca_file, settings.tls_client_certificates)
-    return (ReqwestTransport if settings.transport == "pyreqwest" else HttpTransport)(egress, tls=tls)
+    kind = ReqwestTransport if settings.transport == "pyreqwest" else HttpTransport
+    return kind(egress, tls=tls, connections=max(32, settings.requests_per_account))
 
 
 def runs_url(settings: Settings) -> str:
