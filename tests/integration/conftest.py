@@ -124,9 +124,13 @@ def mock_server(packages: Path) -> Iterator[str]:
         yield issuer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(packages: Path) -> Iterator[Browser]:
-    """A running browser; each test opens windows of its own in it."""
+    """
+    A running browser; each test opens windows of its own in it.
+
+    What drives it has an event loop that runs for as long: no test of the module can have one of its own.
+    """
     if platform.machine() not in ("x86_64", "AMD64"):
         pytest.skip("the package of the browser is for x86-64 alone")
     folder = packages / "node_modules" / ".browser"

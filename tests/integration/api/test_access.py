@@ -141,7 +141,7 @@ def test_what_is_of_another_sandbox_or_organization_looks_as_if_it_were_not_ther
         assert foreign.status == 404, path
         assert foreign.text.replace(id_, absent) == unknown.text, path
     for path in (SERVERS, f"{AUTHORING}/destinations", f"{FLOWS}/connections", f"{FLOWS}/flows"):
-        assert stranger.get(path).json == {"items": []}, path
+        assert stranger.get(path).json["items"] == [], path
     assert stranger.delete(f"{SERVERS}/{server}").status == 404
     assert stranger.delete(f"{FLOWS}/flows/{flow}").status == 404
     assert stranger.patch(f"{FLOWS}/flows/{flow}", [], document["etag"]).status == 404

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from headrace.testkit.profiles import generate, ndjson
-from support import Api, in_process
+from support import FLOWS, Api, in_process
 
 from .conftest import SERVERS, paths
 
@@ -15,7 +15,24 @@ from .conftest import SERVERS, paths
 OURS_BELOW = ("/keys", "/publishing/requests", "/access", "/audit", "/runs", "/schedules")
 OURS_AFTER = ("/versions", "/versions/{version}", "/versions/{version}/restore", "/diff", "/consent", "/withdraw")
 STATES = ("delivered", "superseded", "withheld", "parked", "pending")
-OURS = {"/ingest/profiles", "/dataflows/{id}/ledger", "/dataflows/{id}/parked", "/healthz", "/metrics"}
+OURS_OF_FLOWS = (
+    "/connectionSpecs/{id}/choices",
+    "/connectionSpecs/{id}/schema",
+    "/connections/{id}/action",
+    "/connections/{id}/authorize",
+    "/flows/{id}/audiences/atPartner",
+    "/flows/{id}/audiences/retry",
+    "/flows/{id}/audiences/{namespace}/{audience}/adopt",
+    "/targetConnections/{id}/audiences",
+)
+OURS = {
+    "/ingest/profiles",
+    "/dataflows/{id}/ledger",
+    "/dataflows/{id}/parked",
+    "/healthz",
+    "/metrics",
+    *(f"{FLOWS}{path}" for path in OURS_OF_FLOWS),
+}
 
 
 @pytest.fixture(scope="module")
