@@ -60,6 +60,16 @@ SCHEMAS: dict[str, Schema] = {
         },
         "What Headrace adds: warnings, and the fingerprints of masked secrets by JSON pointer.",
     ),
+    "SignIn": of_object(
+        {
+            "state": {
+                "type": "string",
+                "enum": ["ready", "not-signed-in", "signed-in", "sign-in-needed", "refused", "revoked"],
+            }
+        },
+        {"reason": TEXT, "since": DATE},
+        "How an account is signed in at the partner; `ready` needs no token.",
+    ),
     "KeyTrouble": of_object(
         {"code": TEXT, "message": TEXT}, about="In lists: the secrets of this object cannot be opened, and why."
     ),
@@ -175,6 +185,7 @@ SCHEMAS: dict[str, Schema] = {
                     "audiences": list_of(ref("AudienceAtPartner")),
                     "atPartner": ref("AtPartner"),
                     "error": ref("KeyTrouble"),
+                    "signIn": ref("SignIn"),
                 },
             )
         },

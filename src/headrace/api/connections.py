@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 
 from headrace.api.doors import Doors, JsonBody, allowed, doors
 from headrace.api.flows import FlowServiceRoute, patch_of
+from headrace.clock import iso
 from headrace.errors import OperationError
 from headrace.model.flow import PROFILE_STORE_SPEC, ChoicesWanted, SchemaWanted
 from headrace.model.publishing import Agreement
@@ -117,14 +118,16 @@ async def create_account(caller: Operator, body: JsonBody, handed: Handed) -> Ob
 @router.get("/connections", summary="List the accounts, newest first")
 async def list_accounts(caller: Reader, handed: Handed, asked: Listing) -> Object:
     items = await declared.listing(handed.store, caller, ACCOUNT)
-    shown = [_object(item, accounts.listed(handed.keyring, caller, item)) for item in items]
+    told = await accounts.sign_ins(handed.store, caller, items)
+    shown = [_account(item, accounts.listed(handed.keyring, caller, item), told) for item in items]
     return _page("/connections", shown, asked)
 
 
 @router.get("/connections/{id}", summary="Read an account; its credentials are masked")
 async def read_account(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002
     item = await declared.read(handed.store, caller, ACCOUNT, id)
-    return {"items": [_object(item, accounts.shown(handed.keyring, caller, item))]}
+    told = await accounts.sign_ins(handed.store, caller, [item])
+    return {"items": [_account(item, accounts.shown(handed.keyring, caller, item), told)]}
 
 
 @router.patch("/connections/{id}", summary="Change an account by JSON Patch; `/auth/params` replaces its credentials")
@@ -279,6 +282,17 @@ async def _listed_target(handed: Doors, caller: Caller, item: Declared) -> Objec
 
 def _versioned(item: Declared) -> Object:
     return {"id": item.id, "etag": declared.etag(item)}
+
+
+def _account(item: Declared, document: Object, told: dict[str, Object]) -> Object:
+    """Return an account with how it is signed in."""
+    shown = _object(item, document)
+    if item.id not in told:
+        return shown
+    sign_in = {**told[item.id]}
+    if "since" in sign_in:
+        sign_in["since"] = iso(sign_in["since"])
+    return {**shown, "x-headrace": {**shown.get("x-headrace", {}), "signIn": sign_in}}
 
 
 def _object(item: Declared, document: Object) -> Object:

@@ -30,7 +30,7 @@ _PAGE = """<!doctype html>
 </html>
 """
 _DONE = "The account is signed in at the partner, and what waited for it is on its way. You can close this page."
-Given = Annotated[str | None, Query(max_length=8192)]
+Given = Annotated[str | None, Query()]
 
 
 @router.get(

@@ -39,10 +39,11 @@ def list_(
     if as_json:
         sys.stdout.write(json.dumps(items, indent=2) + "\n")
         return
-    table = Table("id", "name", "destination", "signs in with", "modified", box=SIMPLE_HEAD)
+    table = Table("id", "name", "destination", "signs in with", "how it stands", "modified", box=SIMPLE_HEAD)
     for item in items:
         way = item.get("auth", {}).get("specName", "")
-        table.add_row(item["id"], item["name"], item["connectionSpec"]["id"], way, _day(item["updatedAt"]))
+        stands = item.get("x-headrace", {}).get("signIn", {}).get("state", "")
+        table.add_row(item["id"], item["name"], item["connectionSpec"]["id"], way, stands, _day(item["updatedAt"]))
     Console().print(table)
 
 

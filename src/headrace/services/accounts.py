@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from headrace.services.patching import Operations, patched
 from headrace.services.sealing import Safe
 from headrace.services.specs import auth_spec
 from headrace.services.standing import Holder
-from headrace.services.ways import refuse_unless_allowed
+from headrace.services.ways import OAUTH2, refuse_unless_allowed
 from headrace.store import documents
 from headrace.store.database import Store, Transaction
 from headrace.store.documents import Declared
@@ -154,6 +154,19 @@ def listed(keyring: Keyring, caller: Caller, account: Declared) -> dict[str, Any
         return shown(keyring, caller, account)
     except OperationError as error:
         return {**_masked(account), "x-headrace": {"error": sealing.fault(error)}}
+
+
+async def sign_ins(store: Store, caller: Caller, items: Iterable[Declared]) -> dict[str, dict[str, Any]]:
+    """Return how accounts with credentials are signed in, by their ids."""
+
+    def look(tx: Transaction) -> dict[str, dict[str, Any]]:
+        return {
+            item.id: standing.told_of(tx, Holder(caller.tenant, item.id), is_granted=auth["specName"] == OAUTH2)
+            for item in items
+            if (auth := item.document.get("auth")) is not None
+        }
+
+    return await store.read(look)
 
 
 def credentials(safe: Safe, account: Declared | None) -> Credentials:

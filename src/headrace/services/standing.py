@@ -59,6 +59,18 @@ def fault_of(holder: Holder, known: SignInState, *, needs_browser: bool = False)
     return None
 
 
+def told_of(tx: Transaction, holder: Holder, *, is_granted: bool) -> dict[str, str | int]:
+    """
+    Return how a holder stands, as the API tells it. ``is_granted``: the partner gives it tokens, by OAuth 2.
+
+    Credentials that need none are ``ready`` until the partner refuses them.
+    """
+    known = state_of(tx, holder)
+    state = "ready" if known.state in (NOT_SIGNED_IN, SIGNED_IN) and not is_granted else known.state
+    since = {"since": known.since} if known.since else {}
+    return {"state": state, **({"reason": known.reason} if known.reason else {}), **since}
+
+
 def refuse_unless_usable(holder: Holder, known: SignInState, *, needs_browser: bool = False) -> None:
     """
     Refuse to use credentials that are not signed in.

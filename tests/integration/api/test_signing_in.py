@@ -125,6 +125,14 @@ def flow_document(operator, destination, account):
     }
 
 
+def sign_in_of(headrace, account):
+    """How the API says that an account is signed in, the same in the list."""
+    told = headrace.api.get(f"{FLOWS}/connections/{account}").json["items"][0]["x-headrace"]["signIn"]
+    listed = headrace.api.get(f"{FLOWS}/connections?property=id=={account}").json["items"]
+    assert [item["x-headrace"]["signIn"] for item in listed] == [told]
+    return told
+
+
 def ingest(headrace, number):
     memberships = {id_: {"status": "realized", "lastQualificationTime": "2026-03-01T00:00:00Z"} for id_ in audiences()}
     person = {
@@ -145,6 +153,7 @@ def test_from_the_page_to_the_partner_and_on_after_the_token_died(headrace, oaut
     ingest(headrace, 1)
     assert "not signed in at the partner yet" in reason(headrace, flow)
     assert not partner.received
+    assert sign_in_of(headrace, account) == {"state": "not-signed-in"}
     assert headrace.api.get(f"/dataflows/{flow}/ledger").json["pending"] > 0
 
     answer, page = browse(there(headrace.api, account))
@@ -173,6 +182,9 @@ def test_a_revoked_grant_stops_the_dataflow_until_somebody_signs_in_again(headra
     ingest(headrace, 4)
 
     eventually("it says why", lambda: "signed in again" in (reason(headrace, flow) or ""))
+    told = sign_in_of(headrace, account)
+    assert told["state"] == "sign-in-needed"
+    assert "invalid_grant" in told["reason"]
     assert headrace.api.get(f"/dataflows/{flow}/ledger").json["parked"] == 0
     browse(there(headrace.api, account))
 
@@ -183,7 +195,9 @@ def test_a_revoked_grant_stops_the_dataflow_until_somebody_signs_in_again(headra
 
 def test_a_revoked_account_sends_nothing_until_it_is_signed_in_again(headrace, account, flow):
     browse(there(headrace.api, account))
+    assert sign_in_of(headrace, account)["state"] == "signed-in"
     assert headrace.api.post(f"{FLOWS}/connections/{account}/action?op=revoke", {}).status == 200
+    assert sign_in_of(headrace, account)["state"] == "revoked"
     assert "revoked" in reason(headrace, flow)
 
     answer, _ = browse(there(headrace.api, account))
@@ -286,6 +300,7 @@ def test_codes_and_states_are_neither_kept_nor_logged(headrace, account, capfd):
 
 def test_an_account_that_needs_no_page_has_none(headrace, operator):
     account = operator.account(operator.destination()).json["id"]
+    assert sign_in_of(headrace, account) == {"state": "ready"}
 
     answer = headrace.api.post(f"{FLOWS}/connections/{account}/authorize", {})
 

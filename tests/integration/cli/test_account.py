@@ -76,6 +76,7 @@ def test_accounts_are_listed_in_a_table(account, destination):
 
     assert made[:8] in out
     assert "BEARER" in out
+    assert "ready" in out
 
 
 def test_an_account_is_tried(account, destination):
