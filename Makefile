@@ -37,7 +37,7 @@ demo: $(INSTALLED)/run  ## deliver 10,000 people to a partner on this machine; A
 	@$(BIN)/headrace demo $(ARGS)
 
 test: $(INSTALLED)/dev  ## run the tests; ARGS=tests/unit/template runs some of them
-	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 2 --dist loadfile)
+	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 2 --dist loadfile -m 'not campaign')
 
 fuzz: $(INSTALLED)/dev  ## feed the template language random programs; ARGS='--seconds 600' for how long
 	@$(BIN)/python fuzz/templates.py $(ARGS)
@@ -55,6 +55,7 @@ check: $(INSTALLED)/dev  ## format, lint, types, and whether the locks are up to
 verify: $(INSTALLED)/dev  ## everything that has to hold before a change is handed in
 	@$(MAKE) check
 	@$(MAKE) contract ARGS='--seconds 120'
+	@$(MAKE) test ARGS='tests/acceptance -m campaign --numprocesses 2 --dist loadfile'
 	@$(MAKE) test
 
 docs: $(INSTALLED)/docs  ## build the documentation into site/, strictly

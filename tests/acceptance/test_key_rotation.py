@@ -22,6 +22,8 @@ from headrace.testkit.partner import Partner
 from headrace.testkit.profiles import generate, ndjson
 from support import PATIENCE, Server, command, environment, eventually
 
+pytestmark = pytest.mark.campaign
+
 #: Accounts beside those that are used: enough for a rotation to be killed in its middle.
 MANY = 3_000
 

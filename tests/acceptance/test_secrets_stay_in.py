@@ -33,6 +33,8 @@ from headrace.testkit.partner import Partner
 from headrace.testkit.profiles import generate, ndjson
 from support import AUTHORING, FLOWS, Answer, Api, Server, command, environment, eventually, run
 
+pytestmark = pytest.mark.campaign
+
 PERSON = "cnry-person@example.com"
 #: What the first start writes for its owner's eyes, and where clients of ours sign in with it.
 CREDENTIALS_FILE = "credentials.json"
