@@ -84,10 +84,10 @@ class HttpTransport:
         message = write_request(request, route.start, self._agent)
         if deadline <= 0:
             raise NotSent(f"No time was left to call '{route.origin}'.")
-        ends = asyncio.get_running_loop().time() + deadline
         connections = self._pools.get((route.origin, pool)) or self._new_pool(route, pool)
+        ends = connections.now() + deadline
         connection = connections.take() or await connections.open_or_wait(ends)
-        answer = connection.exchange(message, ends, is_head_request=request.method == "HEAD")
+        answer = connection.exchange(message, ends, request.method)
         try:
             return await answer
         except asyncio.CancelledError:
@@ -128,13 +128,15 @@ class HttpTransport:
         if self._is_closed:
             raise NotSent("The transport was closed.")
 
+        now = asyncio.get_running_loop().time
+
         def dial(ends: float) -> Awaitable[socket]:
-            return self._egress.dial(route.target, within=ends - asyncio.get_running_loop().time())
+            return self._egress.dial(route.target, within=ends - now())
 
         def dress(sock: socket, connection: Connection, ends: float) -> Awaitable[None]:
             return self._dress(route.target, sock, connection, ends)
 
-        return _Pool((route.origin, name), self._pools, self._connections, self._limits, dial, dress)
+        return _Pool((route.origin, name), self._pools, self._connections, self._limits, now, dial, dress)
 
     async def _dress(self, target: Target, sock: socket, connection: Connection, ends: float) -> None:
         """Give the connected socket to the event loop, in TLS if the URL says https."""
@@ -166,6 +168,7 @@ class _Pool:
         pools: "dict[_Key, _Pool]",
         limit: int,
         limits: Limits,
+        now: Callable[[], float],
         dial: Callable[[float], Awaitable[socket]],
         dress: Callable[[socket, Connection, float], Awaitable[None]],
     ) -> None:
@@ -174,6 +177,7 @@ class _Pool:
         self._pools = pools
         self._limit = limit
         self._limits = limits
+        self.now = now
         self._dial = dial
         self._dress = dress
         self._idle: list[Connection] = []

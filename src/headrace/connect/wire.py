@@ -90,15 +90,15 @@ class Connection(asyncio.Protocol):
         self._idle_since = self._loop.time()
         self._has_ended = False
         self._status = self._seen = self._size = self._interim = 0
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._head: list[tuple[bytes, bytes]] = []
+        self._headers: list[tuple[str, str]] = []
+        self._head: list[tuple[str, str]] = []
         self._pieces: list[bytes] = []
         self._is_head_request = self._is_complete = self._is_truncated = self._is_reusable = False
         self._parser = httptools.HttpResponseParser(self)
 
     # --- what the pool does with it
 
-    def exchange(self, message: bytes, ends: float, *, is_head_request: bool = False) -> asyncio.Future[Response]:
+    def exchange(self, message: bytes, ends: float, method: str) -> asyncio.Future[Response]:
         """Write one request; its answer, or what is known instead, is in the future by the loop's time ``ends``."""
         answer: asyncio.Future[Response] = self._loop.create_future()
         transport = self._transport
@@ -106,7 +106,11 @@ class Connection(asyncio.Protocol):
             answer.set_exception(NotSent(f"'{self._origin}' ended the connection."))
             return answer
         self._answer = answer
-        self._expect(is_head_request=is_head_request)
+        self._status = self._seen = self._size = self._interim = 0
+        self._pieces = []
+        self._is_head_request = method == "HEAD"
+        self._is_complete = self._is_truncated = False
+        self._is_reusable = True
         self._ends = ends
         transport.write(message)
         if self._timer is None or ends < self._timer_at:
@@ -186,7 +190,7 @@ class Connection(asyncio.Protocol):
         self._headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name, value))
+        self._headers.append((name.decode("latin-1"), value.rstrip().decode("latin-1")))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
@@ -217,13 +221,6 @@ class Connection(asyncio.Protocol):
             self._is_complete = True
 
     # --- the course of an exchange
-
-    def _expect(self, *, is_head_request: bool) -> None:
-        self._status = self._seen = self._size = self._interim = 0
-        self._pieces = []
-        self._is_head_request = is_head_request
-        self._is_complete = self._is_truncated = False
-        self._is_reusable = True
 
     def _skip_interim(self, status: int) -> None:
         self._interim += 1
@@ -259,7 +256,7 @@ class Connection(asyncio.Protocol):
         pieces, transport = self._pieces, self._transport
         response = Response(
             self._status,
-            tuple([(name.decode("latin-1"), value.rstrip().decode("latin-1")) for name, value in self._head]),
+            tuple(self._head),
             pieces[0] if len(pieces) == 1 else b"".join(pieces),
             self._is_truncated,
         )
@@ -281,7 +278,7 @@ class Connection(asyncio.Protocol):
         self._fail(Unanswered(f"'{self._origin}' {how} {when}."))
 
     def _is_delimited_by_closing(self) -> bool:
-        return not any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in self._head)
+        return not any(name.lower() in ("content-length", "transfer-encoding") for name, _ in self._head)
 
     def _fail(self, error: Exception) -> None:
         answer, self._answer = self._answer, None

@@ -1,12 +1,16 @@
-"""A request as it leaves and an answer as it came: plain values, known to whoever composes, signs in or sends."""
+"""
+A request as it leaves and an answer as it came: plain values, known to whoever composes, signs in or sends.
 
-from dataclasses import dataclass
+They are structs because two are made for every message: a frozen dataclass takes eight times as long to make, and what
+holds texts alone need not be looked at by the garbage collector.
+"""
+
+import msgspec
 
 Headers = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, gc=False):
     """One request as it is to be sent. Host, length, connection and encoding headers are the transport's to write."""
 
     method: str
@@ -19,8 +23,7 @@ class Request:
         return _first(self.headers, name)
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True, gc=False):
     """The partner's answer. ``truncated`` says that the body went on after the part that is kept here."""
 
     status: int

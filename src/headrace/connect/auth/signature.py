@@ -1,7 +1,8 @@
 """The header that tells who sends a request."""
 
 import base64
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from headrace.model.http import Request
 
