@@ -24,7 +24,7 @@ ROOMS: Final = (
     ("api", "web", "worker"),
     ("services",),
     ("streaming", "batch"),
-    ("store", "orchestrate"),
+    ("store", "orchestrate", "datasets"),
     ("connect",),
     ("render",),
     ("mapping",),

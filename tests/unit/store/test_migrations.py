@@ -200,7 +200,7 @@ def test_going_back_lets_nobody_do_more_than_before(old):
 
 
 def test_a_form_that_there_is_not_is_refused(old):
-    with pytest.raises(OperationError, match="'0815' is no form of the store; these are: 0001, 0002, 0003"):
+    with pytest.raises(OperationError, match="'0815' is no form of the store; these are: 0001, 0002, 0003, 0004"):
         migrate(old, "0815")
 
 
@@ -232,7 +232,7 @@ def test_a_new_store_and_one_that_has_the_form_are_not_copied(opened):
 
 
 def test_where_the_copy_cannot_be_written_nothing_is_moved(old):
-    (old.directory / "control-before-0003.new").mkdir()
+    (old.directory / "control-before-0004.new").mkdir()
 
     with pytest.raises(OperationError, match=r"the copy .+ cannot be written"):
         migrate(old)

@@ -1,0 +1,1 @@
+"""Datasets: named snapshots of people, read where they lie as Arrow."""
