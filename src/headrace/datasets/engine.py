@@ -1,0 +1,99 @@
+"""
+The engine that answers SQL over datasets: DuckDB, in bounded memory, shut off from everything but what it was given.
+
+What people may write is a query over the views they were given. It reads no other file, calls no server, loads no
+extension, changes no setting, and writes nowhere.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset
+
+from headrace.errors import AuthoringError
+
+#: Rows in one batch of a reader: large enough to be quick, small enough to be nothing beside the engine's own memory.
+BATCH = 50_000
+
+
+class BadQuery(AuthoringError):
+    """The SQL is not one query, or the engine does not understand it."""
+
+    code = "bad-query"
+
+
+class Engine:
+    """
+    One DuckDB, in memory, for one piece of work; it spills into ``scratch`` and leaves nothing there.
+
+    Views are given first; ``lock`` then shuts the rest of the world off for good, and only after it may SQL that people
+    wrote be read. It is used by one thread at a time.
+    """
+
+    def __init__(self, scratch: Path, *, memory_mb: int = 512, threads: int = 2) -> None:
+        scratch.mkdir(parents=True, exist_ok=True)
+        self._spill = Path(tempfile.mkdtemp(prefix="engine-", dir=scratch))
+        self._connection = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": f"{memory_mb}MB",
+                "threads": threads,
+                "temp_directory": str(self._spill),
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "python_enable_replacements": False,
+                "preserve_insertion_order": False,
+            },
+        )
+        self._files: list[str] = []
+
+    def view_parquet(self, name: str, files: Sequence[Path]) -> None:
+        """Give Parquet files of one schema under a name."""
+        paths = [str(path) for path in files]
+        self._files += paths
+        relation = self._connection.read_parquet(paths, union_by_name=True)
+        relation.create_view(name)
+
+    def view_arrow(self, name: str, dataset: "pyarrow.dataset.Dataset | pa.Table") -> None:
+        """Give anything of Arrow's that can be read more than once under a name."""
+        self._connection.register(name, dataset)
+
+    def lock(self) -> None:
+        """Shut off files, the network, extensions and settings; what was given stays readable."""
+        self._connection.execute("SET allowed_paths = ?", [self._files])
+        self._connection.execute("SET enable_external_access = false")
+        self._connection.execute("SET lock_configuration = true")
+
+    def read(self, sql: str) -> pa.RecordBatchReader:
+        """
+        Answer one query, in batches, while they are read.
+
+        Raises:
+            BadQuery: it is not one ``SELECT``, or is wrong; with the engine's own words.
+        """
+        try:
+            statements = duckdb.extract_statements(sql)
+            if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+                raise BadQuery("write one query that begins with SELECT or WITH")
+            return self._connection.sql(sql).to_arrow_reader(BATCH)
+        except duckdb.Error as error:
+            raise BadQuery(str(error).strip()) from None
+
+    def interrupt(self) -> None:
+        """Make the query under way end with an error; called from another thread."""
+        self._connection.interrupt()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+        shutil.rmtree(self._spill, ignore_errors=True)
