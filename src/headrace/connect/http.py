@@ -217,7 +217,7 @@ class _Pool:
             connection.fail_by_closing()
 
     def _freed(self, connection: Connection) -> None:
-        if not self._hand_over(connection):
+        if not (self._waiting and self._hand_over(connection)):
             self._idle.append(connection)
 
     def _lost(self, connection: Connection) -> None:
@@ -301,7 +301,7 @@ def write_request(request: Request, start: str, agent: str) -> bytes:
             agent = ""
         if not value.isprintable():
             check_value(name, value)
-        parts += (name, ": ", value, "\r\n")
+        parts.append(f"{name}: {value}\r\n")
     if body or method in _BODY_EXPECTED:
         parts.append(f"Content-Length: {len(body)}\r\n")
     parts += (agent, "\r\n")
