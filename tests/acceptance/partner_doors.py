@@ -265,6 +265,8 @@ def ended_accounts(world: Any) -> None:
         assert world.api.post(f"{FLOWS}/connections/{made}/action?op=revoke", {}).status == 200
         eventually("the partner is told", lambda told=told: oauth.counts["/revoke"] > told)
         assert world.api.delete(f"{FLOWS}/connections/{made}").status == 204
+        for path in ("/runs?kind=revocation", "/audit"):
+            assert world.api.get(path).status == 200
 
 
 def looked_up_choices(world: Any) -> None:
@@ -321,8 +323,8 @@ DOORS = [
     customer_data_in_a_group,
     client_credentials,
     password_grant,
-    partners_page,
     ended_accounts,
+    partners_page,
     looked_up_choices,
     audience_calls,
 ]

@@ -16,9 +16,8 @@ from headrace.errors import AccountError, HeadraceError
 from headrace.services import accounts, declared, revocations, standing
 from headrace.services.accounts import ACCOUNT
 from headrace.services.caller import Caller
-from headrace.services.catalog import Catalog, destination_of
+from headrace.services.catalog import Catalog, Edition, destination_of
 from headrace.services.partners import Partners
-from headrace.services.revocations import Notice
 from headrace.services.sealing import Safe
 from headrace.services.standing import Holder
 from headrace.services.tokens import Tokens, given_to
@@ -82,29 +81,32 @@ class Revoking:
         self.tokens.forget(caller.tenant, id_)
 
     async def _end(self, caller: Caller, id_: str, work: Callable[[Transaction, int], T]) -> T:
-        """
-        Do what ends an account's credentials, and have its partner told.
+        """Do what ends an account's credentials, and have its partner told."""
+        while (done := await self._try_to_end(caller, id_, work)) is None:
+            pass
+        return done[0]
 
-        What it is told is sealed before, for that may need a key of the store's; if the account has another token by
-        then, it is done again.
+    async def _try_to_end(self, caller: Caller, id_: str, work: Callable[[Transaction, int], T]) -> tuple[T] | None:
+        """
+        Do it, unless the account has another token by now than the one that was sealed for its partner.
+
+        That is sealed before: to seal may need a new key, which the store cannot keep inside of other work.
         """
         holder, now = Holder(caller.tenant, id_), self.clock.now()
-        while True:
-            known = await self.store.read(lambda tx: self._look(tx, holder))
-            notice = revocations.seal(self._safe(holder), known.revocation) if known.revocation is not None else None
+        known = await self.store.read(lambda tx: self._look(tx, holder))
+        notice = revocations.seal(self._safe(holder), known.revocation) if known.revocation is not None else None
 
-            def ended(tx: Transaction, known: _Known = known, notice: Notice | None = notice) -> tuple[T] | None:
-                if not known.is_still_so(standing.state_of(tx, holder)):
-                    return None
-                done = work(tx, now)
-                if notice is not None:
-                    revocations.ask(tx, holder, notice, caller.actor, now)
-                elif known.fault is not None:
-                    revocations.note(tx, caller.number, id_, caller.actor, now, known.fault)
-                return (done,)
+        def end(tx: Transaction) -> tuple[T] | None:
+            if not known.is_still_so(standing.state_of(tx, holder)):
+                return None
+            done = work(tx, now)
+            if notice is not None:
+                revocations.ask(tx, holder, notice, caller.actor, now)
+            elif known.fault is not None:
+                revocations.note(tx, caller.number, id_, caller.actor, now, known.fault)
+            return (done,)
 
-            if (done := await self.store.write(ended)) is not None:
-                return done[0]
+        return await self.store.write(end)
 
     def _look(self, tx: Transaction, holder: Holder) -> _Known:
         """See how an account stands. Whatever is wrong with its configuration does not keep it from being ended."""
@@ -118,7 +120,7 @@ class Revoking:
             return _Known(known, fault=error.message)
 
     def _revocation(self, tx: Transaction, holder: Holder, account: Declared, known: SignInState) -> Revocation | None:
-        edition = Catalog(tx, holder.tenant).offered(destination_of(account))
+        edition = _edition_of(tx, holder, account)
         if edition is None:
             raise AccountError("The destination of this account is not offered any more, so that nobody knows how.")
         signing = self.partners.signing(holder.tenant, edition, account)
@@ -129,3 +131,10 @@ class Revoking:
 
     def _safe(self, holder: Holder) -> Safe:
         return Safe(self.keyring, holder.tenant)
+
+
+def _edition_of(tx: Transaction, holder: Holder, account: Declared) -> Edition | None:
+    """Return the edition to which the operator agreed where the account is used, else the one that is offered."""
+    catalog, targets = Catalog(tx, holder.tenant), documents.all_of(tx, holder.tenant.tenant, accounts.TARGET)
+    newest = next((item for item in reversed(targets) if item.document.get("baseConnectionId") == account.id), None)
+    return catalog.in_force(newest) if newest is not None else catalog.offered(destination_of(account))

@@ -8,10 +8,12 @@ from urllib.request import Request, urlopen
 import pytest
 
 from browser import Browser
+from headrace.cli import examples
 from headrace.testkit.oauth import AuthorizationServer
 from headrace.testkit.partner import Answer
 from support import FLOWS, eventually, in_process
 
+from .test_catalog import Sandbox
 from .test_signing_in import begin, there
 
 WAY = {"authType": "OAUTH2", "grant": "OAUTH2_AUTHORIZATION_CODE"}
@@ -150,6 +152,29 @@ def test_a_partner_that_is_down_holds_nobody_up(headrace, oauth, account):
     )
     assert again["retryOf"] == run["id"]
     assert headrace.api.post(f"/runs/{again['id']}/cancel", {}).status == 200
+
+
+def test_the_token_goes_where_the_operator_agreed_to_and_not_where_a_newer_edition_says(headrace, oauth, partner):
+    home, guest = (
+        Sandbox(headrace, headrace.as_client(f"{name} of revocations", "prod")) for name in ("home", "guest")
+    )
+    way = way_at(oauth) | {"grant": "OAUTH2_CLIENT_CREDENTIALS"}
+    del way["authorizationUrl"]
+    destination, _ = home.author(partner.origin, customerAuthenticationConfigurations=[way])
+    home.publish(headrace.as_client(), destination)
+    auth, spec = {"specName": "OAUTH2", "params": {}}, {"id": destination}
+    made = guest.api.post(f"{FLOWS}/connections", {"name": "a", "connectionSpec": spec, "auth": auth}).json["id"]
+    params = examples.destination("lighthouse")["activation"]["customerData"]
+    target = {"name": "t", "connectionSpec": spec, "params": params, "baseConnectionId": made}
+    assert guest.api.post(f"{FLOWS}/targetConnections", target).status == 201
+    assert guest.api.post(f"{FLOWS}/connections/{made}/test", {}).json["ok"]
+    elsewhere = {**way, "x-headrace": {"revocationUrl": "https://elsewhere.example/revoke"}}
+    home.change(destination, customerAuthenticationConfigurations=[elsewhere])
+    home.publish(headrace.as_client(), destination)
+
+    before = oauth.counts["/revoke"]
+    assert guest.api.post(f"{FLOWS}/connections/{made}/action?op=revoke", {}).status == 200
+    eventually("the partner is told", lambda: oauth.counts["/revoke"] == before + 1)
 
 
 @pytest.mark.parametrize("way", ["revoke", "delete"])
