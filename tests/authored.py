@@ -196,6 +196,7 @@ def oauth2_by_code() -> Document:
         "accessTokenResponsePath": "data.token",
         "refreshTokenResponsePath": "data.refresh",
         "expiresInResponsePath": "data.lives",
+        "x-headrace": {"revocationUrl": "https://login.harbor.example/revoke"},
     }
 
 

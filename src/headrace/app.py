@@ -46,7 +46,11 @@ from headrace.services.live import LiveDataflows
 from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
+from headrace.services.revocations import KIND as REVOCATION
+from headrace.services.revocations import forget
+from headrace.services.revoking import Revoking
 from headrace.services.runs import Runs
+from headrace.services.telling import Telling
 from headrace.services.tokens import Tokens
 from headrace.settings import Settings
 from headrace.store import dataflows
@@ -101,6 +105,8 @@ class Headrace:
         calls = AudienceCalls(self.store, self.clock, self.partners, self.wake_all)
         self.runs.register(AUDIENCE, calls.carry)
         self.runs.register(NOTIFY, Notices(self.store, self.clock, self.partners).carry)
+        telling = Telling(self.store, self.clock, keyring, self.partners)
+        self.runs.register(REVOCATION, telling.carry, on_cancel=forget)
         self.passwords = Passwords()
         doors = Doors(
             self.store,
@@ -115,6 +121,7 @@ class Headrace:
             settings,
             self.wake_all,
             LookUps(self.partners, self.clock),
+            Revoking(self.store, self.clock, keyring, self.partners, self.tokens),
         )
         self.app = application(doors, self._lifespan)
 

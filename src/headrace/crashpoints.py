@@ -19,6 +19,7 @@ POINTS: Final = (
     "before_settle_commit",
     "after_settle_commit",
     "after_token_answer",
+    "after_revocation_call",
     "before_audience_call",
     "after_audience_call",
 )

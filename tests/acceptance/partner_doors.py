@@ -15,7 +15,7 @@ from headrace.cli.demo import _chosen, _towards
 from headrace.model.flow import PROFILE_STORE_SPEC
 from headrace.testkit.oauth import AuthorizationServer
 from headrace.testkit.partner import Answer, Partner, Received
-from support import AUTHORING, FLOWS
+from support import AUTHORING, FLOWS, eventually
 
 #: Where no partner is.
 AWAY = "http://127.0.0.1:9"
@@ -252,6 +252,23 @@ def _browse(url: str) -> tuple[Any, str]:
     return answer.headers, text
 
 
+def ended_accounts(world: Any) -> None:
+    """Delete and revoke accounts, and have the partner told: it repeats what it hears, is down, and then does it."""
+    oauth = world.partners.oauth
+    way = way_of_oauth(world, "OAUTH2_CLIENT_CREDENTIALS") | {"x-headrace": {"revocationUrl": oauth.revocation_url}}
+    where = destination(world, way, world.partners.partner.origin)
+    for answers in ([repeating(400)], [repeating(503)], [repeating(200)], []):
+        oauth.revocations.extend(answers)
+        made = account(world, where, "OAUTH2", {"clientSecret": world["OAuth client secret of an operator"]})
+        try_it(world, made)
+        told = oauth.counts["/revoke"]
+        assert world.api.post(f"{FLOWS}/connections/{made}/action?op=revoke", {}).status == 200
+        eventually("the partner is told", lambda told=told: oauth.counts["/revoke"] > told)
+        assert world.api.delete(f"{FLOWS}/connections/{made}").status == 204
+        for path in ("/runs?kind=revocation", "/audit"):
+            assert world.api.get(path).status == 200
+
+
 def looked_up_choices(world: Any) -> None:
     """A partner that repeats the token where its choices are asked for: as an error, and as the choices themselves."""
     origin = world.partners.partner.origin
@@ -306,6 +323,7 @@ DOORS = [
     customer_data_in_a_group,
     client_credentials,
     password_grant,
+    ended_accounts,
     partners_page,
     looked_up_choices,
     audience_calls,

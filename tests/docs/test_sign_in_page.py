@@ -75,6 +75,13 @@ def test_a_token_is_asked_for_as_the_page_says(title, place, ask):
     assert shown(next(ask(client(title)))) == written(blocks(title, "http")[place])
 
 
+def test_a_token_is_ended_as_the_page_says():
+    title = "The end of a token"
+    revocation = client(title).revocation({"accessToken": "the-access-token", "refreshToken": "the-refresh-token"})
+
+    assert shown(revocation.request()) == written(blocks(title, "http")[0])
+
+
 def test_the_answer_on_the_page_is_read_as_it_says():
     head, _, body = blocks("A request of your own", "http")[1].partition("\n\n")
     name, _, value = head.splitlines()[1].partition(": ")

@@ -53,9 +53,15 @@ warned(
 # -- where tokens come from ------------------------------------------------------------------------------------------
 refused("no endpoint for tokens", password({"/accessTokenUrl": ABSENT}), f"no-token-endpoint {WAY}/accessTokenUrl")
 right("no page for renewals", code({"/refreshTokenUrl": ABSENT}))
+right("a place where tokens are ended", code({"/x-headrace": {"revocationUrl": "https://login.harbor.example/end"}}))
 for name in ("accessTokenUrl", "authorizationUrl", "refreshTokenUrl"):
     for words, wrong in (("host", "login.harbor.example/token"), ("path", "/token"), ("script", "javascript:alert(1)")):
         refused(f"{name} that is a {words}", code({f"/{name}": wrong}), f"not-a-url {WAY}/{name}")
+refused(
+    "revocationUrl that is a host",
+    code({"/x-headrace": {"revocationUrl": "login.harbor.example/end"}}),
+    f"not-a-url {WAY}/x-headrace/revocationUrl",
+)
 right("an address without encryption", code({"/accessTokenUrl": "http://localhost:9000/token"}))
 # -- the client ------------------------------------------------------------------------------------------------------
 refused("no id", password({"/clientId": ABSENT}), f"missing-field {WAY}/clientId")

@@ -147,8 +147,8 @@ async def patch_account(
 
 @router.delete("/connections/{id}", summary="Delete an account and its credentials", status_code=204)
 async def delete_account(id: str, caller: Operator, handed: Handed, if_match: IfMatch = None) -> Response:  # noqa: A002
-    await accounts.delete_account(handed.store, handed.clock, caller, id, if_match)
-    handed.tokens.forget(caller.tenant, id)
+    await handed.revoking.delete(caller, id, if_match)
+    handed.runs.wake()
     return Response(status_code=204)
 
 

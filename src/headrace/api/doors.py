@@ -19,6 +19,7 @@ from headrace.services.ingestion import Ingestion
 from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
+from headrace.services.revoking import Revoking
 from headrace.services.runs import Runs
 from headrace.services.tokens import Tokens
 from headrace.settings import Settings
@@ -57,6 +58,7 @@ class Doors:
     settings: Settings
     wake: Callable[[int], Coroutine[Any, Any, None]]
     lookups: LookUps
+    revoking: Revoking
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from headrace.api.doors import Doors, allowed, doors
 from headrace.api.flows import FlowServiceRoute
 from headrace.api.loopback import is_loopback
 from headrace.clock import iso
-from headrace.services import browser_sign_in, declared, revoking
+from headrace.services import browser_sign_in, declared
 from headrace.services.browser_sign_in import CALLBACK, LIFE
 from headrace.services.caller import Caller
 
@@ -49,5 +49,6 @@ async def act_on_account(
     op: Annotated[str, Query(pattern="^revoke$", description="`revoke`.")],
 ) -> dict[str, Any]:
     del op
-    account = await revoking.revoke(handed.store, handed.clock, handed.tokens, caller, id)
+    account = await handed.revoking.revoke(caller, id)
+    handed.runs.wake()
     return {"id": account.id, "etag": declared.etag(account)}

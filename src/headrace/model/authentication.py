@@ -32,6 +32,16 @@ def _not_oauth1(value: object) -> object:
     return value
 
 
+class AuthenticationExtension(Block):
+    """What Headrace adds to a way of signing in."""
+
+    revocation_url: WebUrl | None = Field(
+        None,
+        description="The partner's endpoint that ends tokens (RFC 7009). When an account is revoked or deleted, its "
+        "refresh token is sent there, or its access token where there is none. Without it the partner is not told.",
+    )
+
+
 class CustomerAuthentication(Block):
     """One way in which an operator can sign in at the partner. All fields but `authType` are of OAuth 2."""
 
@@ -64,6 +74,9 @@ class CustomerAuthentication(Block):
     access_token_response_path: str = Field("access_token", description="Where the access token stands in the answer.")
     refresh_token_response_path: str = Field("refresh_token", description="Where the refresh token stands in it.")
     expires_in_response_path: str = Field("expires_in", description="Where its lifetime in seconds stands in it.")
+    extension: AuthenticationExtension = Field(
+        default_factory=AuthenticationExtension, alias="x-headrace", description="Additions of Headrace."
+    )
 
     @rule
     def _oauth2_is_told_of_oauth2_only(self) -> Iterator[Problem]:

@@ -113,7 +113,7 @@ async def change_account(
     return await store.write(work)
 
 
-async def delete_account(store: Store, clock: Clock, caller: Caller, id_: str, if_match: str | None = None) -> None:
+def remove_account(tx: Transaction, caller: Caller, id_: str, now: int, if_match: str | None = None) -> None:
     """
     Delete an account that nothing uses, its credentials and what the partner gave it.
 
@@ -122,17 +122,12 @@ async def delete_account(store: Store, clock: Clock, caller: Caller, id_: str, i
         StaleVersion: it was changed since it was read.
         InUse: connections use it; it says which.
     """
-    now = clock.now()
-
-    def work(tx: Transaction) -> None:
-        known = declared.existing(tx, caller, ACCOUNT, id_)
-        declared.refuse_stale(known, if_match)
-        refuse_in_use(tx, caller.tenant, ACCOUNT, id_)
-        declared.remove(tx, caller, ACCOUNT, known, now)
-        _forget(tx, caller, id_, known.version + 1)
-        standing.remove(tx, Holder(caller.tenant, id_))
-
-    await store.write(work)
+    known = declared.existing(tx, caller, ACCOUNT, id_)
+    declared.refuse_stale(known, if_match)
+    refuse_in_use(tx, caller.tenant, ACCOUNT, id_)
+    declared.remove(tx, caller, ACCOUNT, known, now)
+    _forget(tx, caller, id_, known.version + 1)
+    standing.remove(tx, Holder(caller.tenant, id_))
 
 
 def shown(keyring: Keyring, caller: Caller, account: Declared) -> dict[str, Any]:

@@ -103,6 +103,7 @@ def _sign_in_addresses(destination: dict[str, Any]) -> Iterator[str]:
     for way in destination.get("customerAuthenticationConfigurations") or ():
         if isinstance(way, dict):
             yield from (way[name] for name in _SIGN_IN_URLS if isinstance(way.get(name), str))
+            yield from _texts(way.get("x-headrace"), "revocationUrl")
             request = way.get("accessTokenRequest")
             yield from _texts(request.get("urlBasedDestination") if isinstance(request, dict) else None, "url")
 

@@ -1,6 +1,6 @@
 """Accounts' ways to their partners: whoever calls a partner for an operator goes through here, whatever the call."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -185,6 +185,21 @@ class Partners:
             credentials,
             signing.scheme,
             source,
+            Redactor(secrets),
+            self._transport,
+            self._deadline,
+        )
+
+    def to_one_address(self, holder: Holder, url: str, secrets: Iterable[Secret]) -> PartnerAccess:
+        """Return a way to one address of a holder's partner, which signs nothing: the holder may be gone."""
+        return PartnerAccess(
+            f"{holder.tenant.tenant}:{holder.id}:token",
+            {},
+            {},
+            Origins.of([url]),
+            None,
+            schemes.get("NONE")({}),
+            None,
             Redactor(secrets),
             self._transport,
             self._deadline,

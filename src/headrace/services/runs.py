@@ -27,6 +27,8 @@ from headrace.store.runs import Run
 Held = Mapping[str, str]
 #: What is done for runs of a kind.
 Work = Callable[[Run, HeldSteps], Awaitable[None]]
+#: What is done where a run is cancelled, in that transaction.
+OnCancel = Callable[[Transaction, Run], object]
 
 DAY = 24 * 60 * 60 * 1000
 #: How long runs are kept after their end.
@@ -54,6 +56,7 @@ class Pace:
 class _Kind:
     work: Work
     at_once: int
+    on_cancel: OnCancel | None
 
 
 class Runs:
@@ -92,9 +95,9 @@ class Runs:
         self._beaten_at = self._busy_at = self._tidied_at = float("-inf")
         self._complaint = ""
 
-    def register(self, kind: str, work: Work, at_once: int = 4) -> None:
-        """Say what is done for runs of a kind, and how many of them at once; before ``start``."""
-        self._kinds[kind] = _Kind(work, at_once)
+    def register(self, kind: str, work: Work, at_once: int = 4, on_cancel: OnCancel | None = None) -> None:
+        """Say what is done for runs of a kind, for how many at once, and where one is cancelled; before ``start``."""
+        self._kinds[kind] = _Kind(work, at_once, on_cancel)
 
     async def start(self) -> None:
         """Begin to look for runs."""
@@ -278,6 +281,8 @@ class Runs:
             run, now = find(tx, caller, id_), self._clock.now()
             if not runs.end(tx, id_, "cancelled", now):
                 raise Conflict(f"the run {id_} has {run.state} already")
+            if (kind := self._kinds.get(run.kind)) is not None and kind.on_cancel is not None:
+                kind.on_cancel(tx, run)
             audit.note(tx, caller.number, caller.actor, "cancel", "run", id_, now)
             return run, find(tx, caller, id_)
 

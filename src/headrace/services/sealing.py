@@ -26,6 +26,7 @@ _ADDRESSES = (
     "/accessTokenUrl",
     "/refreshTokenUrl",
     "/authorizationUrl",
+    "/x-headrace/revocationUrl",
     "/accessTokenRequest/urlBasedDestination/url",
     "/accessTokenRequest/urlBasedDestination/url/value",
     "/url",

@@ -23,13 +23,13 @@ from headrace.errors import HeadraceError, PartnerError
 from headrace.events import AccountRecovered, AccountStopped, Announce, TokenRenewed, WorkerFailed
 from headrace.model.http import Request, Response
 from headrace.model.token import SECRET_NAMES
-from headrace.services import standing
+from headrace.services import revocations, standing
 from headrace.services.sealing import Safe
 from headrace.services.standing import Holder
 from headrace.store import sign_in_states
 from headrace.store.access import Tenant
 from headrace.store.database import Store, Transaction
-from headrace.store.sign_in_states import REFUSED, SIGN_IN_NEEDED, SignInState
+from headrace.store.sign_in_states import REFUSED, REVOKED, SIGN_IN_NEEDED, SignInState
 
 #: A token is renewed this long before it expires, in milliseconds, but never earlier than the last tenth of its life.
 EARLY = 60_000
@@ -45,6 +45,9 @@ PAUSE = 10.0
 LONGEST_PAUSE = 300.0
 #: How often it is looked for accounts that have rested long enough, in seconds.
 LOOK = 5.0
+
+#: Who asks for what nobody asked for.
+_OURSELVES = "headrace"
 
 Key = tuple[int, str]
 #: Wakes the dataflows of a sandbox.
@@ -261,7 +264,7 @@ class Tokens:
     def _opened(self, holder: Holder, known: SignInState) -> _Kept:
         if known.sealed is None:
             return _Kept(known.issue, known.generation, None, None)
-        fields = _plain_names(self._safe(holder).open(holder.id, known.sealed))
+        fields = given_to(self._safe(holder), known)
         token = Token(fields["accessToken"], known.generation, known.expires_at, fields)
         self._hide(holder, fields)
         born = known.refreshed[-1] if known.refreshed else known.since
@@ -332,9 +335,25 @@ class Tokens:
 
         if await self._store.write(work):
             self._announce(TokenRenewed(account=asking.holder.id))
+        else:
+            await self._let_go(asking, granted)
         kept = await self._read(asking)
         assert kept.token is not None, "credentials of one issue do not lose their token"
         return kept.token
+
+    async def _let_go(self, asking: Asking, granted: Granted) -> None:
+        """Have the partner told of a token that came too late: its account was revoked or deleted meanwhile."""
+        holder, revocation = asking.holder, asking.client.revocation(granted.fields)
+        if revocation is None:
+            return
+        notice = revocations.seal(self._safe(holder), revocation)
+
+        def work(tx: Transaction) -> None:
+            known = sign_in_states.get(tx, *holder.key)
+            if known is None or known.state == REVOKED:
+                revocations.ask(tx, holder, notice, _OURSELVES, self._clock.now())
+
+        await self._store.write(work)
 
     async def _given_up(self, asking: Asking, known: SignInState | None, error: SignInNeeded) -> Token:
         """Stop the account, for the refusal is final, unless somebody has a newer token by now."""
@@ -388,6 +407,17 @@ class Tokens:
         return self._safe(holder).seal(holder.id, {f"token.{name}": value for name, value in fields.items()})
 
 
+def given_to(safe: Safe, known: SignInState) -> dict[str, Secret]:
+    """
+    Return what the partner gave to a holder, opened, by its names in ``authData``.
+
+    Raises:
+        OperationError: it cannot be opened.
+    """
+    opened = safe.open(known.holder, known.sealed or {})
+    return {name.removeprefix("token."): value for name, value in opened.items()}
+
+
 class _Source:
     """The tokens of one holder, as a conversation asks for them."""
 
@@ -411,10 +441,6 @@ def _renewal(born: int, expires_at: int | None) -> int | None:
 
 def _expiry(granted: Granted, asked_at: int) -> int | None:
     return None if granted.expires_in is None else asked_at + int(granted.expires_in * 1000)
-
-
-def _plain_names(opened: Mapping[str, Secret]) -> dict[str, Secret]:
-    return {name.removeprefix("token."): value for name, value in opened.items()}
 
 
 def _revealed(kept: _Kept) -> dict[str, str]:

@@ -3,6 +3,9 @@ How accounts, and credentials that operators share, are signed in at their partn
 
 ``generation`` rises with every token and whenever there is none any more, so that it names a token for good. Whoever
 asks the partner for the next one has a claim on the row until a moment; a process that dies loses it then.
+
+What a partner has still to be told of a holder that was revoked or deleted is set aside in a row of its own, under an
+id that no holder has: the holder may have other tokens by then, or be gone.
 """
 
 from collections.abc import Mapping
@@ -21,6 +24,8 @@ NOT_SIGNED_IN = "not-signed-in"
 SIGN_IN_NEEDED = "sign-in-needed"
 REFUSED = "refused"
 REVOKED = "revoked"
+#: Of what is set aside.
+SET_ASIDE = "set-aside"
 
 #: How many renewals are remembered.
 _REMEMBERED = 10
@@ -149,6 +154,24 @@ def refused_since(tx: Transaction, moment: int) -> list[SignInState]:
 def remove(tx: Transaction, tenant: int, holder: str) -> None:
     """Forget a holder that is deleted."""
     tx.core.execute(delete(sign_in_states).where(_is_it(tenant, holder)))
+
+
+def set_aside(tx: Transaction, tenant: int, id_: str, sealed: Mapping[str, str], now: int) -> None:
+    """
+    Set something sealed aside, under an id of its own.
+
+    Raises:
+        Conflict: the key that sealed it is gone.
+    """
+    keys.must_be_there(tx, sealed.values())
+    row = SignInState(tenant, id_, SET_ASIDE, None, now, sealed=dict(sealed))
+    tx.core.execute(insert(sign_in_states).values(asdict(row)))
+
+
+def forget_aside(tx: Transaction, tenant: int, id_: str) -> bool:
+    """Forget for good what was set aside; says whether it was still there."""
+    where = _is_it(tenant, id_) & (sign_in_states.c.state == SET_ASIDE)
+    return tx.core.execute(delete(sign_in_states).where(where)).rowcount > 0
 
 
 def _given(sealed: Mapping[str, str] | None, expires_at: int | None) -> dict[str, Any]:

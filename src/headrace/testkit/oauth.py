@@ -96,13 +96,14 @@ class AuthorizationServer:
     """
     An authorization server with one client and a few users.
 
-    ``answers`` are given in order at the token endpoint, and then right ones; ``detours`` likewise where the browser is
-    sent back. ``life`` is in seconds. With ``asks`` the page asks for user name and password; without, everybody is let
-    in. ``counts`` has how often each grant was given, each error told, each endpoint called, and how the client showed
-    itself (``by_header``, ``by_form``).
+    ``answers`` are given in order at the token endpoint, and then right ones; ``revocations`` likewise where tokens are
+    ended, and ``detours`` where the browser is sent back. ``life`` is in seconds. With ``asks`` the page asks for user
+    name and password; without, everybody is let in. ``counts`` has how often each grant was given, each error told,
+    each endpoint called, and how the client showed itself (``by_header``, ``by_form``).
     """
 
     answers: deque[Scripted] = field(default_factory=deque)
+    revocations: deque[Scripted] = field(default_factory=deque)
     detours: deque[str] = field(default_factory=deque)
     client_id: str = "headrace"
     client_secret: str = "the secret of the client: 100 % & more"  # noqa: S105  nothing is behind it
@@ -116,7 +117,8 @@ class AuthorizationServer:
     counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.answers, self.detours = deque(self.answers), deque(self.detours)
+        self.answers, self.revocations = deque(self.answers), deque(self.revocations)
+        self.detours = deque(self.detours)
         self._partner = Partner(default=self._answer, port=self.port)
         self._codes: dict[str, _Code] = {}
         self._refreshes: dict[str, _Refresh] = {}
@@ -236,14 +238,9 @@ class AuthorizationServer:
         return Answer(302, (("Location", f"{asked['redirect_uri']}{join}{urlencode(told)}"),))
 
     def _token(self, received: Received) -> Answer:
-        scripted = self.answers.popleft() if self.answers else {}
-        scripted = MISCHIEF.get(scripted, {}) if isinstance(scripted, str) else scripted
-        if callable(scripted):
-            return scripted(received)
+        scripted = _next_of(self.answers, received)
         if isinstance(scripted, Answer):
             return scripted
-        if isinstance(scripted, int):
-            return Answer(scripted, _JSON, b'{"error": "temporarily_unavailable"}')
         form = dict(parse_qsl(received.body.decode(), keep_blank_values=True))
         self._know_client(received, form)
         family = self._family_of(form)
@@ -253,6 +250,9 @@ class AuthorizationServer:
         return Answer(200, _JSON, orjson.dumps(members))
 
     def _revoke(self, received: Received) -> Answer:
+        scripted = _next_of(self.revocations, received)
+        if isinstance(scripted, Answer):
+            return scripted
         form = dict(parse_qsl(received.body.decode()))
         self._know_client(received, form)
         token = form.get("token", "")
@@ -334,6 +334,15 @@ class AuthorizationServer:
 
     def _has_refresh(self, family: Family) -> bool:
         return any(refresh.family is family for refresh in list(self._refreshes.values()))
+
+
+def _next_of(script: deque[Scripted], received: Received) -> Answer | Mapping[str, Any]:
+    """Return what an endpoint does this time: an answer, or what is put over the right one."""
+    scripted = script.popleft() if script else {}
+    scripted = MISCHIEF.get(scripted, {}) if isinstance(scripted, str) else scripted
+    if isinstance(scripted, int):
+        return Answer(scripted, _JSON, b'{"error": "temporarily_unavailable"}')
+    return scripted(received) if callable(scripted) else scripted
 
 
 def _basic(header: str) -> tuple[str, str]:

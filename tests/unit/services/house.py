@@ -24,7 +24,11 @@ from headrace.services.delivery import Backfiller, StoredOutbox
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
 from headrace.services.partners import Partners
+from headrace.services.revocations import KIND as REVOCATION
+from headrace.services.revocations import forget
+from headrace.services.revoking import Revoking
 from headrace.services.runs import Pace, Runs
+from headrace.services.telling import Telling
 from headrace.services.tokens import Tokens
 from headrace.store import access, audiences, ledger, parked
 from headrace.store.database import Store
@@ -145,6 +149,9 @@ class House:
         self.orchestrator = Remembering()
         pace = Pace(idle=float("inf"))
         self.runs = Runs(self.store, self.clock, self.events.append, lambda _: self.orchestrator, pace=pace)
+        telling = Telling(self.store, self.clock, self.keyring, self.partners)
+        self.runs.register(REVOCATION, telling.carry, on_cancel=forget)
+        self.revoking = Revoking(self.store, self.clock, self.keyring, self.partners, self.tokens)
         self.slots = Slots(4, lambda: 0.0)
         self.woken = []
         self.ingestion = Ingestion(self.store, self.clock, self.live, self.events.append, self._wake)

@@ -12,6 +12,7 @@ from headrace.services.standing import Holder
 from unit.services.house import BODY, flow_document
 
 TOKEN_URL = "https://auth.partner.example/token"
+REVOCATION_URL = "https://auth.partner.example/revoke"
 JSON = (("Content-Type", "application/json"),)
 
 
@@ -42,12 +43,14 @@ class Partnership:
     A partner in memory and its authorization server, which rotates refresh tokens and takes a second use for theft.
 
     ``answers`` are given at the token endpoint in order, before right ones: a status, an error to raise, or members to
-    put over a right answer. ``good`` are the access tokens that the partner takes.
+    put over a right answer; ``endings`` where tokens are ended: a response, an error to raise, or what is done before a
+    right one. ``good`` are the access tokens that the partner takes, ``ended`` the requests to end some.
     """
 
     def __init__(self, life=3600):
         self.life = life
-        self.answers = []
+        self.answers, self.endings = [], []
+        self.ended = []
         self.good = set()
         self.refreshes = {}
         self.token_requests = []
@@ -61,6 +64,8 @@ class Partnership:
         await asyncio.sleep(0)
         if request.url == TOKEN_URL:
             return await self._token(dict(parse_qsl(request.body.decode())))
+        if request.url == REVOCATION_URL:
+            return self._end(request)
         message = orjson.loads(request.body)
         shown = message.get("token") or (request.header("authorization") or "").removeprefix("Bearer ")
         status = 200 if shown in self.good and not self.takes_nothing else 401
@@ -80,6 +85,14 @@ class Partnership:
         if form["grant_type"] == "refresh_token" and not self._takes(form["refresh_token"]):
             return Response(400, JSON, b'{"error": "invalid_grant"}')
         return Response(200, JSON, orjson.dumps(self._granted() | answer))
+
+    def _end(self, request):
+        self.ended.append(request)
+        answer = self.endings.pop(0) if self.endings else Response(200)
+        answer = answer(request) if callable(answer) else answer
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def _takes(self, refresh):
         is_first = self.refreshes.get(refresh) is False

@@ -97,12 +97,13 @@ _OWN = {"urlBasedDestination": {"url": {"templatingStrategy": "NONE", "value": "
         ({"authorizationUrl": "https://a.example/in"}, {"authorizationUrl": "http://a.example/in"}),
         ({"url": "https://a.example/token"}, {"url": "https://{{ authData.x }}.b.example/token"}),
         ({}, {"refreshTokenUrl": "https://b.example/token"}),
+        ({}, {"x-headrace": {"revocationUrl": "https://b.example/revoke"}}),
         (
             {"accessTokenRequest": _OWN},
             {"accessTokenRequest": {"urlBasedDestination": {"url": {"value": "https://b.example/token"}}}},
         ),
     ],
-    ids=["token", "port of a refresh", "scheme of a page", "shared", "one more", "own request"],
+    ids=["token", "port of a refresh", "scheme of a page", "shared", "one more", "one that ends", "own request"],
 )
 def test_an_entry_that_sends_its_secrets_elsewhere_needs_them_again(safe, entry, moved):
     pointers = [FIRST, "/ways/0/fields/0/value"]

@@ -4,7 +4,6 @@ import pytest
 
 from headrace.model.message import Message
 from headrace.services import accounts, authoring, declared, standing
-from headrace.services.revoking import revoke
 from headrace.store.sign_in_states import REFUSED, REVOKED, SIGN_IN_NEEDED
 from unit.services.house import STEPS, House, person
 from unit.services.signed_in import TOKEN_URL, Partnership, activate, client_credentials, connect, holder
@@ -136,7 +135,7 @@ async def test_nothing_is_sent_after_a_revocation_is_confirmed(house, partner):
     await house.run()
     route = next(iter(house.store.read_now(lambda tx: house.live.of(tx, house.caller.number)).values())).route
 
-    await revoke(house.store, house.clock, house.tokens, house.caller, account)
+    await house.revoking.revoke(house.caller, account)
     await house.ingest(person(2, "a"))
     await house.run()
     outcome = await route.deliver(Message("m", partner.messages[0][1], (), ()))

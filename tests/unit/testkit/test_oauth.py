@@ -167,6 +167,17 @@ def test_tokens_are_given_back(which):
         assert is_good == (which == "access_token")
 
 
+def test_giving_back_fails_as_it_is_told():
+    with AuthorizationServer.in_thread(revocations=[503, "html"]) as server:
+        told = token(server, **by_code(server))[1]
+        form = {"client_id": server.client_id, "client_secret": server.client_secret, "token": told["access_token"]}
+        assert ask(server, "POST", "/revoke", form)[0] == 503
+        assert ask(server, "POST", "/revoke", form)[0] == 200
+        assert server.accepts(told["access_token"])
+        assert ask(server, "POST", "/revoke", form)[0] == 200
+        assert not server.accepts(told["access_token"])
+
+
 def test_every_grant_is_taken_back_at_once():
     with AuthorizationServer.in_thread() as server:
         told = token(server, **by_code(server))[1]

@@ -8,6 +8,7 @@ from headrace.connect.auth.none import Unsigned
 from headrace.connect.auth.oauth2 import OAuth2
 from headrace.connect.auth.proof import pkce
 from headrace.connect.auth.refusal import SignInNeeded, TokenRefused
+from headrace.connect.auth.revocation import Revocation
 from headrace.connect.auth.scheme import Flow, MakesScheme, Params, Scheme, TokenSource, TokenWanted, schemes
 from headrace.connect.auth.shared import platform
 from headrace.connect.auth.token import Token
@@ -22,6 +23,7 @@ __all__ = [
     "OAuth2",
     "OAuthClient",
     "Params",
+    "Revocation",
     "Scheme",
     "SignInNeeded",
     "Token",

@@ -22,6 +22,7 @@ from headrace.connect.auth.answer import (
 )
 from headrace.connect.auth.own_request import Check, OwnRequest, check_all, context_of
 from headrace.connect.auth.refusal import SignInNeeded, refusal, told_in
+from headrace.connect.auth.revocation import Revocation
 from headrace.connect.auth.signature import basic
 from headrace.connect.secrets import Redactor
 from headrace.errors import AccountError, HeadraceError
@@ -35,7 +36,9 @@ Exchange = Generator[Request, Response, Granted]
 
 AUTHORIZATION_CODE, PASSWORD_GRANT = "OAUTH2_AUTHORIZATION_CODE", "OAUTH2_PASSWORD"
 _TYPED = ("username", "password")
-_ADDRESSES = ("accessTokenUrl", "refreshTokenUrl", "authorizationUrl")
+#: What a partner is told to end, the best first, and what RFC 7009 calls it.
+_HINTS = ((REFRESH_TOKEN, "refresh_token"), (ACCESS_TOKEN, "access_token"))
+_ADDRESSES = ("accessTokenUrl", "refreshTokenUrl", "authorizationUrl", "revocationUrl")
 _PLAIN = frozenset({EXPIRES_IN, "tokenType", "scope", "clientId", *_ADDRESSES})
 
 
@@ -101,7 +104,8 @@ class OAuthClient:
 
         A URL that is made of what an answer brings is not among them: it may not say where secrets go.
         """
-        return tuple(filter(None, (self._token_url(), self._refresh_url(), self._own_url())))
+        ends = self._inputs.get("revocationUrl")
+        return tuple(filter(None, (self._token_url(), self._refresh_url(), self._own_url(), ends)))
 
     def authorization_url(self, *, redirect_uri: str, state: str, challenge: str) -> str:
         """
@@ -166,6 +170,23 @@ class OAuthClient:
         if self._way.grant != AUTHORIZATION_CODE:
             return True
         return bool(known) if self._own is not None else self._can_refresh(self._kept(known))
+
+    def revocation(self, known: Mapping[str, str]) -> Revocation | None:
+        """
+        Return how the partner is told that what it granted is not used any more: the refresh token, else the access
+        token. ``None``: it cannot be told, or there is nothing to tell.
+        """
+        url, kept = self._inputs.get("revocationUrl"), self._kept(known)
+        token = next(({"token": kept[name], "token_type_hint": hint} for name, hint in _HINTS if name in kept), None)
+        if url is None or token is None:
+            return None
+        headers, credentials = self._as_client() if "clientId" in self._inputs else ((), {})
+        return Revocation(
+            url=url,
+            form=urlencode({**token, **credentials}),
+            authorization=next((value for _, value in headers), ""),
+            client_secret=self._inputs.get("clientSecret", ""),
+        )
 
     # --- the requests
 
@@ -299,6 +320,7 @@ def declared_inputs(way: CustomerAuthentication) -> dict[str, str]:
         "accessTokenUrl": way.access_token_url,
         "refreshTokenUrl": way.refresh_token_url,
         "authorizationUrl": way.authorization_url,
+        "revocationUrl": way.extension.revocation_url,
     }
     return {name: value for name, value in inputs.items() if value}
 

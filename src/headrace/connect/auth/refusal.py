@@ -41,14 +41,19 @@ class TokenRefused(PartnerError):
 
 def refusal(response: Response, body: Any, redactor: Redactor) -> SignInNeeded | TokenRefused:
     """Say why an answer holds no token, in the partner's words as far as it has any; the secrets are taken out."""
+    said = said_in(body, redactor)
+    if told_in(body)[0] in FINAL or (response.status == _UNAUTHORIZED and isinstance(body, dict)):
+        reason = f" ({said})" if said else ""
+        return SignInNeeded(f"The partner gives this account no token{reason}; sign in anew.")
+    what = f"{response.status}, {said}" if said else f"{response.status}{_kind(response, body)}"
+    return TokenRefused(f"The partner gave no token: it answered {what}.", asked_wait(response))
+
+
+def said_in(body: Any, redactor: Redactor) -> str:
+    """Return what an answer says for a reader: its error and what describes it, cut, with the secrets taken out."""
     error, description = told_in(body)
     told = redactor.redact(f"{error}: {description}" if error and description else error or description)
-    said = _UNSEEN.sub(" ", told).strip()
-    if error in FINAL or (response.status == _UNAUTHORIZED and isinstance(body, dict)):
-        reason = f" ({_cut(said)})" if said else ""
-        return SignInNeeded(f"The partner gives this account no token{reason}; sign in anew.")
-    what = f"{response.status}, {_cut(said)}" if said else f"{response.status}{_kind(response, body)}"
-    return TokenRefused(f"The partner gave no token: it answered {what}.", asked_wait(response))
+    return _cut(_UNSEEN.sub(" ", told).strip())
 
 
 def told_in(body: Any) -> tuple[str, str]:
