@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 
-from headrace.api.doors import Doors, JsonBody, allowed, doors
+from headrace.api.doors import Handed, JsonBody, allowed
 from headrace.api.problems import BadRequestError
 from headrace.clock import iso
 from headrace.services import runs, schedules
@@ -15,7 +15,6 @@ from headrace.store.schedules import Schedule
 
 router = APIRouter()
 
-Handed = Annotated[Doors, Depends(doors)]
 Reader = Annotated[Caller, Depends(allowed("activation:read"))]
 Operator = Annotated[Caller, Depends(allowed("activation:write"))]
 State = Literal["asked", "running", "succeeded", "failed", "cancelled"]

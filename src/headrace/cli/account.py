@@ -2,49 +2,31 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
-from headrace.cli.client import FLOWS, Client, sign_in
+from headrace.cli.client import FLOWS, Client, signed_in
+from headrace.cli.options import DATA, AsJson, DataDir
+from headrace.cli.printing import say, say_json
+from headrace.cli.tables import Row, member, minute, show_all
 from headrace.errors import RequestError
 
 app = typer.Typer(name="account", help="Accounts at partners: list them, make one, try one.", no_args_is_help=True)
-
-Row = dict[str, Any]
-DataDir = Annotated[
-    Path, typer.Option(envvar="HEADRACE_DATA_DIR", help="The data directory of the server that is running.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-_HERE = Path("headrace-data")
 
 
 @app.command("list")
 def list_(
     destination: Annotated[str, typer.Option(help="List those of one destination alone, by its id.")] = "",
-    data_dir: DataDir = _HERE,
+    data_dir: DataDir = DATA,
     as_json: AsJson = False,
 ) -> None:
     """List the accounts, newest first."""
     query = f"?property=connectionSpec.id=={destination}" if destination else ""
-    with _client(data_dir) as client:
+    with signed_in(data_dir) as client:
         items = client.get(f"{FLOWS}/connections{query}")["items"]
-    if as_json:
-        sys.stdout.write(json.dumps(items, indent=2) + "\n")
-        return
-    table = Table("id", "name", "destination", "signs in with", "how it stands", "modified", box=SIMPLE_HEAD)
-    for item in items:
-        way = item.get("auth", {}).get("specName", "")
-        stands = item.get("x-headrace", {}).get("signIn", {}).get("state", "")
-        table.add_row(item["id"], item["name"], item["connectionSpec"]["id"], way, stands, _day(item["updatedAt"]))
-    Console().print(table)
+    show_all(items, _ACCOUNT, as_json=as_json)
 
 
 @app.command()
@@ -57,7 +39,7 @@ def create(
     way: Annotated[
         str, typer.Option("--with", help="How to sign in, where the destination has several ways: BEARER.")
     ] = "",
-    data_dir: DataDir = _HERE,
+    data_dir: DataDir = DATA,
     as_json: AsJson = False,
 ) -> None:
     """
@@ -71,34 +53,31 @@ def create(
         raise RequestError(
             "give either a file, or --destination with the id of one; `headrace destination list` has it"
         )
-    with _client(data_dir) as client:
+    with signed_in(data_dir) as client:
         document = json.loads(_text(file)) if file is not None else _asked(client, destination, name, way)
         made = client.post(f"{FLOWS}/connections", document)
-    sys.stdout.write(json.dumps(made, indent=2) + "\n" if as_json else f"{made['id']}\n")
+    if as_json:
+        say_json(made)
+    else:
+        say(made["id"])
 
 
 @app.command("test")
 def try_(
     id_: Annotated[str, typer.Argument(metavar="ID", help="The account's id.", show_default=False)],
-    data_dir: DataDir = _HERE,
+    data_dir: DataDir = DATA,
     as_json: AsJson = False,
 ) -> None:
     """Try an account: sign in at the partner for real. Exit code 1: it does not work, and the message says why."""
-    with _client(data_dir) as client:
+    with signed_in(data_dir) as client:
         trial = client.send("POST", f"{FLOWS}/connections/{id_}/test")
     if as_json:
-        sys.stdout.write(json.dumps(trial, indent=2) + "\n")
+        say_json(trial)
     else:
         verdict = "it works" if trial["ok"] else f"it does not work ({trial['code']})"
-        sys.stdout.write(f"{verdict}: {trial['message']}\ntried: {', '.join(trial['checked'])}\n")
+        say(f"{verdict}: {trial['message']}\ntried: {', '.join(trial['checked'])}")
     if not trial["ok"]:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _client(data_dir: Path) -> Iterator[Client]:
-    with closing(sign_in(data_dir / "credentials.json")) as client:
-        yield client
 
 
 def _text(file: Path) -> str:
@@ -140,5 +119,11 @@ def _value(asked: Row, name: str, *, is_required: bool) -> str:
     )
 
 
-def _day(moment: int) -> str:
-    return datetime.fromtimestamp(moment / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+_ACCOUNT = {
+    "id": member("id"),
+    "name": member("name"),
+    "destination": lambda account: account["connectionSpec"]["id"],
+    "signs in with": lambda account: account.get("auth", {}).get("specName", ""),
+    "how it stands": lambda account: account.get("x-headrace", {}).get("signIn", {}).get("state", ""),
+    "modified": lambda account: minute(account["updatedAt"]),
+}

@@ -3,7 +3,8 @@
 import http.client
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,13 @@ def sign_in(path: Path) -> Client:
         raise OperationError(
             f"nothing answers where {path} says that Headrace listens: is `headrace serve` running?"
         ) from None
+
+
+@contextmanager
+def signed_in(data_dir: Path) -> Iterator[Client]:
+    """Sign in at the server that runs here, as ``sign_in`` does, and close the connection in the end."""
+    with closing(sign_in(data_dir / "credentials.json")) as client:
+        yield client
 
 
 def wait_for_server(path: Path, url_path: str = "/healthz", seconds: float = 30.0) -> Client:
