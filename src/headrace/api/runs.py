@@ -30,8 +30,11 @@ async def list_runs(
     before: Annotated[str | None, Query(description="List those before this one: the `next` of the last page.")] = None,
     kind: Annotated[str | None, Query(description="List those of this kind alone.")] = None,
     state: Annotated[State | None, Query(description="List those in this state alone.")] = None,
+    target: Annotated[
+        list[str] | None, Query(description="List those of this target connection alone, once for each.")
+    ] = None,
 ) -> Object:
-    found = await runs.listing(handed.store, caller, limit, before=before, kind=kind, state=state)
+    found = await runs.listing(handed.store, caller, limit, before=before, kind=kind, state=state, targets=target)
     items = [_run(run) for run in found]
     return {"items": items, "next": items[-1]["id"] if len(items) == limit else None}
 

@@ -23,9 +23,9 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List the accounts, newest first."""
-    query = f"?property=connectionSpec.id=={destination}" if destination else ""
+    wanted = {"property": f"connectionSpec.id=={destination}"} if destination else {}
     with signed_in(data_dir) as client:
-        items = client.get(f"{FLOWS}/connections{query}")["items"]
+        items = [*client.items(f"{FLOWS}/connections", wanted)]
     show_all(items, _ACCOUNT, as_json=as_json)
 
 
