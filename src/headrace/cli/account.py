@@ -1,19 +1,24 @@
-"""``headrace account``: accounts at partners: list them, make one, try whether it is signed in."""
+"""``headrace account``: accounts at partners: list them, make one, sign it in, try whether it works."""
 
 import json
 import sys
+import time
+import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from headrace.cli.client import FLOWS, Client, signed_in
-from headrace.cli.options import DATA, AsJson, DataDir
+from headrace.cli.options import DATA, LOOK, AsJson, DataDir
 from headrace.cli.printing import say, say_json
 from headrace.cli.tables import Row, member, minute, show_all
 from headrace.errors import RequestError
 
-app = typer.Typer(name="account", help="Accounts at partners: list them, make one, try one.", no_args_is_help=True)
+app = typer.Typer(
+    name="account", help="Accounts at partners: list them, make one, sign it in, try it.", no_args_is_help=True
+)
 
 
 @app.command("list")
@@ -80,6 +85,61 @@ def try_(
         raise typer.Exit(1)
 
 
+@app.command()
+def authorize(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The account's id.", show_default=False)],
+    open_: Annotated[
+        bool, typer.Option("--open", help="Open the address in the browser of this machine, if this is a terminal.")
+    ] = False,
+    timeout: Annotated[int, typer.Option(min=1, help="How many seconds to wait.")] = 600,
+    data_dir: DataDir = DATA,
+) -> None:
+    """
+    Sign an account in at the partner's own page: print the address to open there, and wait until it has ended.
+
+    Exit code 1: nobody was signed in, and the message says why. Whoever opens the address signs in for this account.
+    """
+    with signed_in(data_dir) as client:
+        before = _sign_in(client, id_)
+        departure = client.send("POST", f"{FLOWS}/connections/{id_}/authorize")
+        say(f"open this address, and sign in there:\n{departure['authorizationUrl']}")
+        if open_ and sys.stdout.isatty():
+            webbrowser.open(departure["authorizationUrl"])
+        after = _came_back(client, id_, before, time.monotonic() + timeout)
+    if after is None:
+        say(f"nobody came back within {timeout} seconds; the address counts until {departure['expiresAt']}")
+        raise typer.Exit(1)
+    if not _is_another_issue(before, after) or after["state"] != "signed-in":
+        say(f"not signed in: {after.get('reason') or after['state']}")
+        raise typer.Exit(1)
+    say("the account is signed in, and what waited for it is on its way")
+
+
+def _sign_in(client: Client, id_: str) -> Row:
+    (item,) = client.get(f"{FLOWS}/connections/{id_}")["items"]
+    return _stands(item)
+
+
+def _stands(account: Row) -> Row:
+    return dict(account.get("x-headrace", {}).get("signIn", {}))  # What has no credentials does not stand at all.
+
+
+def _came_back(client: Client, id_: str, before: Row, deadline: float) -> Row | None:
+    """Wait until an account stands otherwise, or has another reason for standing so; ``None``: it took too long."""
+    with Console(stderr=True).status("waiting for whoever signs in"):
+        while time.monotonic() < deadline:
+            after = _sign_in(client, id_)
+            has_failed = after.get("reason") not in (None, before.get("reason"))
+            if has_failed or _is_another_issue(before, after):
+                return after
+            time.sleep(LOOK)
+    return None
+
+
+def _is_another_issue(before: Row, after: Row) -> bool:
+    return bool(after.get("issue", 0) != before.get("issue", 0))
+
+
 def _text(file: Path) -> str:
     try:
         return file.read_text()
@@ -124,6 +184,6 @@ _ACCOUNT = {
     "name": member("name"),
     "destination": lambda account: account["connectionSpec"]["id"],
     "signs in with": lambda account: account.get("auth", {}).get("specName", ""),
-    "how it stands": lambda account: account.get("x-headrace", {}).get("signIn", {}).get("state", ""),
+    "how it stands": lambda account: str(_stands(account).get("state", "")),
     "modified": lambda account: minute(account["updatedAt"]),
 }

@@ -22,7 +22,7 @@ COMMANDS = {
     "migrate": ("headrace.cli.migrate:app", "Show the form of the store, or move it to another."),
     "destination": ("headrace.cli.destination.commands:app", "Write destinations as files and carry them to a server."),
     "api": ("headrace.cli.api:app", "Call the REST API of the server that runs here."),
-    "account": ("headrace.cli.account:app", "Accounts at partners: list them, make one, try one."),
+    "account": ("headrace.cli.account:app", "Accounts at partners: list them, make one, sign it in, try it."),
     "runs": ("headrace.cli.runs:app", "See how far runs have come; retry or cancel them."),
     "access": ("headrace.cli.access:app", "Say who may do what: users, API clients, sandboxes."),
     "keys": ("headrace.cli.keys:app", "Give secrets other keys, while everything runs."),

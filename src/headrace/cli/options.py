@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""What several commands have in common: their options, and how often they look."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,3 +11,5 @@ DataDir = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 #: Where the data directory is by default.
 DATA = Path("headrace-data")
+#: Seconds between two looks at what is waited for.
+LOOK = 0.5

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from headrace.cli.client import FLOWS, Client, signed_in
-from headrace.cli.options import DATA, AsJson, DataDir
+from headrace.cli.options import DATA, LOOK, AsJson, DataDir
 from headrace.cli.printing import harmless, say, say_json
 from headrace.cli.tables import Row, member, minute, show_all, show_one
 
@@ -18,8 +18,6 @@ app = typer.Typer(name="runs", help="See how far runs have come; retry or cancel
 
 State = Literal["asked", "running", "succeeded", "failed", "cancelled"]
 RunId = Annotated[str, typer.Argument(metavar="ID", help="The run's id.", show_default=False)]
-#: Seconds between two looks at a run that is followed.
-LOOK = 0.5
 
 
 @app.command("list")
