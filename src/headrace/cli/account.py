@@ -12,7 +12,7 @@ from rich.console import Console
 
 from headrace.cli.client import FLOWS, Client, signed_in
 from headrace.cli.options import DATA, LOOK, AsJson, DataDir
-from headrace.cli.printing import say, say_json
+from headrace.cli.printing import say, tell
 from headrace.cli.tables import Row, member, minute, show_all
 from headrace.errors import RequestError
 
@@ -61,10 +61,7 @@ def create(
     with signed_in(data_dir) as client:
         document = json.loads(_text(file)) if file is not None else _asked(client, destination, name, way)
         made = client.post(f"{FLOWS}/connections", document)
-    if as_json:
-        say_json(made)
-    else:
-        say(made["id"])
+    tell(made, made["id"], as_json=as_json)
 
 
 @app.command("test")
@@ -76,11 +73,8 @@ def try_(
     """Try an account: sign in at the partner for real. Exit code 1: it does not work, and the message says why."""
     with signed_in(data_dir) as client:
         trial = client.send("POST", f"{FLOWS}/connections/{id_}/test")
-    if as_json:
-        say_json(trial)
-    else:
-        verdict = "it works" if trial["ok"] else f"it does not work ({trial['code']})"
-        say(f"{verdict}: {trial['message']}\ntried: {', '.join(trial['checked'])}")
+    verdict = "it works" if trial["ok"] else f"it does not work ({trial['code']})"
+    tell(trial, f"{verdict}: {trial['message']}\ntried: {', '.join(trial['checked'])}", as_json=as_json)
     if not trial["ok"]:
         raise typer.Exit(1)
 
@@ -107,7 +101,7 @@ def authorize(
             webbrowser.open(departure["authorizationUrl"])
         after = _came_back(client, id_, before, time.monotonic() + timeout)
     if after is None:
-        say(f"nobody came back within {timeout} seconds; the address counts until {departure['expiresAt']}")
+        say(f"nobody came back within {timeout} s; the address counts until {departure['expiresAt']}")
         raise typer.Exit(1)
     if not _is_another_issue(before, after) or after["state"] != "signed-in":
         say(f"not signed in: {after.get('reason') or after['state']}")

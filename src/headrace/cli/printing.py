@@ -11,6 +11,14 @@ def say(text: str = "") -> None:
     sys.stdout.flush()
 
 
+def tell(document: Any, text: str, *, as_json: bool) -> None:
+    """Print a document for scripts, or what it comes to for people."""
+    if as_json:
+        say_json(document)
+    else:
+        say(text)
+
+
 def harmless(text: str) -> str:
     r"""
     Return a text in which what cannot be printed is written as an escape.

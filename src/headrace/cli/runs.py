@@ -11,7 +11,7 @@ from rich.console import Console
 
 from headrace.cli.client import FLOWS, Client, signed_in
 from headrace.cli.options import DATA, LOOK, AsJson, DataDir
-from headrace.cli.printing import harmless, say, say_json
+from headrace.cli.printing import harmless, say, say_json, tell
 from headrace.cli.tables import Row, member, minute, show_all, show_one
 
 app = typer.Typer(name="runs", help="See how far runs have come; retry or cancel them.", no_args_is_help=True)
@@ -75,10 +75,7 @@ def retry(id_: RunId, data_dir: DataDir = DATA, as_json: AsJson = False) -> None
     """Ask for a run that does again what one was to do that failed or was cancelled; print the new one's id."""
     with signed_in(data_dir) as client:
         again = client.send("POST", f"/runs/{id_}/retry")
-    if as_json:
-        say_json(again)
-    else:
-        say(again["id"])
+    tell(again, again["id"], as_json=as_json)
 
 
 @app.command()
@@ -86,10 +83,7 @@ def cancel(id_: RunId, data_dir: DataDir = DATA, as_json: AsJson = False) -> Non
     """End a run that has not ended: the step that is under way is not interrupted, and no further one is done."""
     with signed_in(data_dir) as client:
         cancelled = client.send("POST", f"/runs/{id_}/cancel")
-    if as_json:
-        say_json(cancelled)
-    else:
-        say(f"{id_} is cancelled")
+    tell(cancelled, f"{id_} is cancelled", as_json=as_json)
 
 
 def _targets(client: Client, account: str, dataflow: str) -> set[str] | None:

@@ -124,7 +124,7 @@ def test_nobody_who_comes_back_in_time_is_said(typed, account):
     code, out, _ = typed("account", "authorize", account, "--timeout", "1")
 
     assert code == 1
-    assert "nobody came back within 1 seconds; the address counts until 20" in out
+    assert "nobody came back within 1 s; the address counts until 20" in out
 
 
 def test_credentials_that_are_revoked_meanwhile_end_the_wait(headrace, account, typed):
