@@ -108,9 +108,19 @@ class DataflowHeld(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataflowStopped(Event):
-    """A dataflow cannot go on, for a key or a credential cannot be had; its changes wait, and it is tried again."""
+    """A dataflow cannot go on, for a key or a secret cannot be had; its changes wait, and it is tried again."""
 
     level: ClassVar[str] = "error"
+    labels: ClassVar[tuple[str, ...]] = ("dataflow",)
+
+    dataflow: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataflowWaits(Event):
+    """A dataflow waits for its account, which is not signed in; where that was until now, account_stopped says so."""
+
     labels: ClassVar[tuple[str, ...]] = ("dataflow",)
 
     dataflow: str

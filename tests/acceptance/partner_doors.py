@@ -38,6 +38,17 @@ def repeating(*statuses: int) -> Callable[[Received], Answer]:
     return lambda received: Answer(next(turn), _JSON, repeated(received))
 
 
+def asking(oauth: AuthorizationServer, answer: Callable[[Received], Answer]) -> Callable[[Received], Answer]:
+    """Make the answers of a partner that refuses tokens which the authorization server no longer takes."""
+
+    def asked(received: Received) -> Answer:
+        token = received.headers.get("authorization", "").removeprefix("Bearer ")
+        is_dead = token.startswith(CANARIES["issued access token"]) and not oauth.accepts(token)
+        return Answer(401, _JSON, repeated(received)) if is_dead else answer(received)
+
+    return asked
+
+
 @dataclass
 class Partners:
     """A partner that repeats everything, and an authorization server whose secrets are canaries."""
@@ -63,7 +74,7 @@ def running() -> Iterator[Partners]:
     }
     with (
         AuthorizationServer.in_thread(**options) as oauth,
-        Partner.in_thread(default=repeating(200, 400, 500, 422, 200, 404)) as partner,
+        Partner.in_thread(default=asking(oauth, repeating(200, 400, 500, 422, 200, 404))) as partner,
     ):
         yield Partners(partner, oauth)
 
@@ -71,15 +82,15 @@ def running() -> Iterator[Partners]:
 # -- what a door is made of --------------------------------------------------------------------------------------------
 
 
-def destination(world: Any, way: dict[str, Any], origin: str, *, fields: Any = (), **more: Any) -> str:
-    """Author a destination towards an origin; its messages carry the operator's form."""
+def destination(world: Any, way: dict[str, Any], origin: str, *, header: str = "", **more: Any) -> str:
+    """Author a destination towards an origin; ``header`` is the template of one that its messages carry as well."""
     example = examples.destination("moviestar")
     server = json.loads(json.dumps(_towards(example["destinationServer"], origin)))
-    value = {"templatingStrategy": "PEBBLE_V1", "value": "{{ customerData | toJson | raw }}"}
+    value = {"templatingStrategy": "PEBBLE_V1", "value": header}
     server["httpTemplate"].setdefault("headers", []).append({"header": "X-Form", "value": value})
     server_id = world.post(f"{AUTHORING}/destination-servers", server)["instanceId"]
     delivery = {"authenticationRule": "CUSTOMER_AUTHENTICATION", "destinationServerId": server_id}
-    document = {**example["destination"], "customerDataFields": [*fields], "destinationDelivery": [delivery], **more}
+    document = {**example["destination"], "customerDataFields": [], "destinationDelivery": [delivery], **more}
     document["customerAuthenticationConfigurations"] = [way]
     return str(world.post(f"{AUTHORING}/destinations", document)["instanceId"])
 
@@ -167,7 +178,8 @@ def partner_that_is_away(world: Any) -> None:
 def customer_data_in_a_group(world: Any) -> None:
     pin = {"name": "pin", "type": "string", "format": "password"}
     group = {"name": "deep", "type": "object", "properties": [pin, {"name": "other", "type": "string"}]}
-    where = destination(world, {"authType": "BEARER"}, world.partners.partner.origin, fields=[group])
+    said = {"header": "{{ customerData.deep.pin | urlencode }}", "customerDataFields": [group]}
+    where = destination(world, {"authType": "BEARER"}, world.partners.partner.origin, **said)
     params = {"token": world["account token"]}
     made = account(world, where, "BEARER", params)
     form = {"deep": {"pin": world["customer data in a group"], "other": "plain"}}
@@ -210,6 +222,7 @@ def partners_page(world: Any) -> None:
     """Sign in at the partner's page: in vain, denied, with the code of another, and then rightly."""
     oauth = world.partners.oauth
     way = {**way_of_oauth(world, "OAUTH2_AUTHORIZATION_CODE"), "authorizationUrl": oauth.authorization_url}
+    way["refreshTokenUrl"] = oauth.token_url
     params = {"clientSecret": world["OAuth client secret of an operator"]}
     where = destination(world, way, world.partners.partner.origin)
     made = account(world, where, "OAUTH2", params)
@@ -287,7 +300,7 @@ def looked_up_choices(world: Any) -> None:
         "destinationServerId": world.post(f"{AUTHORING}/destination-servers", server)["instanceId"],
     }
     field = {"name": "list", "type": "string", "dynamicEnum": asked}
-    where = destination(world, {"authType": "BEARER"}, origin, fields=[field])
+    where = destination(world, {"authType": "BEARER"}, origin, customerDataFields=[field])
     made = account(world, where, "BEARER", {"token": world["account token"]})
     for _ in range(6):
         body = {"field": "list", "params": {}, "baseConnectionId": made}

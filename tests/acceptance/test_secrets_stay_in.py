@@ -23,6 +23,7 @@ from sqlalchemy import make_url
 from acceptance import partner_doors
 from authored import KINDS_OF_CREDENTIALS, credentials, messages_with_everything
 from canaries import CANARIES, Net, let_out
+from forward_proxy import ForwardProxy
 from headrace.cli import examples
 from headrace.cli.demo import _towards
 from headrace.model.block import steps
@@ -67,6 +68,7 @@ class World:
     api: Recording
     partner: Partner
     partners: partner_doors.Partners
+    proxy: ForwardProxy
     canaries: dict[str, str] = field(default_factory=lambda: dict(CANARIES))
     sent: set[str] = field(default_factory=set)
     sinks: dict[str, bytes] = field(default_factory=dict)
@@ -440,6 +442,8 @@ def world(tmp_path_factory, lend_database):
         lent = closing.enter_context(lend_database())
         partner = closing.enter_context(Partner.in_thread(default=echoing()))
         partners = closing.enter_context(partner_doors.running())
+        shown = base64.b64encode(f"me:{CANARIES['proxy password']}".encode())
+        proxy = closing.enter_context(ForwardProxy.in_thread(b"\r\nProxy-Authorization: Basic %b\r\n" % shown))
         address = ""
         if lent:
             url = make_url(lent).set(password=CANARIES["database password"])
@@ -451,6 +455,7 @@ def world(tmp_path_factory, lend_database):
             "retry_steps": "0.05,0.05,0.05",
             "request_deadline": "0.5",
             "metrics_token": CANARIES["metrics token"],
+            "egress_proxy": f"http://me:{quote(CANARIES['proxy password'], safe='')}@127.0.0.1:{proxy.port}",
             "database_url": address,
         }
         with Server(home, **settings) as server:
@@ -459,7 +464,7 @@ def world(tmp_path_factory, lend_database):
             kept = json.loads((server.data / CREDENTIALS_FILE).read_text())
             api = Recording.signed_in(kept["url"], kept["client_id"], kept["client_secret"], kept["org"])
             closing.callback(api.close)
-            made = World(server, api, partner, partners)
+            made = World(server, api, partner, partners, proxy)
             made.found("first client secret", kept["client_secret"])
             made.found("first access token", api.once(api.headers["Authorization"].partition(" ")[2]))
             for door in DOORS:
@@ -506,6 +511,66 @@ def test_everything_was_tried(world):
     assert b"message_retried" in world.sinks["log"]
     assert {*CANARIES} <= world.sent
     assert {kind.rstrip(" 0123456789") for kind in world.sent} >= {"PKCE verifier", "state"}
+
+
+#: Which canaries each of those outside is told, and no other. One that never left its door would prove nothing.
+HEARD = {
+    "the partner who echoes": {"account token", "customer data"},
+    "the partner who repeats": {"account token", "basic password", "customer data in a group", "issued access token"},
+    "the authorization server": {
+        "OAuth client secret of an operator",
+        "password of the password grant",
+        "authorization code",
+        "issued refresh token",
+    },
+    "the proxy": {"proxy password"},
+}
+#: What goes in and nowhere on: nothing that is set up here sends it, or there is nobody to hear it.
+KEPT = {
+    "account token of a partner that is away",
+    "OAuth client secret in a destination",
+    "authenticationDataFields value",
+    *(kind for kind in CANARIES if kind.partition(" ")[0] in KINDS_OF_CREDENTIALS),
+    "user password",
+    "another password of a user",
+    "metrics token",
+    "database password",
+    "value of unknown field",
+}
+
+
+def test_each_partner_was_told_what_is_meant_for_it_and_nothing_else(world):
+    heard = {
+        "the partner who echoes": _words(world.partner.received),
+        "the partner who repeats": _words(world.partners.partner.received),
+        "the authorization server": _words(world.partners.oauth.received),
+        "the proxy": b"".join(world.proxy.heads),
+    }
+
+    assert {who: Net(CANARIES).find(content) for who, content in heard.items()} == HEARD
+    assert KEPT | set().union(*HEARD.values()) == {*CANARIES}
+
+
+def test_every_state_was_shown_at_the_partners_page(world):
+    states = {kind: value for kind, value in world.canaries.items() if kind.startswith("state ")}
+
+    assert Net(states).find(_words(world.partners.oauth.received)) == {*states}
+
+
+def test_all_that_went_out_went_through_the_proxy_and_nobody_else_was_shown_its_password(world):
+    asked = {head.split(b" ")[1].decode() for head in world.proxy.heads}
+    partners = (world.partner.origin, world.partners.partner.origin, world.partners.oauth.issuer, partner_doors.AWAY)
+
+    assert {f"http://{place}" for place in asked} == {*partners}
+
+
+def _words(received):
+    """Return all that was said to a partner."""
+    said = (
+        f"{one.path}?{one.query} {' '.join(one.headers.values())} ".encode(errors="surrogateescape") + one.body
+        for one in received
+    )
+    return b"\n".join(said)
 
 
 def test_the_partner_had_it_all_and_repeated_it(world):

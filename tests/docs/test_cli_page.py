@@ -3,6 +3,10 @@
 import re
 from pathlib import Path
 
+import pytest
+import typer.main
+
+from headrace.cli import account, keys, runs
 from headrace.cli.destination import commands
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
@@ -13,6 +17,18 @@ def test_every_command_of_destination_is_on_the_page():
 
     assert len(names) == 8
     assert set(re.findall(r"^\| `(\w+)[ `]", PAGE, re.MULTILINE)) >= names
+
+
+@pytest.mark.parametrize("module", [account, keys, runs], ids=lambda module: module.__name__.rpartition(".")[2])
+def test_every_command_and_option_of_these_is_on_the_page(module):
+    group = typer.main.get_command(module.app)
+    section = PAGE.partition(f"## `headrace {group.name}`")[2].partition("\n## ")[0]
+
+    assert set(re.findall(r"^\| `([\w-]+)[ `]", section, re.MULTILINE)) == {*group.commands}
+    options = {name for command in group.commands.values() for option in command.params for name in option.opts}
+    assert {name for name in options if name.startswith("--")} - {"--data-dir", "--help"} <= {
+        *re.findall(r"(--[a-z-]+)", section)
+    }
 
 
 def test_every_code_of_validate_is_on_the_page():

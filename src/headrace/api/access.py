@@ -8,14 +8,7 @@ from urllib.parse import parse_qs, unquote_plus
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import JSONResponse
 
-from headrace.api.doors import (
-    Doors,
-    JsonBody,
-    allowed_in_organization,
-    doors,
-    open_to_everybody,
-    open_to_signed_in,
-)
+from headrace.api.doors import Doors, Handed, JsonBody, allowed_in_organization, open_to_everybody, open_to_signed_in
 from headrace.clock import iso
 from headrace.errors import TooManyTries, Unauthorized
 from headrace.services import access, clients, organizations, users
@@ -27,7 +20,6 @@ from headrace.store.users import User
 
 router = APIRouter(tags=["access"])
 
-Handed = Annotated[Doors, Depends(doors)]
 Reader = Annotated[Principal, Depends(allowed_in_organization("access:read"))]
 Admin = Annotated[Principal, Depends(allowed_in_organization("access:write"))]
 Host = Annotated[Principal, Depends(allowed_in_organization("access:write", host=True))]

@@ -67,8 +67,9 @@ SCHEMAS: dict[str, Schema] = {
                 "enum": ["ready", "not-signed-in", "signed-in", "sign-in-needed", "refused", "revoked"],
             }
         },
-        {"reason": TEXT, "since": DATE},
-        "How an account is signed in at the partner; `ready` needs no token.",
+        {"reason": TEXT, "since": DATE, "issue": COUNT},
+        "How an account is signed in at the partner; `ready` needs no token. `issue` rises with every sign-in there,"
+        " and when credentials are replaced or revoked.",
     ),
     "KeyTrouble": of_object(
         {"code": TEXT, "message": TEXT}, about="In lists: the secrets of this object cannot be opened, and why."

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
-from headrace.api.doors import Doors, allowed_in_organization, doors
+from headrace.api.doors import Handed, allowed_in_organization
 from headrace.clock import iso
 from headrace.services import auditing
 from headrace.services.caller import Principal
@@ -12,7 +12,6 @@ from headrace.store.audit import AuditEntry
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 
-Handed = Annotated[Doors, Depends(doors)]
 Auditor = Annotated[Principal, Depends(allowed_in_organization("audit:read"))]
 Object = dict[str, Any]
 OURS = {"x-headrace": True}

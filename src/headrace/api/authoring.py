@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Response
 
 from headrace.api.bodies import AuthoredBody
-from headrace.api.doors import Doors, allowed, doors
+from headrace.api.doors import Doors, Handed, allowed
 from headrace.clock import iso
 from headrace.errors import OperationError
 from headrace.model.problem import ConfigurationError, Problem
@@ -20,7 +20,6 @@ from headrace.store.documents import Declared
 
 PREFIX = "/data/core/activation/authoring"
 
-Handed = Annotated[Doors, Depends(doors)]
 Reader = Annotated[Caller, Depends(allowed("authoring:read"))]
 Author = Annotated[Caller, Depends(allowed("authoring:write"))]
 OURS = {"x-headrace": True}

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
-from headrace.api.doors import Doors, JsonBody, allowed, doors
-from headrace.api.flows import FlowServiceRoute, patch_of
+from headrace.api.doors import Doors, Handed, JsonBody, allowed
+from headrace.api.flows import FlowServiceRoute, IfMatch, Patch, patch_of
 from headrace.clock import iso
 from headrace.errors import OperationError
 from headrace.model.flow import PROFILE_STORE_SPEC, ChoicesWanted, SchemaWanted
@@ -21,11 +21,9 @@ from headrace.store.documents import Declared
 
 router = APIRouter(prefix="/data/foundation/flowservice", tags=["activation"], route_class=FlowServiceRoute)
 
-Handed = Annotated[Doors, Depends(doors)]
 Reader = Annotated[Caller, Depends(allowed("activation:read", sandbox="prod"))]
 Operator = Annotated[Caller, Depends(allowed("activation:write", sandbox="prod"))]
 Object = dict[str, Any]
-IfMatch = Annotated[str | None, Header(description="The object's `etag`, in its quotes.")]
 Fresh = Annotated[bool, Query(description="Ask the partner again, whatever it answered lately.")]
 OURS = {"x-headrace": True}
 Abandon = Annotated[
@@ -134,12 +132,10 @@ async def read_account(id: str, caller: Reader, handed: Handed) -> Object:  # no
 async def patch_account(
     id: str,  # noqa: A002
     caller: Operator,
-    body: JsonBody,
+    patch: Annotated[Patch, Depends(patch_of("account"))],
     handed: Handed,
-    if_match: IfMatch = None,
 ) -> Object:
-    operations, version = patch_of(body, if_match, "account")
-    item = await accounts.change_account(handed.store, handed.clock, handed.keyring, caller, id, version, operations)
+    item = await accounts.change_account(handed.store, handed.clock, handed.keyring, caller, id, *patch)
     handed.tokens.forget(caller.tenant, id)
     await handed.wake(caller.number)
     return _versioned(item)
@@ -187,12 +183,10 @@ async def read_source(id: str, caller: Reader, handed: Handed) -> Object:  # noq
 async def patch_source(
     id: str,  # noqa: A002
     caller: Operator,
-    body: JsonBody,
+    patch: Annotated[Patch, Depends(patch_of("source connection"))],
     handed: Handed,
-    if_match: IfMatch = None,
 ) -> Object:
-    operations, version = patch_of(body, if_match, "source connection")
-    return _versioned(await sources.change_source(handed.store, handed.clock, caller, id, version, operations))
+    return _versioned(await sources.change_source(handed.store, handed.clock, caller, id, *patch))
 
 
 @router.delete("/sourceConnections/{id}", summary="Delete a source connection", status_code=202)
@@ -230,14 +224,10 @@ async def read_target(id: str, caller: Reader, handed: Handed) -> Object:  # noq
 async def patch_target(
     id: str,  # noqa: A002
     caller: Operator,
-    body: JsonBody,
+    patch: Annotated[Patch, Depends(patch_of("target connection"))],
     handed: Handed,
-    if_match: IfMatch = None,
 ) -> Object:
-    operations, version = patch_of(body, if_match, "target connection")
-    item = await targets.change_target(
-        handed.store, handed.clock, handed.keyring, caller, id, version, operations, handed.lookups
-    )
+    item = await targets.change_target(handed.store, handed.clock, handed.keyring, caller, id, *patch, handed.lookups)
     await handed.wake(caller.number)
     return _versioned(item)
 

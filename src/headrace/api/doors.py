@@ -27,6 +27,7 @@ from headrace.store.database import Store
 
 __all__ = [
     "Doors",
+    "Handed",
     "JsonBody",
     "allowed",
     "allowed_in_organization",
@@ -80,6 +81,9 @@ def doors(request: Request) -> Doors:
     """Return what the application was made with."""
     handed: Doors = request.app.state.doors
     return handed
+
+
+Handed = Annotated[Doors, Depends(doors)]
 
 
 def allowed(permission: str, *, sandbox: str | None = None, host: bool = False) -> Admit:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
-from headrace.api.doors import Doors, JsonBody, allowed, doors
+from headrace.api.doors import Handed, JsonBody, allowed
 from headrace.errors import HeadraceError, NotFound, RequestError, StaleVersion
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.services import activation, connecting, targets
@@ -37,10 +37,25 @@ class FlowServiceRoute(APIRoute):
 
 router = APIRouter(prefix="/data/foundation/flowservice", tags=["activation"], route_class=FlowServiceRoute)
 
-Handed = Annotated[Doors, Depends(doors)]
 Reader = Annotated[Caller, Depends(allowed("activation:read", sandbox="prod"))]
 Operator = Annotated[Caller, Depends(allowed("activation:write", sandbox="prod"))]
 Object = dict[str, Any]
+IfMatch = Annotated[str | None, Header(description="The object's `etag`, in its quotes.")]
+#: The version that a JSON Patch is for, and its operations.
+Patch = tuple[str, Operations]
+
+
+def patch_of(noun: str) -> Callable[..., Coroutine[Any, Any, Patch]]:
+    """Make the dependency that reads a JSON Patch of a noun's objects, and which version it is for."""
+
+    async def read(body: JsonBody, if_match: IfMatch = None) -> Patch:
+        if not isinstance(body, list) or not all(isinstance(operation, dict) for operation in body):
+            raise ConfigurationError([Problem("patch", "", "a JSON Patch is an array of operations")])
+        if if_match is None:
+            raise RequestError(f"`If-Match` with the {noun}'s etag is needed to change it")
+        return if_match, body
+
+    return read
 
 
 @router.post("/flows", summary="Create a dataflow", status_code=201)
@@ -76,12 +91,10 @@ async def read_flow(id: str, caller: Reader, handed: Handed) -> Object:  # noqa:
 async def patch_flow(
     id: str,  # noqa: A002
     caller: Operator,
-    body: JsonBody,
+    patch: Annotated[Patch, Depends(patch_of("dataflow"))],
     handed: Handed,
-    if_match: Annotated[str | None, Header(description="The dataflow's `etag`, in its quotes.")] = None,
 ) -> Object:
-    operations, version = patch_of(body, if_match, "dataflow")
-    stored = await activation.patch(handed.store, handed.clock, caller, id, version, operations, handed.lookups)
+    stored = await activation.patch(handed.store, handed.clock, caller, id, *patch, handed.lookups)
     await handed.wake(caller.number)
     return {"id": stored.id, "etag": activation.etag(stored)}
 
@@ -102,21 +115,6 @@ async def act_on_flow(
 async def delete_flow(id: str, caller: Operator, handed: Handed) -> Response:  # noqa: A002
     await activation.delete(handed.store, handed.clock, caller, id)
     return Response(status_code=202)
-
-
-def patch_of(body: Any, if_match: str | None, noun: str) -> tuple[Operations, str]:
-    """
-    Return the operations of a JSON Patch, and the version that it is for.
-
-    Raises:
-        ConfigurationError: the body is no JSON Patch.
-        RequestError: the version is not said.
-    """
-    if not isinstance(body, list) or not all(isinstance(operation, dict) for operation in body):
-        raise ConfigurationError([Problem("patch", "", "a JSON Patch is an array of operations")])
-    if if_match is None:
-        raise RequestError(f"`If-Match` with the {noun}'s etag is needed to change it")
-    return body, if_match
 
 
 def _refused(status: int, message: str, error: HeadraceError) -> JSONResponse:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
-from headrace.api.doors import Doors, allowed_in_organization, doors
+from headrace.api.doors import Handed, allowed_in_organization
 from headrace.clock import iso
 from headrace.services import key_rotation
 from headrace.services.caller import Principal
@@ -12,7 +12,6 @@ from headrace.services.key_rotation import KeyUse, Progress
 
 router = APIRouter(prefix="/keys", tags=["keys"])
 
-Handed = Annotated[Doors, Depends(doors)]
 Reader = Annotated[Principal, Depends(allowed_in_organization("access:read"))]
 Admin = Annotated[Principal, Depends(allowed_in_organization("access:write"))]
 Host = Annotated[Principal, Depends(allowed_in_organization("access:write", host=True))]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from headrace.api.doors import Doors, allowed, doors, open_to_everybody, problem
+from headrace.api.doors import Handed, allowed, open_to_everybody, problem
 from headrace.api.loopback import is_loopback
 from headrace.clock import iso
 from headrace.services import monitoring
@@ -16,7 +16,6 @@ from headrace.store.audiences import StoredAudience
 
 router = APIRouter()
 
-Handed = Annotated[Doors, Depends(doors)]
 Watcher = Annotated[Caller, Depends(allowed("monitoring:read"))]
 Sender = Annotated[Caller, Depends(allowed("profiles:write"))]
 OURS = {"x-headrace": True}

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
-from headrace.api.doors import Doors, JsonBody, allowed, doors
+from headrace.api.doors import Doors, Handed, JsonBody, allowed
 from headrace.api.flows import FlowServiceRoute
 from headrace.model.audience_template import Adoption
 from headrace.model.reading import read
@@ -14,7 +14,6 @@ from headrace.services.caller import Caller
 
 router = APIRouter(prefix="/data/foundation/flowservice", tags=["activation"], route_class=FlowServiceRoute)
 
-Handed = Annotated[Doors, Depends(doors)]
 Reader = Annotated[Caller, Depends(allowed("activation:read", sandbox="prod"))]
 Operator = Annotated[Caller, Depends(allowed("activation:write", sandbox="prod"))]
 OURS = {"x-headrace": True}

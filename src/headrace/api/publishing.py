@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
-from headrace.api.authoring import OURS, PREFIX, Author, Handed, Object, Reader, with_ours
+from headrace.api.authoring import OURS, PREFIX, Author, Object, Reader, with_ours
 from headrace.api.bodies import AuthoredBody
-from headrace.api.doors import allowed
+from headrace.api.doors import Handed, allowed
 from headrace.clock import iso
 from headrace.model.publishing import EVERYBODY, Reason
 from headrace.model.reading import read

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 
-from headrace.api.doors import Doors, JsonBody, allowed, doors
+from headrace.api.doors import Handed, JsonBody, allowed
 from headrace.api.problems import BadRequestError
 from headrace.clock import iso
 from headrace.services import runs, schedules
@@ -15,7 +15,6 @@ from headrace.store.schedules import Schedule
 
 router = APIRouter()
 
-Handed = Annotated[Doors, Depends(doors)]
 Reader = Annotated[Caller, Depends(allowed("activation:read"))]
 Operator = Annotated[Caller, Depends(allowed("activation:write"))]
 State = Literal["asked", "running", "succeeded", "failed", "cancelled"]
@@ -31,8 +30,11 @@ async def list_runs(
     before: Annotated[str | None, Query(description="List those before this one: the `next` of the last page.")] = None,
     kind: Annotated[str | None, Query(description="List those of this kind alone.")] = None,
     state: Annotated[State | None, Query(description="List those in this state alone.")] = None,
+    target: Annotated[
+        list[str] | None, Query(description="List those of this target connection alone, once for each.")
+    ] = None,
 ) -> Object:
-    found = await runs.listing(handed.store, caller, limit, before=before, kind=kind, state=state)
+    found = await runs.listing(handed.store, caller, limit, before=before, kind=kind, state=state, targets=target)
     items = [_run(run) for run in found]
     return {"items": items, "next": items[-1]["id"] if len(items) == limit else None}
 

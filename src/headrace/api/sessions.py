@@ -9,8 +9,8 @@ from headrace.api.access import shown_user
 from headrace.api.doors import (
     SESSION_COOKIE,
     Doors,
+    Handed,
     JsonBody,
-    doors,
     open_to_everybody,
     open_to_signed_in,
     refuse_foreign_origin,
@@ -22,7 +22,6 @@ from headrace.services.sessions import SignedIn
 
 router = APIRouter(prefix="/access", tags=["access"])
 
-Handed = Annotated[Doors, Depends(doors)]
 Anybody = Annotated[Principal, Depends(open_to_signed_in("Everybody may see and end what is their own."))]
 Object = dict[str, Any]
 OURS = {"x-headrace": True}

@@ -6,13 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
-from headrace.api.doors import Doors, doors, open_to_everybody
+from headrace.api.doors import Handed, open_to_everybody
 from headrace.services import browser_sign_in
 from headrace.services.browser_sign_in import CALLBACK, Completion, NotCompleted, Return
 
 router = APIRouter(tags=["activation"])
 
-Handed = Annotated[Doors, Depends(doors)]
 _OPEN = open_to_everybody(
     "Partners send browsers here, without a token of ours; `state` and a cookie say which sign-in this is the end of."
 )

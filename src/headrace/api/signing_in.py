@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
-from headrace.api.doors import Doors, allowed, doors
+from headrace.api.doors import Handed, allowed
 from headrace.api.flows import FlowServiceRoute
 from headrace.api.loopback import is_loopback
 from headrace.clock import iso
@@ -15,7 +15,6 @@ from headrace.services.caller import Caller
 
 router = APIRouter(prefix="/data/foundation/flowservice/connections", tags=["activation"], route_class=FlowServiceRoute)
 
-Handed = Annotated[Doors, Depends(doors)]
 Operator = Annotated[Caller, Depends(allowed("activation:write", sandbox="prod"))]
 OURS = {"x-headrace": True}
 

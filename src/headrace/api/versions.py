@@ -10,7 +10,6 @@ from headrace.api.authoring import (
     OURS,
     PREFIX,
     Author,
-    Handed,
     Kind,
     Object,
     Reader,
@@ -18,6 +17,7 @@ from headrace.api.authoring import (
     wake_users,
     with_ours,
 )
+from headrace.api.doors import Handed
 from headrace.clock import iso
 from headrace.errors import NotFound
 from headrace.services import history, sealing

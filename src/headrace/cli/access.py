@@ -3,43 +3,34 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlencode
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
-from headrace.cli.client import Client, sign_in
+from headrace.cli.client import signed_in
+from headrace.cli.options import DATA, AsJson, DataDir
+from headrace.cli.tables import Row, member, minute, show_all, show_one
 from headrace.errors import RequestError
 from headrace.model.roles import PERMISSIONS, ROLES
 
 app = typer.Typer(name="access", help="Say who may do what: users, API clients, sandboxes.", no_args_is_help=True)
 
-Row = dict[str, Any]
-DataDir = Annotated[
-    Path, typer.Option(envvar="HEADRACE_DATA_DIR", help="The data directory of the server that is running.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Email = Annotated[str, typer.Argument(help="The e-mail address.", show_default=False)]
 ClientId = Annotated[str, typer.Argument(help="The client's id.", show_default=False)]
 Sandboxes = Annotated[
     list[str] | None, typer.Option("--sandbox", help="A sandbox, once for each; without it, all.", show_default=False)
 ]
-_HERE = Path("headrace-data")
 _ROLES, _PERMISSIONS = ", ".join(ROLES), ", ".join(PERMISSIONS)
 
 
 @app.command()
-def users(data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
+def users(data_dir: DataDir = DATA, as_json: AsJson = False) -> None:
     """List the users."""
-    with _client(data_dir) as client:
-        _print_all(client.get("/access/users")["items"], _USER, as_json=as_json)
+    with signed_in(data_dir) as client:
+        show_all(client.get("/access/users")["items"], _USER, as_json=as_json)
 
 
 @app.command("user-add")
@@ -51,7 +42,7 @@ def user_add(
     one_time: Annotated[
         bool, typer.Option("--one-time", help="Print a password that is made here, instead of asking for one.")
     ] = False,
-    data_dir: DataDir = _HERE,
+    data_dir: DataDir = DATA,
     as_json: AsJson = False,
 ) -> None:
     """
@@ -64,28 +55,28 @@ def user_add(
     document: Row = {"email": email, "name": name or email.partition("@")[0], "roles": given}
     if not one_time:
         document["password"] = _ask_password()
-    with _client(data_dir) as client:
-        _print_one(client.post("/access/users", document), _USER | _PASSWORD, as_json=as_json)
+    with signed_in(data_dir) as client:
+        show_one(client.post("/access/users", document), _USER | _PASSWORD, as_json=as_json)
 
 
 @app.command("user-disable")
-def user_disable(email: Email, data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
+def user_disable(email: Email, data_dir: DataDir = DATA, as_json: AsJson = False) -> None:
     """Keep a user from signing in, and end what they do now."""
-    with _client(data_dir) as client:
+    with signed_in(data_dir) as client:
         found = (user for user in client.get("/access/users")["items"] if user["email"] == email.casefold())
         user = next(found, None)
         if user is None:
             raise RequestError(f"there is no user {email!r}; `headrace access users` lists them")
         body = json.dumps({**user, "disabled": True}).encode()
         path, extra = f"/access/users/{user['id']}", {"If-Match": user["etag"]}
-        _print_one(client.send("PUT", path, body, extra=extra), _USER, as_json=as_json)
+        show_one(client.send("PUT", path, body, extra=extra), _USER, as_json=as_json)
 
 
 @app.command()
-def clients(data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
+def clients(data_dir: DataDir = DATA, as_json: AsJson = False) -> None:
     """List the API clients, also those that are revoked."""
-    with _client(data_dir) as client:
-        _print_all(client.get("/access/clients")["items"], _CLIENT, as_json=as_json)
+    with signed_in(data_dir) as client:
+        show_all(client.get("/access/clients")["items"], _CLIENT, as_json=as_json)
 
 
 @app.command("client-add")
@@ -103,7 +94,7 @@ def client_add(
         datetime | None,
         typer.Option(help="When it ends: a date, or a moment in UTC.", show_default="never"),
     ] = None,
-    data_dir: DataDir = _HERE,
+    data_dir: DataDir = DATA,
     as_json: AsJson = False,
 ) -> None:
     """
@@ -113,66 +104,60 @@ def client_add(
     """
     ends = None if expires is None else expires.replace(tzinfo=UTC).isoformat()
     rights = {"role": role, "permissions": permission or None, "sandboxes": sandbox or None, "expiresAt": ends}
-    with _client(data_dir) as client:
+    with signed_in(data_dir) as client:
         made = client.post("/access/clients", {"name": name, **rights})
-        _print_one(made, _CLIENT | _SECRET, as_json=as_json)
+        show_one(made, _CLIENT | _SECRET, as_json=as_json)
 
 
 @app.command("client-rotate")
-def client_rotate(id_: ClientId, data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
+def client_rotate(id_: ClientId, data_dir: DataDir = DATA, as_json: AsJson = False) -> None:
     """
     Give an API client another secret and print it; the old one and its tokens end at once.
 
     If it is the client that these commands sign in with, its new secret is written to credentials.json.
     """
-    with _client(data_dir) as client:
+    with signed_in(data_dir) as client:
         rotated = client.send("POST", f"/access/clients/{id_}/secret")
     _keep_secret(data_dir / "credentials.json", rotated)
-    _print_one(rotated, _CLIENT | _SECRET, as_json=as_json)
+    show_one(rotated, _CLIENT | _SECRET, as_json=as_json)
 
 
 @app.command("client-revoke")
-def client_revoke(id_: ClientId, data_dir: DataDir = _HERE) -> None:
+def client_revoke(id_: ClientId, data_dir: DataDir = DATA) -> None:
     """End an API client and its tokens, for good."""
-    with _client(data_dir) as client:
+    with signed_in(data_dir) as client:
         client.send("DELETE", f"/access/clients/{id_}")
 
 
 @app.command()
-def sandboxes(data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
+def sandboxes(data_dir: DataDir = DATA, as_json: AsJson = False) -> None:
     """List the sandboxes."""
-    with _client(data_dir) as client:
-        _print_all(client.get("/access/sandboxes")["items"], _SANDBOX, as_json=as_json)
+    with signed_in(data_dir) as client:
+        show_all(client.get("/access/sandboxes")["items"], _SANDBOX, as_json=as_json)
 
 
 @app.command("sandbox-add")
 def sandbox_add(
     name: Annotated[str, typer.Argument(help="Lower-case letters, digits and hyphens.", show_default=False)],
-    data_dir: DataDir = _HERE,
+    data_dir: DataDir = DATA,
     as_json: AsJson = False,
 ) -> None:
     """Make a sandbox."""
-    with _client(data_dir) as client:
-        _print_one(client.post("/access/sandboxes", {"name": name}), _SANDBOX, as_json=as_json)
+    with signed_in(data_dir) as client:
+        show_one(client.post("/access/sandboxes", {"name": name}), _SANDBOX, as_json=as_json)
 
 
 @app.command()
 def audit(
     sandbox: Annotated[str, typer.Option(help="List what was changed in this sandbox alone.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="The most to list.")] = 50,
-    data_dir: DataDir = _HERE,
+    data_dir: DataDir = DATA,
     as_json: AsJson = False,
 ) -> None:
     """List who changed what, newest first."""
     query = urlencode({"limit": limit, **({"sandbox": sandbox} if sandbox else {})})
-    with _client(data_dir) as client:
-        _print_all(client.get(f"/audit?{query}")["items"], _ENTRY, as_json=as_json)
-
-
-@contextmanager
-def _client(data_dir: Path) -> Iterator[Client]:
-    with closing(sign_in(data_dir / "credentials.json")) as client:
-        yield client
+    with signed_in(data_dir) as client:
+        show_all(client.get(f"/audit?{query}")["items"], _ENTRY, as_json=as_json)
 
 
 def _ask_password() -> str:
@@ -200,61 +185,34 @@ def _roles(user: Row) -> str:
 
 def _state(client: Row) -> str:
     if client["revokedAt"] is not None:
-        return f"revoked {_short(client['revokedAt'])}"
-    return f"until {_short(client['expiresAt'])}" if client["expiresAt"] is not None else "good"
-
-
-def _short(moment: str | None) -> str:
-    return "" if moment is None else moment[:16].replace("T", " ")
-
-
-def _member(name: str) -> Callable[[Row], str]:
-    return lambda row: str(row.get(name) or "")
+        return f"revoked {minute(client['revokedAt'])}"
+    return f"until {minute(client['expiresAt'])}" if client["expiresAt"] is not None else "good"
 
 
 #: What a table shows of each noun: the column's title, and what stands in it.
 _USER = {
-    "e-mail": _member("email"),
-    "name": _member("name"),
+    "e-mail": member("email"),
+    "name": member("name"),
     "roles": _roles,
     "state": lambda user: "disabled" if user["disabled"] else "good",
 }
-_PASSWORD = {"password, shown this once": _member("password")}
+_PASSWORD = {"password, shown this once": member("password")}
 _CLIENT = {
-    "client id": _member("clientId"),
-    "name": _member("name"),
+    "client id": member("clientId"),
+    "name": member("name"),
     "permissions": lambda client: ", ".join(client["permissions"]),
     "sandboxes": lambda client: "all" if client["sandboxes"] is None else ", ".join(client["sandboxes"]),
     "state": _state,
-    "last used": lambda client: _short(client["lastUsedAt"]),
+    "last used": lambda client: minute(client["lastUsedAt"]),
 }
-_SECRET = {"secret, shown this once": _member("clientSecret")}
-_SANDBOX = {"name": _member("name"), "id": _member("id")}
+_SECRET = {"secret, shown this once": member("clientSecret")}
+_SANDBOX = {"name": member("name"), "id": member("id")}
 _ENTRY = {
-    "entry": _member("entry"),
-    "at": lambda entry: _short(entry["at"]),
-    "sandbox": _member("sandbox"),
-    "who": _member("actor"),
-    "did": _member("action"),
+    "entry": member("entry"),
+    "at": lambda entry: minute(entry["at"]),
+    "sandbox": member("sandbox"),
+    "who": member("actor"),
+    "did": member("action"),
     "to": lambda entry: f"{entry['noun']} {entry['id']}",
     "details": lambda entry: "" if entry["details"] is None else json.dumps(entry["details"]),
 }
-
-
-def _print_all(items: list[Row], columns: dict[str, Callable[[Row], str]], *, as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(json.dumps(items, indent=2) + "\n")
-        return
-    table = Table(*columns, box=SIMPLE_HEAD)
-    for item in items:
-        table.add_row(*(cell(item) for cell in columns.values()))
-    Console().print(table)
-
-
-def _print_one(item: Row, columns: dict[str, Callable[[Row], str]], *, as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(json.dumps(item, indent=2) + "\n")
-        return
-    for title, cell in columns.items():
-        if text := cell(item):
-            sys.stdout.write(f"{title}: {text}\n")

@@ -1,50 +1,37 @@
-"""``headrace account``: accounts at partners: list them, make one, try whether it is signed in."""
+"""``headrace account``: accounts at partners: list them, make one, sign it in, try whether it works."""
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+import time
+import webbrowser
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
-from headrace.cli.client import FLOWS, Client, sign_in
+from headrace.cli.client import FLOWS, Client, signed_in
+from headrace.cli.options import DATA, LOOK, AsJson, DataDir
+from headrace.cli.printing import say, tell
+from headrace.cli.tables import Row, member, minute, show_all
 from headrace.errors import RequestError
 
-app = typer.Typer(name="account", help="Accounts at partners: list them, make one, try one.", no_args_is_help=True)
-
-Row = dict[str, Any]
-DataDir = Annotated[
-    Path, typer.Option(envvar="HEADRACE_DATA_DIR", help="The data directory of the server that is running.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-_HERE = Path("headrace-data")
+app = typer.Typer(
+    name="account", help="Accounts at partners: list them, make one, sign it in, try it.", no_args_is_help=True
+)
 
 
 @app.command("list")
 def list_(
     destination: Annotated[str, typer.Option(help="List those of one destination alone, by its id.")] = "",
-    data_dir: DataDir = _HERE,
+    data_dir: DataDir = DATA,
     as_json: AsJson = False,
 ) -> None:
     """List the accounts, newest first."""
-    query = f"?property=connectionSpec.id=={destination}" if destination else ""
-    with _client(data_dir) as client:
-        items = client.get(f"{FLOWS}/connections{query}")["items"]
-    if as_json:
-        sys.stdout.write(json.dumps(items, indent=2) + "\n")
-        return
-    table = Table("id", "name", "destination", "signs in with", "how it stands", "modified", box=SIMPLE_HEAD)
-    for item in items:
-        way = item.get("auth", {}).get("specName", "")
-        stands = item.get("x-headrace", {}).get("signIn", {}).get("state", "")
-        table.add_row(item["id"], item["name"], item["connectionSpec"]["id"], way, stands, _day(item["updatedAt"]))
-    Console().print(table)
+    wanted = {"property": f"connectionSpec.id=={destination}"} if destination else {}
+    with signed_in(data_dir) as client:
+        items = [*client.items(f"{FLOWS}/connections", wanted)]
+    show_all(items, _ACCOUNT, as_json=as_json)
 
 
 @app.command()
@@ -57,7 +44,7 @@ def create(
     way: Annotated[
         str, typer.Option("--with", help="How to sign in, where the destination has several ways: BEARER.")
     ] = "",
-    data_dir: DataDir = _HERE,
+    data_dir: DataDir = DATA,
     as_json: AsJson = False,
 ) -> None:
     """
@@ -71,34 +58,80 @@ def create(
         raise RequestError(
             "give either a file, or --destination with the id of one; `headrace destination list` has it"
         )
-    with _client(data_dir) as client:
+    with signed_in(data_dir) as client:
         document = json.loads(_text(file)) if file is not None else _asked(client, destination, name, way)
         made = client.post(f"{FLOWS}/connections", document)
-    sys.stdout.write(json.dumps(made, indent=2) + "\n" if as_json else f"{made['id']}\n")
+    tell(made, made["id"], as_json=as_json)
 
 
 @app.command("test")
 def try_(
     id_: Annotated[str, typer.Argument(metavar="ID", help="The account's id.", show_default=False)],
-    data_dir: DataDir = _HERE,
+    data_dir: DataDir = DATA,
     as_json: AsJson = False,
 ) -> None:
     """Try an account: sign in at the partner for real. Exit code 1: it does not work, and the message says why."""
-    with _client(data_dir) as client:
+    with signed_in(data_dir) as client:
         trial = client.send("POST", f"{FLOWS}/connections/{id_}/test")
-    if as_json:
-        sys.stdout.write(json.dumps(trial, indent=2) + "\n")
-    else:
-        verdict = "it works" if trial["ok"] else f"it does not work ({trial['code']})"
-        sys.stdout.write(f"{verdict}: {trial['message']}\ntried: {', '.join(trial['checked'])}\n")
+    verdict = "it works" if trial["ok"] else f"it does not work ({trial['code']})"
+    tell(trial, f"{verdict}: {trial['message']}\ntried: {', '.join(trial['checked'])}", as_json=as_json)
     if not trial["ok"]:
         raise typer.Exit(1)
 
 
-@contextmanager
-def _client(data_dir: Path) -> Iterator[Client]:
-    with closing(sign_in(data_dir / "credentials.json")) as client:
-        yield client
+@app.command()
+def authorize(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The account's id.", show_default=False)],
+    open_: Annotated[
+        bool, typer.Option("--open", help="Open the address in the browser of this machine, if this is a terminal.")
+    ] = False,
+    timeout: Annotated[int, typer.Option(min=1, help="How many seconds to wait.")] = 600,
+    data_dir: DataDir = DATA,
+) -> None:
+    """
+    Sign an account in at the partner's own page: print the address to open there, and wait until it has ended.
+
+    Exit code 1: nobody was signed in, and the message says why. Whoever opens the address signs in for this account.
+    """
+    with signed_in(data_dir) as client:
+        before = _sign_in(client, id_)
+        departure = client.send("POST", f"{FLOWS}/connections/{id_}/authorize")
+        say(f"open this address, and sign in there:\n{departure['authorizationUrl']}")
+        if open_ and sys.stdout.isatty():
+            webbrowser.open(departure["authorizationUrl"])
+        after = _came_back(client, id_, before, time.monotonic() + timeout)
+    if after is None:
+        say(f"nobody came back within {timeout} s; the address counts until {departure['expiresAt']}")
+        raise typer.Exit(1)
+    if not _is_another_issue(before, after) or after["state"] != "signed-in":
+        say(f"not signed in: {after.get('reason') or after['state']}")
+        raise typer.Exit(1)
+    say("the account is signed in, and what waited for it is on its way")
+
+
+def _sign_in(client: Client, id_: str) -> Row:
+    (item,) = client.get(f"{FLOWS}/connections/{id_}")["items"]
+    return _stands(item)
+
+
+def _stands(account: Row) -> Row:
+    return dict(account.get("x-headrace", {}).get("signIn", {}))  # What has no credentials does not stand at all.
+
+
+def _came_back(client: Client, id_: str, before: Row, deadline: float) -> Row | None:
+    """Wait until an account stands otherwise, or has another reason for standing so; ``None``: it took too long."""
+    with Console(stderr=True).status("waiting for whoever signs in"):
+        while time.monotonic() < deadline:
+            after = _sign_in(client, id_)
+            has_failed = after.get("reason") not in (None, before.get("reason"))
+            if has_failed or _is_another_issue(before, after):
+                return after
+            time.sleep(LOOK)
+    return None
+
+
+def _is_another_issue(before: Row, after: Row) -> bool:
+    return bool(after.get("issue", 0) != before.get("issue", 0))
 
 
 def _text(file: Path) -> str:
@@ -140,5 +173,11 @@ def _value(asked: Row, name: str, *, is_required: bool) -> str:
     )
 
 
-def _day(moment: int) -> str:
-    return datetime.fromtimestamp(moment / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+_ACCOUNT = {
+    "id": member("id"),
+    "name": member("name"),
+    "destination": lambda account: account["connectionSpec"]["id"],
+    "signs in with": lambda account: account.get("auth", {}).get("specName", ""),
+    "how it stands": lambda account: str(_stands(account).get("state", "")),
+    "modified": lambda account: minute(account["updatedAt"]),
+}

@@ -1,14 +1,14 @@
 """``headrace api``: one call of the REST API, signed in with what ``headrace serve`` wrote."""
 
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
 
-from headrace.cli.client import sign_in
+from headrace.cli.client import signed_in
+from headrace.cli.options import DATA, DataDir
 from headrace.errors import OperationError, RequestError
 
 app = typer.Typer(add_completion=False)
@@ -23,9 +23,7 @@ def api(
     ] = None,
     show: Annotated[str, typer.Option(help="Print this member of the answer alone, such as instanceId.")] = "",
     if_match: Annotated[str, typer.Option(help="The version to change, as the last answer's etag had it.")] = "",
-    data_dir: Annotated[
-        Path, typer.Option(envvar="HEADRACE_DATA_DIR", help="The data directory of the server that is running.")
-    ] = Path("headrace-data"),
+    data_dir: DataDir = DATA,
 ) -> None:
     """
     Call the REST API of a Headrace that runs on this machine, and print the answer.
@@ -36,7 +34,7 @@ def api(
     lines = file is not None and file.suffix == ".ndjson"
     kind = "application/x-ndjson" if lines else "application/json"
     extra = {"If-Match": if_match} if if_match else {}
-    with closing(sign_in(data_dir / "credentials.json")) as client:
+    with signed_in(data_dir) as client:
         answer = client.send(method.upper(), path, body, kind, extra)
     if show:
         sys.stdout.write(f"{_member(answer, show)}\n")

@@ -3,11 +3,12 @@
 import http.client
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from headrace.errors import OperationError, RequestError
 
@@ -57,6 +58,17 @@ class Client:
     def get(self, path: str) -> Any:
         """Return the answer to a GET, read as JSON."""
         return self.send("GET", path)
+
+    def items(self, path: str, query: Mapping[str, str]) -> Iterator[Any]:
+        """Yield all items of a list of the flow service, page after page."""
+        asked = dict(query)
+        while True:
+            page = self.get(f"{path}?{urlencode(asked)}")
+            yield from page["items"]
+            if "next" not in page["_links"]:
+                return
+            link = urlsplit(page["_links"]["next"]["href"])  # It says where to go on, and not what was asked.
+            asked |= parse_qsl(link.query)
 
     def post(self, path: str, document: Any) -> Any:
         """Return the answer to a POST of JSON."""
@@ -136,6 +148,13 @@ def sign_in(path: Path) -> Client:
         raise OperationError(
             f"nothing answers where {path} says that Headrace listens: is `headrace serve` running?"
         ) from None
+
+
+@contextmanager
+def signed_in(data_dir: Path) -> Iterator[Client]:
+    """Sign in at the server that runs here, as ``sign_in`` does, and close the connection in the end."""
+    with closing(sign_in(data_dir / "credentials.json")) as client:
+        yield client
 
 
 def wait_for_server(path: Path, url_path: str = "/healthz", seconds: float = 30.0) -> Client:

@@ -88,12 +88,14 @@ class Guard:
     """
     Listens on a port of loopback from ``start`` to ``stop``, and carries what its passes allow.
 
-    At most ``connections`` are open at a time; one beyond them is closed at once. A head has ``head_timeout`` seconds
+    At most ``connections`` are open at a time, and ``for_a_pass`` more for each pass that is good; one beyond them is
+    closed at once. A head has ``head_timeout`` seconds
     to arrive. What is carried has no deadline here, for whoever asked has one and ends the connection with it.
     """
 
-    def __init__(self, *, connections: int = 1024, head_timeout: float = 5.0) -> None:
+    def __init__(self, *, connections: int = 1024, for_a_pass: int = 0, head_timeout: float = 5.0) -> None:
         self._connections = connections
+        self._for_a_pass = for_a_pass
         self._head_timeout = head_timeout
         self._passes: dict[str, Pass] = {}
         self._server: asyncio.Server | None = None
@@ -111,6 +113,10 @@ class Guard:
     def open_connections(self) -> int:
         """How many are open."""
         return len(self._tasks)
+
+    @property
+    def _most(self) -> int:
+        return self._connections + self._for_a_pass * len(self._passes)
 
     def issue(self, egress: Egress, *, origins: frozenset[str] | None = None) -> Pass:
         """Make a pass for this policy, good until it is revoked."""
@@ -147,7 +153,7 @@ class Guard:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is None or len(self._tasks) >= self._connections:
+        if task is None or len(self._tasks) >= self._most:
             _cut(writer)
             return
         self._tasks.add(task)

@@ -82,7 +82,7 @@ class ReqwestTransport:
         self._most_clients = clients
         self._limits = limits if limits is not None else Limits()
         self._user_agent = user_agent
-        self._guard = Guard()
+        self._guard = Guard(for_a_pass=connections)
         self._starting: asyncio.Task[None] | None = None
         self._members: dict[tuple[str, str], _Member] = {}
         self._is_closed = False

@@ -20,7 +20,7 @@ from headrace.services import declared, moving, sealing, standing
 from headrace.services.caller import Caller
 from headrace.services.carried import not_carried_yet
 from headrace.services.catalog import Catalog, Edition
-from headrace.services.in_use import refuse_in_use
+from headrace.services.in_use import find_unused
 from headrace.services.patching import Operations, patched
 from headrace.services.sealing import Safe
 from headrace.services.specs import auth_spec
@@ -122,9 +122,7 @@ def remove_account(tx: Transaction, caller: Caller, id_: str, now: int, if_match
         StaleVersion: it was changed since it was read.
         InUse: connections use it; it says which.
     """
-    known = declared.existing(tx, caller, ACCOUNT, id_)
-    declared.refuse_stale(known, if_match)
-    refuse_in_use(tx, caller.tenant, ACCOUNT, id_)
+    known = find_unused(tx, caller, ACCOUNT, id_, if_match)
     declared.remove(tx, caller, ACCOUNT, known, now)
     _forget(tx, caller, id_, known.version + 1)
     standing.remove(tx, Holder(caller.tenant, id_))

@@ -32,7 +32,7 @@ from headrace.services.checks import (
 )
 from headrace.services.disclosure import disclosure_of
 from headrace.services.fitting import misfits
-from headrace.services.in_use import refuse_in_use
+from headrace.services.in_use import find_unused
 from headrace.services.sealing import Safe
 from headrace.store.database import Store, Transaction
 from headrace.store.documents import Declared
@@ -135,9 +135,7 @@ async def delete(
     now = clock.now()
 
     def work(tx: Transaction) -> None:
-        known = declared.existing(tx, caller, noun, id_)
-        declared.refuse_stale(known, if_match)
-        refuse_in_use(tx, caller.tenant, noun, id_)
+        known = find_unused(tx, caller, noun, id_, if_match)
         declared.remove(tx, caller, noun, known, now)
 
     await store.write(work)

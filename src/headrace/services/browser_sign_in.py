@@ -16,7 +16,7 @@ from headrace.connect.keyring import Keyring
 from headrace.connect.origins import Origins, UnboundOrigin
 from headrace.errors import AccountError, Conflict, HeadraceError, RequestError
 from headrace.events import Announce, SignInFailed
-from headrace.services import declared, keys
+from headrace.services import declared, keys, standing
 from headrace.services.accounts import ACCOUNT
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog, destination_of
@@ -138,12 +138,22 @@ class Completion:
         try:
             await self._exchange(begun, back)
         except NotCompleted as error:
-            self._announce(SignInFailed(account=begun.account, reason=error.message))
+            await self._note_failure(begun, error.message)
             raise
         except HeadraceError as error:
-            self._announce(SignInFailed(account=begun.account, reason=error.message))
+            await self._note_failure(begun, error.message)
             message = f"The partner gave no token for the sign-in ({error.code}); Headrace's log says more. {_AGAIN}"
             raise NotCompleted(message) from None
+
+    async def _note_failure(self, begun: BegunSignIn, reason: str) -> None:
+        self._announce(SignInFailed(account=begun.account, reason=reason))
+        now = self._clock.now()
+
+        def work(tx: Transaction) -> None:
+            if documents.get(tx, begun.tenant, ACCOUNT, begun.account) is not None:
+                standing.note_failure(tx, Holder(sandbox_of(tx, begun.tenant), begun.account), reason, now)
+
+        await self._store.write(work)
 
     async def _begun(self, back: Return, browser: str | None) -> BegunSignIn:
         if not back.state:

@@ -14,6 +14,7 @@ from headrace.events import (
     ChangesParked,
     DataflowHeld,
     DataflowStopped,
+    DataflowWaits,
     Event,
     MessageDelivered,
     MessageRetried,
@@ -245,7 +246,8 @@ class StoredOutbox:
             return None
         if self._faults.get(address) != flow.fault:
             self._faults[address] = flow.fault
-            self._announce(DataflowStopped(dataflow=flow.stored.id, reason=flow.fault))
+            kind = DataflowStopped if flow.is_signed_in else DataflowWaits
+            self._announce(kind(dataflow=flow.stored.id, reason=flow.fault))
         return now + int(FAULT_PAUSE * 1000)
 
     async def _sleep(self, slots: Slots) -> None:

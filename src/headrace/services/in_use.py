@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from headrace.errors import Conflict
+from headrace.services.caller import Caller
 from headrace.services.catalog import Pinned
 from headrace.services.checks import CREDENTIALS, DESTINATION, pointed_to
-from headrace.services.declared import spoken
+from headrace.services.declared import existing, refuse_stale, spoken
 from headrace.store import dataflows, documents, publishing
 from headrace.store.access import Tenant
 from headrace.store.database import Transaction
@@ -38,6 +39,21 @@ class InUse(Conflict):
         counted = [f"{rest} more"] if rest else []
         counted += [f"{elsewhere} of other sandboxes"] if elsewhere else []
         super().__init__(f"this {spoken(noun)} is in use by {' and '.join([*named, *counted])}; delete that first")
+
+
+def find_unused(tx: Transaction, caller: Caller, noun: str, id_: str, if_match: str | None) -> Declared:
+    """
+    Return an object that may be deleted: it is there, in the version that was named, and nothing uses it.
+
+    Raises:
+        NotFound: it is not in this sandbox.
+        StaleVersion: it was changed since it was read.
+        InUse: something does; it says what.
+    """
+    known = existing(tx, caller, noun, id_)
+    refuse_stale(known, if_match)
+    refuse_in_use(tx, caller.tenant, noun, id_)
+    return known
 
 
 def refuse_in_use(tx: Transaction, tenant: Tenant, noun: str, id_: str) -> None:

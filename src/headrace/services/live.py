@@ -14,7 +14,7 @@ import msgspec
 import orjson
 
 from headrace.clock import Clock
-from headrace.connect.auth import Token
+from headrace.connect.auth import SignInNeeded, Token
 from headrace.errors import HeadraceError
 from headrace.mapping import AttributeRow, IdentityRow, Mapping
 from headrace.model.destination import Destination
@@ -121,12 +121,17 @@ class PartnerRoute:
 
 @dataclass(frozen=True, slots=True)
 class LiveDataflow:
-    """A dataflow as it runs: what it watches, and its way to the partner, unless a ``fault`` keeps it from one."""
+    """
+    A dataflow as it runs: what it watches, and its way to the partner, unless a ``fault`` keeps it from one.
+
+    ``is_signed_in``: whether its account may be used; that it may not is no fault of ours, and a person mends it.
+    """
 
     stored: StoredDataflow
     watched: Watched
     route: PartnerRoute | None
-    fault: str | None
+    fault: str | None = None
+    is_signed_in: bool = True
 
     @property
     def is_going(self) -> bool:
@@ -186,8 +191,8 @@ class LiveDataflows:
         try:
             route = self._route(tx, tenant, stored, parts, watched)
         except HeadraceError as error:
-            return LiveDataflow(stored, watched, None, error.message)
-        return LiveDataflow(stored, watched, route, None)
+            return LiveDataflow(stored, watched, None, error.message, not isinstance(error, SignInNeeded))
+        return LiveDataflow(stored, watched, route)
 
     def _route(
         self, tx: Transaction, tenant: Tenant, stored: StoredDataflow, parts: "Parts", watched: Watched

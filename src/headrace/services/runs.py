@@ -353,7 +353,14 @@ async def get(store: Store, caller: Caller, id_: str) -> Run:
 
 
 async def listing(
-    store: Store, caller: Caller, most: int, *, before: str | None = None, kind: str | None, state: str | None
+    store: Store,
+    caller: Caller,
+    most: int,
+    *,
+    before: str | None = None,
+    kind: str | None = None,
+    state: str | None = None,
+    targets: list[str] | None = None,
 ) -> list[Run]:
     """
     Return runs, newest first; with ``before``, those that were asked for before that one.
@@ -365,6 +372,6 @@ async def listing(
     def work(tx: Transaction) -> list[Run]:
         last = find(tx, caller, before) if before is not None else None
         place = (last.asked_at, last.run) if last is not None else None
-        return runs.latest(tx, caller.number, most, before=place, kind=kind, state=state)
+        return runs.latest(tx, caller.number, most, before=place, kind=kind, state=state, targets=targets)
 
     return await store.read(work)

@@ -6,7 +6,7 @@ from headrace.model.reading import read
 from headrace.services import declared
 from headrace.services.accounts import SOURCE
 from headrace.services.caller import Caller
-from headrace.services.in_use import refuse_in_use
+from headrace.services.in_use import find_unused
 from headrace.services.patching import Operations, patched
 from headrace.store.database import Store, Transaction
 from headrace.store.documents import Declared
@@ -53,9 +53,7 @@ async def delete_source(store: Store, clock: Clock, caller: Caller, id_: str, if
     now = clock.now()
 
     def work(tx: Transaction) -> None:
-        known = declared.existing(tx, caller, SOURCE, id_)
-        declared.refuse_stale(known, if_match)
-        refuse_in_use(tx, caller.tenant, SOURCE, id_)
+        known = find_unused(tx, caller, SOURCE, id_, if_match)
         declared.remove(tx, caller, SOURCE, known, now)
 
     await store.write(work)

@@ -7,6 +7,7 @@ is mended. So every change here raises the configuration of the sandboxes that i
 
 from dataclasses import dataclass
 
+from headrace.clock import iso
 from headrace.connect.auth import SignInNeeded
 from headrace.services.checks import CREDENTIALS
 from headrace.store import access, audit, begun_sign_ins, documents, sign_in_states
@@ -67,7 +68,7 @@ def told_of(tx: Transaction, holder: Holder, *, is_granted: bool) -> dict[str, s
     """
     known = state_of(tx, holder)
     state = "ready" if known.state in (NOT_SIGNED_IN, SIGNED_IN) and not is_granted else known.state
-    since = {"since": known.since} if known.since else {}
+    since = {"since": known.since, "issue": known.issue} if known.since else {}
     return {"state": state, **({"reason": known.reason} if known.reason else {}), **since}
 
 
@@ -90,6 +91,12 @@ def stop(tx: Transaction, holder: Holder, state: str, reason: str, now: int) -> 
     sign_in_states.change(tx, *holder.key, state, reason, now)
     _announce_change(tx, holder)
     return True
+
+
+def note_failure(tx: Transaction, holder: Holder, reason: str, now: int) -> None:
+    """Let whoever waits for an account to be signed in see that somebody came back from the partner, and was not."""
+    message = f"the sign-in at the partner's page that ended at {iso(now)} failed: {reason}"
+    sign_in_states.explain(tx, *holder.key, message, now)
 
 
 def try_again(tx: Transaction, now: int) -> list[Holder]:

@@ -19,7 +19,7 @@ from headrace.services.caller import Caller
 from headrace.services.carried import not_carried_yet
 from headrace.services.catalog import Catalog, Edition, uses_working
 from headrace.services.form import Filled
-from headrace.services.in_use import refuse_in_use
+from headrace.services.in_use import find_unused
 from headrace.services.looked_up import attributes_of
 from headrace.services.looking_up import LookUps, Question
 from headrace.services.patching import Operations, patched
@@ -132,9 +132,7 @@ async def delete_target(
     now = clock.now()
 
     def work(tx: Transaction) -> None:
-        known = declared.existing(tx, caller, TARGET, id_)
-        declared.refuse_stale(known, if_match)
-        refuse_in_use(tx, caller.tenant, TARGET, id_)
+        known = find_unused(tx, caller, TARGET, id_, if_match)
         if abandon:
             abandoning.abandon(tx, caller, known, now)
         abandoning.refuse_left(tx, caller, known)

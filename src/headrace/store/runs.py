@@ -1,6 +1,7 @@
 """Runs: work that was asked for, and what became of it. The row is written in the transaction of what asks for it."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +97,7 @@ def latest(
     before: tuple[int, str] | None = None,
     kind: str | None = None,
     state: str | None = None,
+    targets: Sequence[str] | None = None,
 ) -> list[Run]:
     """Return runs of a sandbox, newest first; with ``before``, those that were asked for before that one."""
     query = select(runs).where(runs.c.tenant == tenant)
@@ -103,6 +105,8 @@ def latest(
         query = query.where(runs.c.kind == kind)
     if state is not None:
         query = query.where(runs.c.state == state)
+    if targets is not None:
+        query = query.where(runs.c.subject["target"].as_string().in_(targets))
     if before is not None:
         at, run = before
         query = query.where((runs.c.asked_at < at) | ((runs.c.asked_at == at) & (runs.c.run < run)))

@@ -67,6 +67,12 @@ def change(tx: Transaction, tenant: int, holder: str, state: str, reason: str | 
     return replace(known, **values)
 
 
+def explain(tx: Transaction, tenant: int, holder: str, reason: str, now: int) -> None:
+    """Keep what is to be said of a holder; its state stays."""
+    _known(tx, tenant, holder, now)
+    _set(tx, tenant, holder, {"reason": storable(reason)})
+
+
 def forget(tx: Transaction, tenant: int, holder: str, state: str, reason: str | None, now: int) -> SignInState:
     """Forget what the partner gave, for good: nobody who had it may use it again, or renew it."""
     known = change(tx, tenant, holder, state, reason, now)

@@ -83,6 +83,15 @@ def test_runs_are_listed_by_kind_and_state_page_by_page(house):
     assert house.api.get("/runs/nowhere").status == 404
 
 
+def test_runs_are_listed_by_what_they_are_for(house):
+    for target in ("one", "another", "third"):
+        ask(house, "rest", due_at=4_000_000_000_000, target=target)
+    found = house.api.get("/runs?kind=rest&target=one&target=third").json["items"]
+
+    assert {run["subject"]["target"] for run in found} == {"one", "third"}
+    assert house.api.get("/runs?kind=rest&target=none").json == {"items": [], "next": None}
+
+
 def test_a_schedule_is_paused_resumed_triggered_and_backfilled(house):
     arguments = (1, "nightly", "count", {"numbers": [4]}, "0 3 * * *", "client:a", house.app.clock.now())
     house.app.store.write_now(lambda tx: schedules.add(tx, *arguments))

@@ -244,7 +244,27 @@ def test_who_comes_back_wrongly_is_not_signed_in(headrace, oauth, account, detou
 
     assert answer.status == 400
     assert said in page
+    told = sign_in_of(headrace, account)
+    assert told["state"] == "not-signed-in"
+    is_known_for_whom = detour not in ("wrong-state", "no-state")
+    assert (said in told.get("reason", "")) == is_known_for_whom
     assert begin(headrace.api, account).status == 200
+
+
+def test_a_sign_in_that_failed_leaves_an_account_as_it_was_and_the_next_one_that_does_not_clears_the_reason(
+    headrace, oauth, account
+):
+    browse(there(headrace.api, account))
+    first = sign_in_of(headrace, account)
+    oauth.detours.append("denied")
+    browse(there(headrace.api, account))
+    failed = sign_in_of(headrace, account)
+    browse(there(headrace.api, account))
+    last = sign_in_of(headrace, account)
+
+    assert [told["state"] for told in (first, failed, last)] == ["signed-in"] * 3
+    assert ["access was denied" in told.get("reason", "") for told in (first, failed, last)] == [False, True, False]
+    assert first["issue"] == failed["issue"] < last["issue"]
 
 
 def test_nothing_that_came_back_stands_on_the_page(headrace, account):

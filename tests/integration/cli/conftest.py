@@ -1,5 +1,6 @@
 """A Headrace for the commands of a module, and for each test a desk: a sandbox of its own and a folder to work in."""
 
+import io
 import itertools
 import json
 import sys
@@ -23,6 +24,21 @@ class Ran:
     @property
     def json(self):
         return json.loads(self.out)
+
+
+@pytest.fixture
+def typed(headrace, monkeypatch, capsys):
+    """Runs a command at the server of this module, with lines that are typed; returns its code and what it said."""
+
+    def run(*words, lines=""):
+        monkeypatch.setattr(sys, "argv", ["headrace", *words, "--data-dir", str(headrace.folder / "data")])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return ended.value.code or 0, said.out, said.err
+
+    return run
 
 
 @dataclass

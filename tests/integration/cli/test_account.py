@@ -1,14 +1,12 @@
 """``headrace account`` as an operator types it."""
 
 import copy
-import io
+import functools
 import json
-import sys
 
 import pytest
 
 from headrace.cli import examples
-from headrace.cli.main import main
 from headrace.connect.secrets import MASK
 from support import AUTHORING, FLOWS, in_process
 
@@ -33,22 +31,12 @@ def destination(headrace):
 
 
 @pytest.fixture
-def account(headrace, monkeypatch, capsys):
-    """Runs the command with lines that are typed, and returns its exit code and what it said."""
-
-    def run(*words, typed=""):
-        monkeypatch.setattr(sys, "argv", ["headrace", "account", *words, "--data-dir", str(headrace.folder / "data")])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, said.err
-
-    return run
+def account(typed):
+    return functools.partial(typed, "account")
 
 
 def test_an_account_is_made_of_what_its_destination_asks_for(headrace, account, destination):
-    code, out, _ = account("create", "--destination", destination, "--name", "mine", typed=f"{TOKEN}\n")
+    code, out, _ = account("create", "--destination", destination, "--name", "mine", lines=f"{TOKEN}\n")
 
     assert code == 0
     (item,) = headrace.api.get(f"{FLOWS}/connections/{out.strip()}").json["items"]
@@ -70,7 +58,7 @@ def test_an_account_is_made_of_a_file(account, destination, tmp_path):
 
 
 def test_accounts_are_listed_in_a_table(account, destination):
-    made = account("create", "--destination", destination, "--name", "shown", typed=f"{TOKEN}\n")[1].strip()
+    made = account("create", "--destination", destination, "--name", "shown", lines=f"{TOKEN}\n")[1].strip()
 
     out = account("list")[1]
 
@@ -80,7 +68,7 @@ def test_accounts_are_listed_in_a_table(account, destination):
 
 
 def test_an_account_is_tried(account, destination):
-    made = account("create", "--destination", destination, typed=f"{TOKEN}\n")[1].strip()
+    made = account("create", "--destination", destination, lines=f"{TOKEN}\n")[1].strip()
 
     code, out, _ = account("test", made)
 

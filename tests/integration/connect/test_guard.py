@@ -247,6 +247,22 @@ async def test_there_are_never_more_connections_than_allowed(serve):
             await each.close()
 
 
+async def test_each_pass_adds_the_connections_of_whoever_has_it(serve):
+    server = await serve(lambda line: asyncio.Event().wait())
+    async with Guard(connections=1, for_a_pass=2) as guard:
+        first, second, gone = (guard.issue(policy("127.0.0.0/8")) for _ in range(3))
+        guard.revoke(gone)
+        holding = [await Asking.to(guard) for _ in range(7)]
+        for number, each in enumerate(holding):
+            made = (first, second)[number % 2]
+            each.writer.write(f"GET {server.url} HTTP/1.1\r\n{shown(made)}\r\n\r\n".encode())
+        await asyncio.sleep(0.1)
+
+        assert (guard.open_connections, server.connections) == (5, 5)
+        for each in holding:
+            await each.close()
+
+
 async def test_who_reads_slowly_is_written_to_slowly(serve, guard, asking):
     sent = 0
 

@@ -6,6 +6,7 @@ import ssl
 import pytest
 import trustme
 
+from forward_proxy import ForwardProxy
 from headrace.connect.egress import AllowList, Egress
 from headrace.connect.proxy import Proxy
 from headrace.connect.tls import Tls
@@ -32,30 +33,10 @@ def carry_to(port):
     """Be a proxy that takes every name for a port of this machine."""
 
     async def script(line):
-        head = await line.reader.readuntil(b"\r\n\r\n")
-        line.server.requests.append(head)
-        if SHOWN not in head:
-            await line.say(b"HTTP/1.1 407 Who are you?\r\nContent-Length: 0\r\n\r\n")
-            return
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        await line.say(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 proxy\r\n\r\n")
-        ways = [asyncio.ensure_future(copy(line.reader, writer)), asyncio.ensure_future(copy(reader, line.writer))]
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            writer.close()
-            writer.transport.abort()
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
+        proxy = ForwardProxy(SHOWN, line.server.requests)
+        await proxy.carry((line.reader, line.writer), lambda _: asyncio.open_connection("127.0.0.1", port))
 
     return script
-
-
-async def copy(reader, writer):
-    while data := await reader.read(65536):
-        writer.write(data)
-        await writer.drain()
 
 
 def transport_through(kind, proxy, *, allow="", credentials="me:hunter2@", tls=None):

@@ -101,7 +101,8 @@ async def test_credentials_that_the_partner_refuses_rest_until_they_are_replaced
     assert partner.statuses == [401]
     assert state(house, account) == REFUSED
     assert await house.balance() == {"accepted": 2, "pending": 2}
-    assert house.announced()["AccountStopped"] == 1
+    assert (house.announced()["AccountStopped"], house.announced()["DataflowWaits"]) == (1, 1)
+    assert [type(event).__name__ for event in house.events if event.level == "error"] == ["AccountStopped"]
 
     await replace(house, account)
     await house.wake_all()

@@ -21,7 +21,8 @@ from headrace.cli.destination.pulling import pull as pull_files
 from headrace.cli.destination.pushing import Push
 from headrace.cli.destination.remote import Refused, Remote, Stored, connect
 from headrace.cli.destination.scaffold import Kind, SignIn, new_folder, stem_of
-from headrace.cli.destination.showing import say, say_json
+from headrace.cli.options import DATA, DataDir
+from headrace.cli.printing import harmless, say, say_json
 from headrace.errors import AuthoringError, OperationError, RequestError
 from headrace.services.checks import DESTINATION, SERVER
 
@@ -38,9 +39,6 @@ FolderArgument = Annotated[Path, typer.Argument(metavar="[FOLDER]", help="The fo
 FolderOption = Annotated[Path, typer.Option("--folder", help="The folder with the files.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-DataDir = Annotated[
-    Path, typer.Option(envvar="HEADRACE_DATA_DIR", help="The data directory of the server that runs here.")
-]
 Credentials = Annotated[
     Path | None,
     typer.Option(
@@ -52,7 +50,6 @@ Credentials = Annotated[
     ),
 ]
 HERE = Path()
-DATA = Path("headrace-data")
 
 
 @app.command()
@@ -314,7 +311,7 @@ def _carry_out(push: Push, json: bool) -> None:
         say(f"{len(done)} changed" if done else "nothing to do: the server has what the files say")
     if push.stopped_by is not None:
         if not json:
-            sys.stderr.write(showing.harmless("\n".join(showing.refusal(push))) + "\n")
+            sys.stderr.write(harmless("\n".join(showing.refusal(push))) + "\n")
         raise typer.Exit(FAILED)
 
 

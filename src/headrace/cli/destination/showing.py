@@ -1,7 +1,5 @@
-"""What the commands print: lines for people, or one JSON document for scripts."""
+"""What the commands print of files, steps and findings."""
 
-import json
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,33 +11,13 @@ from headrace.cli.destination.planning import Action, Step
 from headrace.cli.destination.pulling import Pulled
 from headrace.cli.destination.pushing import Push
 from headrace.cli.destination.remote import Refused, Stored
+from headrace.cli.printing import say
 from headrace.errors import HeadraceError
 
 _PAST = {Action.create: "created", Action.change: "replaced", Action.delete: "deleted", Action.leave: "left as it is"}
 
 #: What is told of each destination in a list.
 LISTED = ["name", "kind", "status", "version", "modified", "published", "id"]
-
-
-def say(text: str = "") -> None:
-    """Print lines, at once: a push may take its time. What could steer a terminal is shown and not obeyed."""
-    sys.stdout.write(f"{harmless(text)}\n")
-    sys.stdout.flush()
-
-
-def harmless(text: str) -> str:
-    r"""
-    Return a text in which what cannot be printed is written as an escape.
-
-    >>> harmless("a\x1b[2J\tb\n")
-    'a\\x1b[2J\tb\n'
-    """
-    return "".join(one if one.isprintable() or one in "\n\t" else f"\\x{ord(one):02x}" for one in text)
-
-
-def say_json(value: Any) -> None:
-    """Print a document for scripts."""
-    say(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
