@@ -154,7 +154,7 @@ async def delete_account(id: str, caller: Operator, handed: Handed, if_match: If
 
 @router.post("/connections/{id}/test", summary="Try an account: sign in at the partner for real", openapi_extra=OURS)
 async def try_account(id: str, caller: Operator, handed: Handed) -> Object:  # noqa: A002
-    trial = await trying.try_account(handed.store, handed.partners, handed.lookups, caller, id)
+    trial = await trying.try_account(handed.store, handed.partners, handed.lookups, handed.call_limit, caller, id)
     return trial.as_json()
 
 

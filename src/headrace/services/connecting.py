@@ -63,7 +63,7 @@ async def choices(
         looking_up.refuse_unanswered(field)
         account, target = _account(tx, caller, edition, asked), looking_up.filled_in(edition, filled)
         secrets = looking_up.secrets_in(filled)
-        made = lookups.question(tx, caller.tenant, edition, field.options, account, target, secrets, field.query)
+        made = lookups.question(tx, caller, edition, field.options, account, target, secrets, field.query)
         return made, field.options.value
 
     question, path = await store.read(look)
@@ -85,7 +85,7 @@ async def schema(
             raise ConfigurationError([Problem("not-allowed", "", message)])
         filled = form.fill(edition.destination.customer_data_fields, asked.params)
         account, target = _account(tx, caller, edition, asked), looking_up.filled_in(edition, filled)
-        return lookups.question(tx, caller.tenant, edition, source, account, target, looking_up.secrets_in(filled))
+        return lookups.question(tx, caller, edition, source, account, target, looking_up.secrets_in(filled))
 
     return await lookups.schema(await store.read(look), fresh=fresh)
 

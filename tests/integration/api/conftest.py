@@ -31,6 +31,7 @@ def partner(lend_database):
 def headrace(tmp_path_factory, partner, lend_database):
     folder = tmp_path_factory.mktemp("headrace")
     settings = {"retry_steps": "0.05,0.05,0.05", "max_request_bytes": 1 << 20}
+    settings |= {"calls_per_minute": 100_000, "unreached_after": 0}
     with lend_database() as database_url:
         settings |= {"egress_allow": partner.origin, "database_url": database_url}
         with in_process(folder, **settings) as headrace:
