@@ -55,7 +55,9 @@ class Unlimited:
 def question(way):
     url = written(TemplatedText.literal("https://partner.example/lists"), "url")
     template = TemplatedText(templatingStrategy="PEBBLE_V1", value="{{ response.body | toJson | raw }}")
-    return Question(None, ("about",), "NONE", way, Redactor(()), Call("GET", url), (("list", written(template, "list")),))
+    return Question(
+        None, ("about",), "NONE", way, Redactor(()), Call("GET", url), (("list", written(template, "list")),)
+    )
 
 
 async def test_of_those_who_ask_at_once_one_asks_the_partner_and_later_ones_get_the_same():

@@ -56,7 +56,13 @@ def state(house, account):
 def another(house, partner):
     """The tokens of another process on the same store."""
     return Tokens(
-        house.store, house.clock, house.keyring, reaching_to(house, partner), house.events.append, house._wake_sandbox, deadline=30.0
+        house.store,
+        house.clock,
+        house.keyring,
+        reaching_to(house, partner),
+        house.events.append,
+        house._wake_sandbox,
+        deadline=30.0,
     )
 
 
