@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from headrace.errors import HeadraceError, NotFound
 from headrace.model.flow import ChoicesWanted, SchemaWanted
 from headrace.model.problem import ConfigurationError, Problem
-from headrace.services import form, looking_up, moving
+from headrace.services import form, looking_up, moving, signing_secrets
 from headrace.services.accounts import ACCOUNT
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog, Edition, destination_of
@@ -150,7 +150,9 @@ def _fault(tx: Transaction, catalog: Catalog, partners: Partners, caller: Caller
     account_id = target.document.get("baseConnectionId")
     account = documents.get(tx, caller.number, ACCOUNT, account_id) if account_id else None
     try:
-        partners.access(tx, caller.tenant, catalog.in_force(target), account, target)
+        edition = catalog.in_force(target)
+        access = partners.access(tx, caller.tenant, edition, account, target)
+        signing_secrets.signer_for(edition.server, access.signing_secrets)
     except HeadraceError as error:
         return error.message
     return None

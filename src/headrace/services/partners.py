@@ -12,7 +12,7 @@ from headrace.connect.secrets import Redactor, Secret
 from headrace.connect.transport import Transport
 from headrace.errors import HeadraceError
 from headrace.model.http import Request, Response
-from headrace.services import sealing, standing
+from headrace.services import sealing, signing_secrets, standing
 from headrace.services.bound import origins_of
 from headrace.services.catalog import Edition
 from headrace.services.reaching import HEADRACE, Errand, Reaching
@@ -59,7 +59,8 @@ class PartnerAccess:
     One account's way to its partner: signs requests, and sends them to the origins that its destination names.
 
     ``pool`` is the account's own among the transport's connections. ``customer_data`` are the values of the operator's
-    form, and ``given`` those of the account, opened both. Without ``credentials`` there is nothing to sign with.
+    form, and ``given`` those of the account, opened both. Without ``credentials`` there is nothing to sign in with.
+    ``signing_secrets`` are what messages are signed with.
     """
 
     pool: str
@@ -67,6 +68,7 @@ class PartnerAccess:
     given: Mapping[str, str]
     origins: Origins
     credentials: Credentials | None
+    signing_secrets: tuple[Secret, ...]
     _scheme: Scheme
     _tokens: TokenSource | None
     _redactor: Redactor
@@ -180,7 +182,8 @@ class Partners:
         safe = Safe(self._keyring, tenant)
         signing = self.signing(tenant, edition, account)
         credentials, source = self._credentials(tx, signing, actor)
-        secrets, customer_data = [*signing.secrets], {}
+        for_messages = signing_secrets.opened(safe, account)
+        secrets, customer_data = [*signing.secrets, *for_messages], {}
         if target is not None:
             customer_data = sealing.opened(safe, target.id, target.document).get("params", {})
             secrets += sealing.secrets_of(safe, target.id, target.document)
@@ -191,6 +194,7 @@ class Partners:
             signing.given,
             origins_of(edition, customer_data, signing.given, signing.client.addresses() if signing.client else ()),
             credentials,
+            for_messages,
             signing.scheme,
             source,
             Redactor(secrets),

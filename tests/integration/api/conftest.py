@@ -112,10 +112,11 @@ class Operator:
         document = {"name": "target", "baseConnectionId": account, "connectionSpec": spec, "params": params, **changes}
         return self.headrace.api.post(f"{FLOWS}/targetConnections", document)
 
-    def flow_document(self, destination, name="lighthouse"):
-        """A dataflow of all audiences to a destination that is signed in at."""
+    def flow_document(self, destination, name="lighthouse", account=None):
+        """A dataflow of all audiences to a destination that is signed in at, with an account of its own or another."""
         example = examples.destination(name)["activation"]
-        target = self.target(destination, self.account(destination).json["id"], example["customerData"])
+        account = account or self.account(destination).json["id"]
+        target = self.target(destination, account, example["customerData"])
         assert target.status == 201, target.text
         return {
             "name": f"dataflow {next(self.numbers)}",
