@@ -11,7 +11,7 @@ from headrace.errors import OperationError
 from headrace.model.flow import PROFILE_STORE_SPEC, ChoicesWanted, SchemaWanted
 from headrace.model.publishing import Agreement
 from headrace.model.reading import read as read_block
-from headrace.services import accounts, connecting, declared, sealing, sources, specs, targets, trying
+from headrace.services import accounts, connecting, declared, sealing, signing_secrets, sources, specs, targets, trying
 from headrace.services.accounts import ACCOUNT, SOURCE, TARGET
 from headrace.services.caller import Caller
 from headrace.services.catalog import Edition
@@ -344,5 +344,6 @@ def _spec(edition: Edition) -> Object:
             "version": edition.version,
             "origins": [*shown.origins],
             "fields": [*shown.fields],
+            **({"signing": scheme} if (scheme := signing_secrets.scheme_of(edition.server)) is not None else {}),
         },
     }

@@ -60,7 +60,13 @@ def opened(safe: Safe, account: Declared | None) -> tuple[Secret, ...]:
 
 def signs(server: DestinationServer) -> bool:
     """Say whether messages to a server are signed."""
-    return server.http_template is not None and server.http_template.extension.signing is not None
+    return scheme_of(server) is not None
+
+
+def scheme_of(server: DestinationServer) -> str | None:
+    """Return how messages to a server are signed, if they are."""
+    signing = server.http_template.extension.signing if server.http_template is not None else None
+    return signing.scheme if signing is not None else None
 
 
 def signer_for(server: DestinationServer, secrets: tuple[Secret, ...]) -> WebhookSigner | None:

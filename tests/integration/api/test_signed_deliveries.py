@@ -110,6 +110,14 @@ def sending(headrace, *what):
     assert headrace.api.delete(f"{FLOWS}/flows/{sender.flow}").status == 202
 
 
+def test_a_connection_spec_says_that_messages_are_signed(api, operator, destination):
+    (signed,) = api.get(f"{FLOWS}/connectionSpecs/{destination}").json["items"]
+    (plain,) = api.get(f"{FLOWS}/connectionSpecs/{operator.destination()}").json["items"]
+
+    assert signed["x-headrace"]["signing"] == "standard-webhooks"
+    assert "signing" not in plain["x-headrace"]
+
+
 def test_a_message_is_signed_with_the_accounts_secret(sender):
     (received,) = sender.sent("signed-once")
 
