@@ -41,11 +41,13 @@ from headrace.services.at_partner.carrying import AudienceCalls
 from headrace.services.at_partner.notifying import KIND as NOTIFY
 from headrace.services.at_partner.notifying import Notices
 from headrace.services.at_partner.wanting import KIND as AUDIENCE
+from headrace.services.call_limit import CallLimit
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
 from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
+from headrace.services.reaching import BlockedTargets, Reaching
 from headrace.services.revocations import KIND as REVOCATION
 from headrace.services.revocations import forget
 from headrace.services.revoking import Revoking
@@ -84,13 +86,14 @@ class Headrace:
         keyring = Keyring(key_file, StoredKeys(self.store), self.clock, veil.note)
         self.renderers = RenderPool(settings.renderers or None)
         deadline = settings.request_deadline
-        self.tokens = Tokens(
-            self.store, self.clock, keyring, self.transport, self.board, self.wake_all, deadline=deadline
-        )
-        self.partners = Partners(
-            keyring, self.transport, self.tokens, deadline, password_grant=settings.allow_password_grant
-        )
-        self.live = LiveDataflows(self.partners, self.renderers, self.clock)
+        blocked = BlockedTargets(self.store, self.clock)
+        at_once = Reaching(self.transport, blocked, self.clock, self.board)
+        reaching = Reaching(self.transport, blocked, self.clock, self.board, told_after=settings.unreached_after)
+        self.tokens = Tokens(self.store, self.clock, keyring, reaching, self.board, self.wake_all, deadline=deadline)
+        grant = settings.allow_password_grant
+        self.partners = Partners(keyring, reaching, self.tokens, deadline, password_grant=grant)
+        for_messages = Partners(keyring, at_once, self.tokens, deadline, password_grant=grant)
+        self.live = LiveDataflows(for_messages, self.renderers, self.clock)
         self.worker = Worker(
             self.store,
             self.clock,
@@ -108,6 +111,7 @@ class Headrace:
         telling = Telling(self.store, self.clock, keyring, self.partners)
         self.runs.register(REVOCATION, telling.carry, on_cancel=forget)
         self.passwords = Passwords()
+        call_limit = CallLimit(self.store, self.clock, settings.calls_per_minute)
         doors = Doors(
             self.store,
             self.clock,
@@ -120,7 +124,8 @@ class Headrace:
             self.board,
             settings,
             self.wake_all,
-            LookUps(self.partners, self.clock),
+            LookUps(self.partners, self.clock, call_limit),
+            call_limit,
             Revoking(self.store, self.clock, keyring, self.partners, self.tokens),
         )
         self.app = application(doors, self._lifespan)

@@ -9,6 +9,7 @@ HeadraceError
 │   └── RenderError             in the request that came out of the templates
 ├── AccountError              the operator, in the account or the dataflow
 │   └── EgressError             … or in what the operator allows to be reached
+│       └── TargetBlocked         an address that is not public
 ├── DataError                 the data engineer, in a profile that was sent
 ├── RequestError              the caller of the REST API
 │   ├── Unauthorized
@@ -16,7 +17,8 @@ HeadraceError
 │   ├── NotFound
 │   ├── Conflict
 │   ├── StaleVersion
-│   └── TooManyTries
+│   ├── TooManyTries
+│   └── TooManyCalls
 ├── PartnerError              the partner, at the other end of the wire
 └── OperationError            whoever runs the process: settings, disk, data directory
 
@@ -116,6 +118,15 @@ class EgressError(AccountError):
     code = "egress"
 
 
+class TargetBlocked(EgressError):
+    """
+    The address is not on the public internet.
+
+    Whether it is so tells what a network is like from inside, so nobody but whoever runs Headrace is told it apart from
+    a target that was not reached.
+    """
+
+
 class DataError(HeadraceError):
     """The profile cannot be taken."""
 
@@ -166,6 +177,16 @@ class TooManyTries(RequestError):
     def __init__(self, seconds: int) -> None:
         self.seconds = seconds
         super().__init__(f"signing in failed too often in a row; try again in {seconds} seconds")
+
+
+class TooManyCalls(RequestError):
+    """Partners were called too often on demand; wait before the next call."""
+
+    code = "too-many-calls"
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        super().__init__(f"partners were called too often on demand; try again in {seconds} seconds")
 
 
 class PartnerError(HeadraceError):

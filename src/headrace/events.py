@@ -169,6 +169,20 @@ class TokenRenewed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerUnreached(Event):
+    """A partner was not reached. Whoever asked for the call is not told this reason."""
+
+    level: ClassVar[str] = "warning"
+    labels: ClassVar[tuple[str, ...]] = ("noun",)
+
+    noun: str
+    id: str
+    actor: str
+    target: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFailed(Event):
     """A request to the REST API failed by our fault."""
 

@@ -77,6 +77,20 @@ class Settings(BaseSettings):
     requests_per_account: int = Field(
         8, ge=1, le=1000, description="How many requests may be under way for one account at a time."
     )
+    calls_per_minute: int = Field(
+        60,
+        ge=1,
+        le=1_000_000,
+        description="How often in a minute one caller of the REST API may make Headrace call partners: to try an "
+        "account, to look something up. All callers of an organization together: five times as often.",
+    )
+    unreached_after: float = Field(
+        10.0,
+        ge=0,
+        le=60,
+        description="Seconds after which whoever made Headrace call a partner is told that it was not reached, "
+        "whatever the reason, so that the time tells nothing of a network. Less than 10 tells something.",
+    )
     renderers: int = Field(
         0, ge=0, le=64, description="Processes that render messages; 0 takes as many as there are processors."
     )

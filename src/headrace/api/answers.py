@@ -147,7 +147,8 @@ SCHEMAS: dict[str, Schema] = {
                     "origins": TEXTS,
                     "fields": TEXTS,
                 },
-                about="Where the destination sends, and what: `identity:email`, `attribute:*`.",
+                {"signing": TEXT},
+                about="Where the destination sends, what (`identity:email`, `attribute:*`), and how it is signed.",
             ),
         },
         "A destination that can be connected to.",
@@ -297,6 +298,21 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
 
 #: Operations that answer with what a partner says.
 _ASK_PARTNERS = {f"{_FLOWS}/connectionSpecs/{{id}}/choices", f"{_FLOWS}/connectionSpecs/{{id}}/schema"}
+#: Operations that call partners on demand, or may.
+_ON_DEMAND = {
+    *(("post", path) for path in _ASK_PARTNERS),
+    ("get", f"{_FLOWS}/connections/{{id}}/test"),
+    ("post", f"{_FLOWS}/connections/{{id}}/test"),
+    ("post", f"{_FLOWS}/connections/{{id}}/authorize"),
+    ("post", f"{_FLOWS}/targetConnections"),
+    ("patch", f"{_FLOWS}/targetConnections/{{id}}"),
+    ("post", f"{_FLOWS}/flows"),
+    ("patch", f"{_FLOWS}/flows/{{id}}"),
+    ("get", f"{_FLOWS}/flows/{{id}}/audiences/atPartner"),
+    ("post", f"{_FLOWS}/flows/{{id}}/audiences/retry"),
+    ("post", f"{_FLOWS}/flows/{{id}}/audiences/{{namespace}}/{{audience}}/adopt"),
+    ("post", "/runs/{id}/retry"),
+}
 _PROBLEM = {"application/problem+json": {"schema": ref("Problem")}}
 _GATEWAY = {"application/json": {"schema": ref("GatewayError")}}
 _FLOW_SERVICE = {"application/json": {"schema": ref("FlowServiceError")}}
@@ -308,7 +324,7 @@ _MEANINGS = {
     409: "The object is in use, was decided, or was changed by somebody else just now.",
     412: "The object was changed since it was read.",
     413: "The body is larger than what is read.",
-    429: "Signing in failed too often in a row.",
+    429: "Signing in failed too often in a row, or partners were called too often on demand.",
     502: "The partner was not reached, or refused; the message says what it said.",
     503: "The store cannot take anything now.",
 }
@@ -355,6 +371,7 @@ def answers_of(method: str, path: str, operation: dict[str, Any], *, is_open: bo
     changes = method in ("post", "put", "patch", "delete")
     refused += [409, 412] if changes and not is_open else []
     refused += [401, 403, 429] if path in access_answers.SIGNING_IN else []
+    refused += [429] if (method, path) in _ON_DEMAND else []
     refused += [413] if "requestBody" in operation else []
     refused += [502] if path in _ASK_PARTNERS else []
     for status in sorted(set(refused)):

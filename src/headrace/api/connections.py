@@ -11,7 +11,7 @@ from headrace.errors import OperationError
 from headrace.model.flow import PROFILE_STORE_SPEC, ChoicesWanted, SchemaWanted
 from headrace.model.publishing import Agreement
 from headrace.model.reading import read as read_block
-from headrace.services import accounts, connecting, declared, sealing, sources, specs, targets, trying
+from headrace.services import accounts, connecting, declared, sealing, signing_secrets, sources, specs, targets, trying
 from headrace.services.accounts import ACCOUNT, SOURCE, TARGET
 from headrace.services.caller import Caller
 from headrace.services.catalog import Edition
@@ -150,7 +150,7 @@ async def delete_account(id: str, caller: Operator, handed: Handed, if_match: If
 
 @router.post("/connections/{id}/test", summary="Try an account: sign in at the partner for real", openapi_extra=OURS)
 async def try_account(id: str, caller: Operator, handed: Handed) -> Object:  # noqa: A002
-    trial = await trying.try_account(handed.store, handed.partners, handed.lookups, caller, id)
+    trial = await trying.try_account(handed.store, handed.partners, handed.lookups, handed.call_limit, caller, id)
     return trial.as_json()
 
 
@@ -334,5 +334,6 @@ def _spec(edition: Edition) -> Object:
             "version": edition.version,
             "origins": [*shown.origins],
             "fields": [*shown.fields],
+            **({"signing": scheme} if (scheme := signing_secrets.scheme_of(edition.server)) is not None else {}),
         },
     }

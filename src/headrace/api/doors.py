@@ -14,6 +14,7 @@ from headrace.errors import Forbidden, Unauthorized
 from headrace.events import Board
 from headrace.model.roles import PERMISSIONS
 from headrace.services import access, keys, sessions
+from headrace.services.call_limit import CallLimit
 from headrace.services.caller import Caller, Principal
 from headrace.services.ingestion import Ingestion
 from headrace.services.looking_up import LookUps
@@ -59,6 +60,7 @@ class Doors:
     settings: Settings
     wake: Callable[[int], Coroutine[Any, Any, None]]
     lookups: LookUps
+    call_limit: CallLimit
     revoking: Revoking
 
 

@@ -31,11 +31,12 @@ async def of_target(id: str, caller: Reader, handed: Handed) -> Object:  # noqa:
 
 @router.get("/flows/{id}/audiences/atPartner", summary="List the audiences that the partner has", openapi_extra=OURS)
 async def at_partner(id: str, caller: Operator, handed: Handed) -> Object:  # noqa: A002
-    return {"items": await operating.at_partner(handed.store, handed.partners, caller, id)}
+    return {"items": await operating.at_partner(handed.store, handed.partners, handed.call_limit, caller, id)}
 
 
 @router.post("/flows/{id}/audiences/retry", summary="Try at once what failed at the partner", openapi_extra=OURS)
 async def retry(id: str, caller: Operator, handed: Handed) -> Object:  # noqa: A002
+    await handed.call_limit.admit(caller)
     await operating.retry(handed.store, handed.clock, caller, id)
     return await _standing(handed, caller, id)
 
@@ -55,7 +56,7 @@ async def adopt(
 ) -> Object:
     adoption, _ = read(Adoption, body)
     key = (namespace, audience)
-    await operating.adopt(handed.store, handed.clock, handed.partners, caller, id, key, adoption)
+    await operating.adopt(handed.store, handed.clock, handed.partners, handed.call_limit, caller, id, key, adoption)
     return await _standing(handed, caller, id)
 
 

@@ -18,6 +18,7 @@ from headrace.errors import (
     PartnerError,
     RequestError,
     StaleVersion,
+    TooManyCalls,
     TooManyTries,
     Unauthorized,
 )
@@ -80,7 +81,7 @@ async def ours(_request: Request, error: Exception) -> JSONResponse:
         return answer
     more = {"uses": error.uses, "usesElsewhere": error.elsewhere} if isinstance(error, InUse) else {}
     answer = problem(_status(error), title, error.message, error.code, **more)
-    if isinstance(error, TooManyTries):
+    if isinstance(error, TooManyTries | TooManyCalls):
         answer.headers["Retry-After"] = str(error.seconds)
     return answer
 
@@ -122,6 +123,7 @@ def _status(error: HeadraceError) -> int:
         (Conflict, 409),
         (StaleVersion, 412),
         (TooManyTries, 429),
+        (TooManyCalls, 429),
         (TooLarge, 413),
         (AuthoringError, 400),
         (SealError, 503),

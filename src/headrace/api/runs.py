@@ -51,6 +51,7 @@ async def cancel(id: str, caller: Operator, handed: Handed) -> Object:  # noqa: 
 
 @router.post("/runs/{id}/retry", tags=["runs"], summary="Try a run again that failed", openapi_extra=OURS)
 async def retry(id: str, caller: Operator, handed: Handed) -> Object:  # noqa: A002
+    await handed.call_limit.admit(caller)
     return _run(await handed.runs.retry(caller, id))
 
 

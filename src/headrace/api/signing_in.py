@@ -21,6 +21,7 @@ OURS = {"x-headrace": True}
 
 @router.post("/{id}/authorize", summary="Begin to sign an account in at the partner's page", openapi_extra=OURS)
 async def authorize(id: str, request: Request, caller: Operator, handed: Handed) -> JSONResponse:  # noqa: A002
+    await handed.call_limit.admit(caller)
     redirect_uri = handed.settings.browser_url + CALLBACK
     departure = await browser_sign_in.begin(
         handed.store, handed.clock, handed.keyring, handed.partners, caller, id, redirect_uri

@@ -18,9 +18,9 @@ from typing import Any, Protocol
 from headrace.connect.addresses import as_reached, is_private, is_public, parse_address
 from headrace.connect.ports import FORBIDDEN_PORTS
 from headrace.connect.proxy import Proxy
-from headrace.connect.transport import NotSent
+from headrace.connect.transport import NotReached
 from headrace.connect.url import DEFAULT_PORTS, Address, Target, parse_host, parse_url
-from headrace.errors import EgressError, OperationError
+from headrace.errors import EgressError, OperationError, TargetBlocked
 
 __all__ = ["AllowList", "Egress", "Resolver", "Target", "parse_host", "parse_url", "resolve_with_system"]
 
@@ -145,7 +145,7 @@ class Egress:
 
         Raises:
             EgressError: an answer may not be reached from here.
-            NotSent: the name was not resolved, or not in time.
+            NotReached: the name was not resolved, or not in time.
         """
         if target.ip is not None:
             self._check(target, target.ip)
@@ -155,11 +155,11 @@ class Egress:
             async with asyncio.timeout(limit):
                 answers = await self._look_up(target.host, target.port)
         except TimeoutError:
-            raise NotSent(f"The name '{target.host}' was not resolved within {limit:.3g} seconds.") from None
+            raise NotReached(f"The name '{target.host}' was not resolved within {limit:.3g} seconds.") from None
         except (OSError, UnicodeError):
-            raise NotSent(f"The name '{target.host}' was not resolved.") from None
+            raise NotReached(f"The name '{target.host}' was not resolved.") from None
         if not answers:
-            raise NotSent(f"The name '{target.host}' has no address.")
+            raise NotReached(f"The name '{target.host}' has no address.")
         return [self._checked(target, answer) for answer in dict.fromkeys(answers)]
 
     async def dial(self, target: Target, *, within: float | None = None) -> socket.socket:
@@ -171,7 +171,7 @@ class Egress:
 
         Raises:
             EgressError: the target may not be reached from here.
-            NotSent: it was not resolved, refused the connection or did not accept it in time.
+            NotReached: it was not resolved, refused the connection or did not accept it in time.
         """
         if self._proxy is not None:
             return await self._tunnel(target, self._proxy, within)
@@ -192,7 +192,7 @@ class Egress:
                 sock = await _connect_to_one(addresses, proxy.port, self._connect_timeout, "The operator's proxy")
                 return await proxy.ask_for(target, sock)
         except TimeoutError:
-            raise NotSent(f"The operator's proxy did not reach '{target.origin}' in time.") from None
+            raise NotReached(f"The operator's proxy did not reach '{target.origin}' in time.") from None
 
     async def _proxy_addresses(self, proxy: Proxy) -> Sequence[Address]:
         literal = parse_address(proxy.host)
@@ -201,7 +201,7 @@ class Egress:
         try:
             answers = await self._look_up(proxy.host, proxy.port)
         except (OSError, UnicodeError):
-            raise NotSent("The name of the operator's proxy was not resolved.") from None
+            raise NotReached("The name of the operator's proxy was not resolved.") from None
         return [address for answer in answers if (address := parse_address(answer)) is not None]
 
     async def _look_up(self, host: str, port: int) -> Sequence[str]:
@@ -246,7 +246,7 @@ async def _connect_to_one(addresses: Sequence[Address], port: int, within: float
                 return await _connect(address, port)
         except OSError as error:
             failure = error
-    raise NotSent(_unreachable(who, failure)) from failure
+    raise NotReached(_unreachable(who, failure)) from failure
 
 
 async def _connect(address: Address, port: int) -> socket.socket:
@@ -262,9 +262,9 @@ async def _connect(address: Address, port: int) -> socket.socket:
     return sock
 
 
-def _blocked(target: Target) -> EgressError:
+def _blocked(target: Target) -> TargetBlocked:
     # The address is not named: what a private name resolves to is nobody's business but the operator's.
-    return EgressError(
+    return TargetBlocked(
         f"'{target.origin}' is not on the public internet; whoever runs Headrace can allow it "
         f"with {SETTING}={target.origin}"
     )

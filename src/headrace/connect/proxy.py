@@ -12,7 +12,7 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
-from headrace.connect.transport import NotSent
+from headrace.connect.transport import NotReached
 from headrace.connect.url import Target, parse_url
 from headrace.errors import EgressError, OperationError
 
@@ -59,17 +59,17 @@ class Proxy:
         Have a connected socket carried on to the target; it is closed if the proxy does not do that.
 
         Raises:
-            NotSent: the proxy refused, or did not answer as a proxy.
+            NotReached: the proxy refused, or did not answer as a proxy.
         """
         loop = asyncio.get_running_loop()
         try:
             await loop.sock_sendall(sock, self._question(target))
             status = _status_of(await _read_head(loop, sock))
             if status is None or not 200 <= status < 300:
-                raise NotSent(_refusal(target, status))
+                raise NotReached(_refusal(target, status))
         except OSError as error:
             sock.close()
-            raise NotSent(f"The operator's proxy ended the connection to '{target.origin}'.") from error
+            raise NotReached(f"The operator's proxy ended the connection to '{target.origin}'.") from error
         except BaseException:
             sock.close()
             raise

@@ -24,7 +24,7 @@ from headrace.connect.egress import Egress
 from headrace.connect.guard import MARK, Guard, Pass
 from headrace.connect.http import METHODS, check_value, header_key
 from headrace.connect.tls import Tls
-from headrace.connect.transport import Garbled, NotSent, Unanswered, Unsendable
+from headrace.connect.transport import Garbled, NotReached, NotSent, Unanswered, Unsendable
 from headrace.connect.url import Target
 from headrace.connect.wire import MOST_HEADERS, Limits
 from headrace.errors import HeadraceError
@@ -228,7 +228,7 @@ class ReqwestTransport:
         headers = _headers_of(answer)
         mark = dict(headers).get(MARK)
         if mark is not None and compare_digest(mark.encode(), member.holder.mark.encode()):
-            raise member.holder.refusals.pop(target.origin, NotSent(f"'{target.origin}' could not be reached."))
+            raise member.holder.refusals.pop(target.origin, NotReached(f"'{target.origin}' was not reached."))
         self._check_head(target, answer.status, headers)
         left, reader = self._limits.body, answer.body_reader
         while (piece := await reader.read_chunk()) is not None:

@@ -23,6 +23,10 @@ class NotSent(PartnerError):
     code = "partner-unreachable"
 
 
+class NotReached(NotSent):
+    """There is no such name, or nothing takes connections there."""
+
+
 class Unanswered(PartnerError):
     """The request left and no whole answer came back; it may have been applied."""
 
@@ -53,7 +57,8 @@ class Transport(Protocol):
         Raises:
             EgressError: the URL may not be reached from here; nothing was sent.
             Unsendable: the request cannot be written as HTTP; nothing was sent.
-            NotSent: refused, not resolved, TLS failed or no connection in time; certainly not applied.
+            NotSent: refused, not resolved, TLS failed or no connection in time; certainly not applied. ``NotReached``,
+                if there was no connection at all.
             Unanswered: the deadline passed or the connection ended after the request left; outcome unknown.
             Garbled: what came back is not HTTP/1.x; outcome unknown.
         """

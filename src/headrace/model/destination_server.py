@@ -45,6 +45,8 @@ SPECIFICATION: Mapping[ServerType, str] = MappingProxyType(
         "FILE_BASED_GOOGLE_CLOUD": "file_based_google_cloud_storage_destination",
     }
 )
+#: The headers that `standard-webhooks` writes.
+SIGNATURE_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 _OF_URLS = ("http_template", "response_fields")
 _OF_FILES = ("file_configurations",)
 
@@ -56,6 +58,15 @@ class Header(Block):
     value: TemplatedText = Field(description="The header's value, stripped of surrounding white space.")
 
 
+class Signing(Block):
+    """How messages are signed, so that the partner knows who sends them, and that nobody sends them again."""
+
+    scheme: Literal["standard-webhooks"] = Field(
+        description="`standard-webhooks`: the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`, made "
+        "with the signing secrets of the account."
+    )
+
+
 class HttpExtension(Block):
     """What Headrace adds to the request."""
 
@@ -63,6 +74,9 @@ class HttpExtension(Block):
         None,
         min_length=1,
         description="The header that carries the message's id, so that the partner can recognise a repeat.",
+    )
+    signing: Signing | None = Field(
+        None, description="How messages are signed. Look-ups and requests for tokens are not."
     )
 
 
@@ -79,6 +93,17 @@ class HttpTemplate(Block):
     extension: HttpExtension = Field(
         default_factory=HttpExtension, alias="x-headrace", description="Additions of Headrace."
     )
+
+    @rule
+    def _leaves_the_headers_of_a_signature_alone(self) -> Iterator[Problem]:
+        if self.extension.signing is None:
+            return
+        named = [(f"/headers/{place}/header", item.header) for place, item in enumerate(self.headers)]
+        named.append(("/x-headrace/messageIdHeader", self.extension.message_id_header or ""))
+        for where, header in named:
+            if header.lower() in SIGNATURE_HEADERS:
+                message = f"`x-headrace.signing` writes the header `{header.lower()}` by itself; leave this one out"
+                yield Problem("named-twice", where, message)
 
 
 class UrlBasedDestination(Block):

@@ -48,6 +48,20 @@ class Auth(Block):
     params: dict[str, Any] = Field(default_factory=dict, description="The credentials. Written, never read back.")
 
 
+class AccountExtension(Block):
+    """What Headrace adds to an account."""
+
+    ignored: ClassVar[frozenset[str]] = frozenset({"signIn", "error", "fingerprints"})
+
+    signing_secrets: dict[str, str] = Field(
+        default_factory=dict,
+        max_length=4,
+        description="What messages are signed with where the destination says `signing`: `whsec_…`, each under a name "
+        "of the operator's. Written, never read back. While there are several, messages carry a signature by each, so "
+        "that one can take the place of another.",
+    )
+
+
 class BaseConnection(Block):
     """An account: an operator's authenticated access at the partner."""
 
@@ -57,6 +71,9 @@ class BaseConnection(Block):
     description: str | None = Field(None, description="What it is for.")
     connection_spec: SpecReference = Field(description="The destination.")
     auth: Auth | None = Field(None, description="The credentials.")
+    extension: AccountExtension = Field(
+        default_factory=AccountExtension, alias="x-headrace", description="Additions of Headrace."
+    )
 
 
 class SourceData(Block):

@@ -16,7 +16,7 @@ from headrace.model.destination import Destination
 from headrace.model.flow import PROFILE_STORE_SPEC, Auth, BaseConnection
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
-from headrace.services import declared, moving, sealing, standing
+from headrace.services import declared, moving, sealing, signing_secrets, standing
 from headrace.services.caller import Caller
 from headrace.services.carried import not_carried_yet
 from headrace.services.catalog import Catalog, Edition
@@ -57,14 +57,16 @@ async def create_account(
         ConfigurationError: the document is wrong, or the destination is not there or asks for other credentials.
     """
     account, _ = read(BaseConnection, document)
-    id_, spec = str(uuid.uuid4()), account.connection_spec.id
-    if spec == PROFILE_STORE_SPEC and account.auth is None:
-        kept = account.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        return await declared.create(store, clock, caller, ACCOUNT, kept, declared.nothing_to_check, id_)
-    destination = (await store.read(lambda tx: offered(tx, caller, spec))).destination
+    id_, spec, safe = str(uuid.uuid4()), account.connection_spec.id, Safe(keyring, caller.tenant)
     kept = account.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    secrets = account.extension.signing_secrets
+    if spec == PROFILE_STORE_SPEC and account.auth is None:
+        kept = signing_secrets.sealed(safe, id_, kept, secrets, None, are_needed=False)
+        return await declared.create(store, clock, caller, ACCOUNT, kept, declared.nothing_to_check, id_)
+    destination, are_signed = await store.read(lambda tx: _asking(offered(tx, caller, spec)))
+    kept = signing_secrets.sealed(safe, id_, kept, secrets, None, are_needed=are_signed)
     if account.auth is not None:
-        kept["auth"] = _sealed(Safe(keyring, caller.tenant), id_, account.auth, destination, None)
+        kept["auth"] = _sealed(safe, id_, account.auth, destination, None)
         refuse_unless_allowed(kept["auth"]["specName"], destination, password_grant=password_grant)
     elif destination.delivery.authentication_rule == "CUSTOMER_AUTHENTICATION":
         raise ConfigurationError([Problem("missing-field", "/auth", _UNSAID)])
@@ -90,23 +92,33 @@ async def change_account(
         ConfigurationError: the patch does not apply, or what would come out is not right.
     """
     now, safe = clock.now(), Safe(keyring, caller.tenant)
-    known, edition = await store.read(lambda tx: _as_read(tx, caller, id_, version))
+
+    def look(tx: Transaction) -> tuple[Declared, tuple[Destination, bool] | None]:
+        known, edition = _as_read(tx, caller, id_, version)
+        return known, _asking(edition) if edition is not None else None
+
+    known, asking = await store.read(look)
     document = patched(_masked(known), operations, ACCOUNT)
     account, _ = read(BaseConnection, document)
     kept = account.model_dump(mode="json", by_alias=True, exclude_unset=True)
     declared.refuse([*_of_the_same(known, account.connection_spec.id)])
+    are_signed = asking is not None and asking[1]
+    secrets = account.extension.signing_secrets
+    kept = signing_secrets.sealed(safe, id_, kept, secrets, known, are_needed=are_signed)
     if account.auth is not None:
-        kept["auth"] = _sealed(safe, id_, account.auth, _destination_of(edition), known)
+        kept["auth"] = _sealed(safe, id_, account.auth, _destination_of(asking), known)
     elif "auth" in known.document:
         raise ConfigurationError([Problem("missing-field", "/auth", _UNSAID)])
     is_rotated = kept.get("auth") != known.document.get("auth")
+    is_signed_anew = kept.get(sealing.SEALED) != known.document.get(sealing.SEALED)
 
     def work(tx: Transaction) -> Declared:
         current, _ = _as_read(tx, caller, id_, version)
-        action = "rotate" if is_rotated else "replace"
+        action = "rotate" if is_rotated or is_signed_anew else "replace"
         stored = declared.replace(tx, caller, ACCOUNT, current, kept, now, action)
-        if is_rotated:
+        if is_rotated or is_signed_anew:
             _forget(tx, caller, id_, stored.version)
+        if is_rotated:
             standing.begin_anew(tx, Holder(caller.tenant, id_), now)
         return stored
 
@@ -129,10 +141,13 @@ def remove_account(tx: Transaction, caller: Caller, id_: str, now: int, if_match
 
 
 def shown(keyring: Keyring, caller: Caller, account: Declared) -> dict[str, Any]:
-    """Return an account's document as the API shows it: credentials masked, each with a fingerprint."""
-    document = dict(account.document)
+    """Return an account's document as the API shows it: its secrets masked, each with a fingerprint."""
+    safe = Safe(keyring, caller.tenant)
+    document, fingerprints = sealing.masked(safe, account.id, account.document)
+    if fingerprints:
+        document["x-headrace"] = {**document["x-headrace"], "fingerprints": fingerprints}
     if "auth" in document:
-        masked = Safe(keyring, caller.tenant).mask(account.id, document["auth"]["params"])
+        masked = safe.mask(account.id, document["auth"]["params"])
         document["auth"] = {
             "specName": document["auth"]["specName"],
             "params": {name: value.text for name, value in masked.items()},
@@ -146,7 +161,8 @@ def listed(keyring: Keyring, caller: Caller, account: Declared) -> dict[str, Any
     try:
         return shown(keyring, caller, account)
     except OperationError as error:
-        return {**_masked(account), "x-headrace": {"error": sealing.fault(error)}}
+        document = _masked(account)
+        return {**document, "x-headrace": {**document.get("x-headrace", {}), "error": sealing.fault(error)}}
 
 
 async def sign_ins(store: Store, caller: Caller, items: Iterable[Declared]) -> dict[str, dict[str, Any]]:
@@ -202,19 +218,25 @@ def _as_read(tx: Transaction, caller: Caller, id_: str, version: str) -> tuple[D
     return known, Catalog(tx, caller.tenant).offered(known.document["connectionSpec"]["id"])
 
 
-def _destination_of(edition: Edition | None) -> Destination:
-    if edition is None:
+def _asking(edition: Edition) -> tuple[Destination, bool]:
+    """Return what asks for an account: a destination, and whether its messages are signed."""
+    return edition.destination, signing_secrets.signs(edition.server)
+
+
+def _destination_of(asking: tuple[Destination, bool] | None) -> Destination:
+    if asking is None:
         message = "nobody signs in at the profile store; leave the credentials out"
         raise ConfigurationError([Problem("has-no-effect", "/auth", message, "error")])
-    return edition.destination
+    return asking[0]
 
 
 def _masked(account: Declared) -> dict[str, Any]:
-    """Return an account's document with dots for its credentials, as its client has read it."""
-    if "auth" not in account.document:
-        return dict(account.document)
-    auth = account.document["auth"]
-    return {**account.document, "auth": {**auth, "params": dict.fromkeys(auth["params"], MASK)}}
+    """Return an account's document with dots for its secrets, as its client has read it."""
+    document = sealing.without_sealed(account.document)
+    if "auth" not in document:
+        return document
+    auth = document["auth"]
+    return {**document, "auth": {**auth, "params": dict.fromkeys(auth["params"], MASK)}}
 
 
 def _of_the_same(known: Declared, destination: str) -> Iterator[Problem]:
@@ -224,12 +246,13 @@ def _of_the_same(known: Declared, destination: str) -> Iterator[Problem]:
 
 
 def _forget(tx: Transaction, caller: Caller, id_: str, before: int) -> None:
-    """Forget the credentials that an account had in its versions before one."""
+    """Forget the secrets that an account had in its versions before one."""
     documents.rewrite_versions(tx, caller.number, ACCOUNT, id_, before, _without_credentials)
 
 
 def _without_credentials(document: dict[str, Any]) -> dict[str, Any]:
-    return {**document, "auth": {**document["auth"], "params": {}}} if "auth" in document else document
+    plain = signing_secrets.forgotten(document)
+    return {**plain, "auth": {**plain["auth"], "params": {}}} if "auth" in plain else plain
 
 
 def _sealed(

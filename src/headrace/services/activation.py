@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from headrace.clock import Clock
-from headrace.errors import Conflict, HeadraceError, NotFound, StaleVersion
+from headrace.errors import Conflict, HeadraceError, NotFound, StaleVersion, TooManyCalls
 from headrace.model.flow import IDENTITY_PATH, Flow
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
@@ -157,6 +157,8 @@ async def _fetched(store: Store, caller: Caller, lookups: LookUps | None, flow: 
         return None
     try:
         return attributes_of(await lookups.schema(question))
+    except TooManyCalls:
+        raise
     except HeadraceError as error:
         raise ConfigurationError([_unknown_schema(error.message)]) from None
 
@@ -172,7 +174,7 @@ def _question(tx: Transaction, caller: Caller, lookups: LookUps | None, flow: Fl
         raise ConfigurationError([_unknown_schema("the partner cannot be asked here")])
     account = target.document.get("baseConnectionId")
     holder = documents.get(tx, caller.number, ACCOUNT, account) if account is not None else None
-    return lookups.question(tx, caller.tenant, edition, source, holder, target)
+    return lookups.question(tx, caller, edition, source, holder, target)
 
 
 def _unknown_schema(why: str) -> Problem:

@@ -47,3 +47,8 @@ async def verify(store: Store, principal: Principal) -> Verdict:
         return Verdict(audit.first_break(tx, number), newest[0] if newest else None)
 
     return await store.read(work)
+
+
+async def blocked(store: Store, tenant: int, actor: str, noun: str, id_: str, target: str, now: int) -> None:
+    """Write down that a partner was called at a target that may not be reached, as it was asked for."""
+    await store.write(lambda tx: audit.note(tx, tenant, actor, "blocked", noun, id_, now, details={"target": target}))

@@ -2,7 +2,7 @@
 
 import math
 
-from headrace.errors import TooManyTries
+from headrace.errors import TooManyCalls, TooManyTries
 from headrace.services.keys import hash_of
 from headrace.store import failures
 from headrace.store.database import Transaction
@@ -30,16 +30,18 @@ def wait_after(count: int) -> int:
     return 0 if count < FREE_TRIES else min(FIRST_WAIT * 2 ** min(count - FREE_TRIES, 10), LONGEST_WAIT)
 
 
-def refuse_early(tx: Transaction, subject: str, now: int) -> None:
+def refuse_early(
+    tx: Transaction, subject: str, now: int, refusal: type[TooManyTries | TooManyCalls] = TooManyTries
+) -> None:
     """
     Refuse a try that comes before its time. It is neither looked at nor counted.
 
     Raises:
-        TooManyTries: with the seconds to wait.
+        TooManyTries, TooManyCalls: the ``refusal``, with the seconds to wait.
     """
     known = failures.of(tx, subject)
     if known is not None and known.locked_until > now:
-        raise TooManyTries(math.ceil((known.locked_until - now) / 1000))
+        raise refusal(math.ceil((known.locked_until - now) / 1000))
 
 
 def count_failure(tx: Transaction, subject: str, now: int) -> Failures:

@@ -179,7 +179,7 @@ class Completion:
         verifier, redirect_uri = opened[_VERIFIER].reveal(), opened[_REDIRECT].reveal()
         holder, asked_at = Holder(tenant, begun.account), self._clock.now()
         conversation = client.exchange(code=back.code, redirect_uri=redirect_uri, verifier=verifier)
-        granted = await self._tokens.ask(holder, client, conversation)
+        granted = await self._tokens.ask(holder, client, conversation, begun.actor)
         await self._tokens.sign_in(holder, granted, asked_at, begun.actor)
 
     def _client_of(self, tx: Transaction, begun: BegunSignIn) -> tuple[Tenant, OAuthClient]:

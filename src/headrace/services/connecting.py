@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from headrace.errors import HeadraceError, NotFound
 from headrace.model.flow import ChoicesWanted, SchemaWanted
 from headrace.model.problem import ConfigurationError, Problem
-from headrace.services import form, looking_up, moving
+from headrace.services import form, looking_up, moving, signing_secrets
 from headrace.services.accounts import ACCOUNT
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog, Edition, destination_of
@@ -63,7 +63,7 @@ async def choices(
         looking_up.refuse_unanswered(field)
         account, target = _account(tx, caller, edition, asked), looking_up.filled_in(edition, filled)
         secrets = looking_up.secrets_in(filled)
-        made = lookups.question(tx, caller.tenant, edition, field.options, account, target, secrets, field.query)
+        made = lookups.question(tx, caller, edition, field.options, account, target, secrets, field.query)
         return made, field.options.value
 
     question, path = await store.read(look)
@@ -85,7 +85,7 @@ async def schema(
             raise ConfigurationError([Problem("not-allowed", "", message)])
         filled = form.fill(edition.destination.customer_data_fields, asked.params)
         account, target = _account(tx, caller, edition, asked), looking_up.filled_in(edition, filled)
-        return lookups.question(tx, caller.tenant, edition, source, account, target, looking_up.secrets_in(filled))
+        return lookups.question(tx, caller, edition, source, account, target, looking_up.secrets_in(filled))
 
     return await lookups.schema(await store.read(look), fresh=fresh)
 
@@ -150,7 +150,9 @@ def _fault(tx: Transaction, catalog: Catalog, partners: Partners, caller: Caller
     account_id = target.document.get("baseConnectionId")
     account = documents.get(tx, caller.number, ACCOUNT, account_id) if account_id else None
     try:
-        partners.access(tx, caller.tenant, catalog.in_force(target), account, target)
+        edition = catalog.in_force(target)
+        access = partners.access(tx, caller.tenant, edition, account, target)
+        signing_secrets.signer_for(edition.server, access.signing_secrets)
     except HeadraceError as error:
         return error.message
     return None

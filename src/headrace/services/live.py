@@ -15,6 +15,7 @@ import orjson
 
 from headrace.clock import Clock
 from headrace.connect.auth import SignInNeeded, Token
+from headrace.connect.webhooks import WebhookSigner
 from headrace.errors import HeadraceError
 from headrace.mapping import AttributeRow, IdentityRow, Mapping
 from headrace.model.destination import Destination
@@ -27,7 +28,7 @@ from headrace.render.parts import Parting
 from headrace.render.recipe import MappedAudience, Recipe
 from headrace.render.recipes import recipe_of
 from headrace.render.target import Audiences
-from headrace.services import sealing
+from headrace.services import sealing, signing_secrets
 from headrace.services.accounts import ACCOUNT, TARGET
 from headrace.services.catalog import Catalog, Edition
 from headrace.services.checks import SERVER, lenient
@@ -63,6 +64,7 @@ class PartnerRoute:
     _access: PartnerAccess
     _renderer: Renderer
     _clock: Clock
+    _signer: WebhookSigner | None
     _completed: dict[int, Recipe] = field(default_factory=dict)
 
     @property
@@ -85,9 +87,12 @@ class PartnerRoute:
         return replace(composed, messages=tuple(messages))
 
     async def deliver(self, message: Message) -> Outcome:
-        """Send a message, signed in, and say what the answer means for everything in it."""
+        """Send a message, signed in and signed, and say what the answer means for everything in it."""
+        request = message.request
+        if self._signer is not None:
+            request = self._signer.sign(request, message.id, self._clock.now())
         try:
-            response = await self._access.send(message.request)
+            response = await self._access.send(request)
             if response.status == _UNAUTHORIZED and self._access.credentials is not None:
                 return await self._refused(self._access.credentials, message)
         except HeadraceError as error:
@@ -216,7 +221,9 @@ class LiveDataflows:
             customer_data=dict(access_.customer_data),
             auth_data=dict(access_.given),
         )
-        return PartnerRoute(recipe, CompiledDestination(recipe).most_entries, access_, self._renderer, self._clock)
+        most_entries = CompiledDestination(recipe).most_entries
+        signer = signing_secrets.signer_for(parts.server, access_.signing_secrets)
+        return PartnerRoute(recipe, most_entries, access_, self._renderer, self._clock, signer)
 
 
 @dataclass(frozen=True, slots=True)

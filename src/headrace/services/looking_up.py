@@ -14,7 +14,7 @@ from typing import Any
 from headrace.clock import Clock
 from headrace.connect.call import Call, CallFailed, Context, Written, answer_of, read_each, written
 from headrace.connect.secrets import Redactor
-from headrace.errors import AccountError, HeadraceError
+from headrace.errors import AccountError, HeadraceError, TooManyCalls
 from headrace.model.block import pointer, steps
 from headrace.model.customer_data import DynamicOptions
 from headrace.model.delivery import AuthenticationRule
@@ -23,12 +23,13 @@ from headrace.model.http import Request, Response
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.schema import DynamicSchema
 from headrace.services import looked_up
+from headrace.services.call_limit import CallLimit
+from headrace.services.caller import Caller
 from headrace.services.catalog import Edition
 from headrace.services.checks import SERVER, lenient
 from headrace.services.form import Asked, Choices, Filled
 from headrace.services.looked_up import Choice, Misread
 from headrace.services.partners import PartnerAccess, Partners
-from headrace.store.access import Tenant
 from headrace.store.database import Transaction
 from headrace.store.documents import Declared
 
@@ -42,8 +43,9 @@ _SIGNED_OUT = (401, 403)
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One look-up, ready to be made: what it is about, whose way it goes, and how it is asked and read."""
+    """One look-up, ready to be made: who asks, what it is about, whose way it goes, and how it is asked and read."""
 
+    caller: Caller
     about: tuple[Any, ...]
     rule: AuthenticationRule
     access: PartnerAccess
@@ -57,18 +59,19 @@ class Question:
 
 
 class LookUps:
-    """Asks partners, and keeps what they answered for a while."""
+    """Asks partners, so often as they may be asked on demand, and keeps what they answered for a while."""
 
-    def __init__(self, partners: Partners, clock: Clock) -> None:
+    def __init__(self, partners: Partners, clock: Clock, limit: CallLimit) -> None:
         self._partners = partners
         self._clock = clock
+        self._limit = limit
         self._kept: dict[bytes, tuple[float, dict[str, Any]]] = {}
         self._under_way: dict[bytes, asyncio.Task[dict[str, Any]]] = {}
 
     def question(
         self,
         tx: Transaction,
-        tenant: Tenant,
+        caller: Caller,
         edition: Edition,
         source: DynamicOptions | DynamicSchema,
         account: Declared | None,
@@ -92,9 +95,10 @@ class LookUps:
         holder = account if rule == "CUSTOMER_AUTHENTICATION" else None
         server = lenient(DestinationServer, edition.parts.get(SERVER, source.destination_server_id) or {})
         known = (holder.id, holder.version) if holder is not None else None
-        about = (tenant.tenant, edition.id, edition.config_id, edition.version, known, source.destination_server_id)
-        access = self._partners.access(tx, tenant, edition, holder, target)
+        about = (caller.number, edition.id, edition.config_id, edition.version, known, source.destination_server_id)
+        access = self._partners.access(tx, caller.tenant, edition, holder, target, caller.actor)
         return Question(
+            caller,
             (*about, *sorted((query or {}).items())),
             rule,
             access if rule != "NONE" else access.unsigned(),
@@ -111,6 +115,7 @@ class LookUps:
             AccountError: the operator can put it right: the credentials, or what may be reached.
             AuthoringError: the author can: the partner's answer is not read as it should be.
             PartnerError: the partner was not reached, or refused.
+            TooManyCalls: this was asked too often.
         """
         return looked_up.choices_of(await self._ask(question, fresh=fresh), path)
 
@@ -119,12 +124,19 @@ class LookUps:
         return looked_up.schema_of(await self._ask(question, fresh=fresh))
 
     async def all_choices(self, questions: Iterable[tuple[Asked, Question]]) -> tuple[Choices, list[Problem]]:
-        """Return the choices of the fields of a form by their pointers, and say which could not be fetched and why."""
+        """
+        Return the choices of the fields of a form by their pointers, and say which could not be fetched and why.
+
+        Raises:
+            TooManyCalls: this was asked too often.
+        """
         found: dict[str, list[str]] = {}
         problems = []
         for asked, question in questions:
             try:
                 choices = await self.choices(question, asked.options.value)
+            except TooManyCalls:
+                raise
             except HeadraceError as error:
                 message = f"its choices could not be fetched, so it was not checked: {error.message}"
                 problems.append(Problem("choices-unknown", asked.pointer, message))
@@ -133,6 +145,7 @@ class LookUps:
         return found, problems
 
     async def _ask(self, question: Question, *, fresh: bool) -> dict[str, Any]:
+        await self._limit.admit(question.caller)
         try:
             values = {
                 "customerData": dict(question.access.customer_data),

@@ -12,9 +12,10 @@ from headrace.connect.secrets import Redactor, Secret
 from headrace.connect.transport import Transport
 from headrace.errors import HeadraceError
 from headrace.model.http import Request, Response
-from headrace.services import sealing, standing
+from headrace.services import sealing, signing_secrets, standing
 from headrace.services.bound import origins_of
 from headrace.services.catalog import Edition
+from headrace.services.reaching import HEADRACE, Errand, Reaching
 from headrace.services.sealing import Safe
 from headrace.services.signing import Signing, Signings
 from headrace.services.standing import Holder
@@ -58,7 +59,8 @@ class PartnerAccess:
     One account's way to its partner: signs requests, and sends them to the origins that its destination names.
 
     ``pool`` is the account's own among the transport's connections. ``customer_data`` are the values of the operator's
-    form, and ``given`` those of the account, opened both. Without ``credentials`` there is nothing to sign with.
+    form, and ``given`` those of the account, opened both. Without ``credentials`` there is nothing to sign in with.
+    ``signing_secrets`` are what messages are signed with.
     """
 
     pool: str
@@ -66,6 +68,7 @@ class PartnerAccess:
     given: Mapping[str, str]
     origins: Origins
     credentials: Credentials | None
+    signing_secrets: tuple[Secret, ...]
     _scheme: Scheme
     _tokens: TokenSource | None
     _redactor: Redactor
@@ -140,14 +143,14 @@ class Partners:
     def __init__(
         self,
         keyring: Keyring,
-        transport: Transport,
+        reaching: Reaching,
         tokens: Tokens,
         deadline: float,
         *,
         password_grant: bool = False,
     ) -> None:
         self._keyring = keyring
-        self._transport = transport
+        self._reaching = reaching
         self._tokens = tokens
         self._deadline = deadline
         self._signings = Signings(keyring, password_grant=password_grant)
@@ -157,12 +160,19 @@ class Partners:
         return self._signings.of(tenant, edition, account)
 
     def access(
-        self, tx: Transaction, tenant: Tenant, edition: Edition, account: Declared | None, target: Declared | None
+        self,
+        tx: Transaction,
+        tenant: Tenant,
+        edition: Edition,
+        account: Declared | None,
+        target: Declared | None,
+        actor: str = HEADRACE,
     ) -> PartnerAccess:
         """
         Return the way of an account to its partner, under an edition of the destination.
 
-        ``target`` brings the customer data; without one there is none, as before anything is connected.
+        ``target`` brings the customer data; without one there is none, as before anything is connected. ``actor`` is
+        whoever wants the partner to be called.
 
         Raises:
             SignInNeeded: the account is not signed in; the message says what to do.
@@ -171,22 +181,24 @@ class Partners:
         """
         safe = Safe(self._keyring, tenant)
         signing = self.signing(tenant, edition, account)
-        credentials, source = self._credentials(tx, signing)
-        secrets, customer_data = [*signing.secrets], {}
+        credentials, source = self._credentials(tx, signing, actor)
+        for_messages = signing_secrets.opened(safe, account)
+        secrets, customer_data = [*signing.secrets, *for_messages], {}
         if target is not None:
             customer_data = sealing.opened(safe, target.id, target.document).get("params", {})
             secrets += sealing.secrets_of(safe, target.id, target.document)
-        own = next((item.id for item in (account, target) if item is not None), edition.id)
+        errand = _errand(tenant, actor, edition, account, target)
         return PartnerAccess(
-            f"{tenant.tenant}:{own}",
+            f"{tenant.tenant}:{errand.id}",
             customer_data,
             signing.given,
             origins_of(edition, customer_data, signing.given, signing.client.addresses() if signing.client else ()),
             credentials,
+            for_messages,
             signing.scheme,
             source,
             Redactor(secrets),
-            self._transport,
+            self._reaching.transport_for(errand),
             self._deadline,
         )
 
@@ -198,14 +210,17 @@ class Partners:
             {},
             Origins.of([url]),
             None,
+            (),
             schemes.get("NONE")({}),
             None,
             Redactor(secrets),
-            self._transport,
+            self._reaching.transport_for(Errand(holder.tenant.tenant, HEADRACE, "account", holder.id)),
             self._deadline,
         )
 
-    def _credentials(self, tx: Transaction, signing: Signing) -> tuple[Credentials | None, TokenSource | None]:
+    def _credentials(
+        self, tx: Transaction, signing: Signing, actor: str
+    ) -> tuple[Credentials | None, TokenSource | None]:
         """Return the credentials as they are now, and where their tokens come from if they have any."""
         holder, client = signing.holder, signing.client
         if holder is None:
@@ -213,5 +228,11 @@ class Partners:
         changes, known = self._tokens.changes(holder), standing.state_of(tx, holder)
         needs_browser = client is not None and client.needs_browser
         standing.refuse_unless_usable(holder, known, needs_browser=needs_browser)
-        source = self._tokens.source(holder, client, known.issue) if client is not None else None
+        source = self._tokens.source(holder, client, known.issue, actor) if client is not None else None
         return Credentials(holder, self._tokens, known.issue, changes), source
+
+
+def _errand(tenant: Tenant, actor: str, edition: Edition, account: Declared | None, target: Declared | None) -> Errand:
+    named = (("account", account), ("target-connection", target))
+    noun, id_ = next(((noun, item.id) for noun, item in named if item is not None), ("destination", edition.id))
+    return Errand(tenant.tenant, actor, noun, id_)

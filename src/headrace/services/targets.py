@@ -342,7 +342,7 @@ def _questions(
     account, drafted = _account(tx, caller, target), looking_up.filled_in(edition, filled)
     secrets = looking_up.secrets_in(filled)
     return [
-        (item, lookups.question(tx, caller.tenant, edition, item.options, account, drafted, secrets, item.query))
+        (item, lookups.question(tx, caller, edition, item.options, account, drafted, secrets, item.query))
         for item in chosen
     ]
 
@@ -359,7 +359,7 @@ def _schema_question(
     if source is None or lookups is None:
         return None
     drafted, secrets = looking_up.filled_in(edition, filled), looking_up.secrets_in(filled)
-    return lookups.question(tx, caller.tenant, edition, source, _account(tx, caller, target), drafted, secrets)
+    return lookups.question(tx, caller, edition, source, _account(tx, caller, target), drafted, secrets)
 
 
 async def _checked(lookups: LookUps | None, prepared: _Prepared) -> Filled:

@@ -17,13 +17,14 @@ from headrace.connect.auth import Granted, OAuthClient, SignInNeeded, Token, Tok
 from headrace.connect.keyring import Keyring
 from headrace.connect.origins import Origins
 from headrace.connect.secrets import Redactor, Secret
-from headrace.connect.transport import NotSent, Transport
+from headrace.connect.transport import NotSent
 from headrace.crashpoints import crashpoint
 from headrace.errors import HeadraceError, PartnerError
 from headrace.events import AccountRecovered, AccountStopped, Announce, TokenRenewed, WorkerFailed
 from headrace.model.http import Request, Response
 from headrace.model.token import SECRET_NAMES
 from headrace.services import revocations, standing
+from headrace.services.reaching import HEADRACE, Errand, Reaching
 from headrace.services.sealing import Safe
 from headrace.services.standing import Holder
 from headrace.store import sign_in_states
@@ -85,6 +86,7 @@ class Asking:
     holder: Holder
     client: OAuthClient
     issue: int
+    actor: str = HEADRACE
 
 
 class Tokens:
@@ -95,7 +97,7 @@ class Tokens:
         store: Store,
         clock: Clock,
         keyring: Keyring,
-        transport: Transport,
+        reaching: Reaching,
         announce: Announce,
         wake: Wake,
         *,
@@ -104,7 +106,7 @@ class Tokens:
         self._store = store
         self._clock = clock
         self._keyring = keyring
-        self._transport = transport
+        self._reaching = reaching
         self._announce = announce
         self._wake = wake
         self._deadline = deadline
@@ -117,9 +119,9 @@ class Tokens:
 
     # -- for whoever calls partners ---------------------------------------------------------------------------------
 
-    def source(self, holder: Holder, client: OAuthClient, issue: int) -> TokenSource:
+    def source(self, holder: Holder, client: OAuthClient, issue: int, actor: str) -> TokenSource:
         """Return where the tokens of a holder come from, for as long as its credentials are those of ``issue``."""
-        return _Source(self, Asking(holder, client, issue))
+        return _Source(self, Asking(holder, client, issue, actor))
 
     async def token(self, asking: Asking, refused: int | None = None) -> Token:
         """
@@ -219,7 +221,11 @@ class Tokens:
             await self._go_on(holder, sandboxes)
 
     async def ask(
-        self, holder: Holder, client: OAuthClient, conversation: Generator[Request, Response, Granted]
+        self,
+        holder: Holder,
+        client: OAuthClient,
+        conversation: Generator[Request, Response, Granted],
+        actor: str,
     ) -> Granted:
         """
         Hold a client's conversation with the partner; its requests go to the client's own addresses and nowhere else.
@@ -230,11 +236,12 @@ class Tokens:
         """
         origins, loop = Origins.of(client.addresses()), asyncio.get_running_loop()
         ends, pool = loop.time() + self._deadline, f"{holder.tenant.tenant}:{holder.id}:token"
+        transport = self._reaching.transport_for(_errand(holder, actor))
         try:
             request = next(conversation)
             while True:
                 origins.check(request.url)
-                answer = await self._transport.send(request, deadline=ends - loop.time(), pool=pool)
+                answer = await transport.send(request, deadline=ends - loop.time(), pool=pool)
                 request = conversation.send(answer)
         except StopIteration as end:
             granted: Granted = end.value
@@ -317,12 +324,12 @@ class Tokens:
             known = await self._state(asking)
             await self._rest_if_too_often(holder, known, asked_at)
             fields = _revealed(self._opened(holder, known))
-            granted = await self.ask(holder, client, client.obtain(fields))
+            granted = await self.ask(holder, client, client.obtain(fields), asking.actor)
         except SignInNeeded as error:
             return await self._given_up(asking, known, error)
         except HeadraceError as error:
             await self._give_back(holder)
-            raise self._paused(holder, error, asked_at) from None
+            raise self._paused(holder, error) from None
         crashpoint("after_token_answer")
         return await self._keep(asking, known, granted, asked_at)
 
@@ -391,13 +398,13 @@ class Tokens:
         if pause is not None and self._clock.now() < pause.until:
             raise TokenRefused(pause.message, (pause.until - self._clock.now()) / 1000)
 
-    def _paused(self, holder: Holder, error: HeadraceError, now: int) -> HeadraceError:
+    def _paused(self, holder: Holder, error: HeadraceError) -> HeadraceError:
         """Remember a failure that may pass, so that not everybody who wants the token asks again at once."""
         if not isinstance(error, PartnerError):
             return error
         asked = error.after if isinstance(error, TokenRefused) else None
         after = min(asked if asked is not None else PAUSE, LONGEST_PAUSE)
-        self._pauses[holder.key] = _Pause(now + int(after * 1000), error.message)
+        self._pauses[holder.key] = _Pause(self._clock.now() + int(after * 1000), error.message)
         return TokenRefused(error.message, after)
 
     def _safe(self, holder: Holder) -> Safe:
@@ -427,6 +434,13 @@ class _Source:
 
     async def token(self, refused: Token | None = None) -> Token:
         return await self._tokens.token(self._asking, refused.generation if refused is not None else None)
+
+
+def _errand(holder: Holder, actor: str) -> Errand:
+    """Say what a token is asked for. Shared credentials are their author's, who is not told which operator asked."""
+    if holder.is_shared:
+        return Errand(holder.tenant.tenant, HEADRACE, "credentials", holder.id)
+    return Errand(holder.tenant.tenant, actor, "account", holder.id)
 
 
 def _refuse_unless_same(holder: Holder, known: SignInState, issue: int, *, needs_browser: bool = False) -> None:

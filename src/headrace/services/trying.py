@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headrace.connect.call import Call, CallFailed, answer_of, json_of, macros, read_each
-from headrace.errors import AccountError, HeadraceError
+from headrace.errors import AccountError, HeadraceError, TooManyCalls
 from headrace.model.audience_template import AudienceEvent, AudienceTemplate
 from headrace.model.customer_data import DynamicOptions
 from headrace.model.http import Response
 from headrace.model.schema import DynamicSchema
 from headrace.services import declared, form, looking_up
 from headrace.services.accounts import ACCOUNT, TARGET
+from headrace.services.call_limit import CallLimit
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog, Edition
 from headrace.services.checks import AUDIENCE_TEMPLATE, lenient
@@ -52,15 +53,19 @@ class _Means:
     look_up: tuple[DynamicOptions | DynamicSchema, Question] | None
 
 
-async def try_account(store: Store, partners: Partners, lookups: LookUps, caller: Caller, id_: str) -> Trial:
+async def try_account(
+    store: Store, partners: Partners, lookups: LookUps, limit: CallLimit, caller: Caller, id_: str
+) -> Trial:
     """
     Try an account, and say in words what is wrong with it. No secret is told.
 
     Raises:
         NotFound: it is not in this sandbox.
+        TooManyCalls: partners were called too often.
     """
     trial = Trial()
     account = await declared.read(store, caller, ACCOUNT, id_)
+    await limit.admit(caller)
     access: PartnerAccess | None = None
     try:
         trial.checked.append("credentials")
@@ -76,6 +81,8 @@ async def try_account(store: Store, partners: Partners, lookups: LookUps, caller
             source, question = means.look_up
             trial.checked.append("schema" if isinstance(source, DynamicSchema) else "choices")
             trial.message = await _look_up(lookups, source, question)
+    except TooManyCalls:
+        raise
     except HeadraceError as error:
         told = access.redact(error.message) if access is not None else error.message
         trial.ok, trial.code, trial.message = False, error.code, told
@@ -87,7 +94,7 @@ def _means(tx: Transaction, partners: Partners, lookups: LookUps, caller: Caller
     if edition is None:
         raise AccountError("this account is of the profile store, where nobody signs in: there is nothing to try")
     target = _newest_target(tx, caller, account)
-    access = partners.access(tx, caller.tenant, edition, account, target)
+    access = partners.access(tx, caller.tenant, edition, account, target, caller.actor)
     values = dict(access.customer_data) or form.fill(edition.destination.customer_data_fields, {}).values
     event = _validate_event(edition)
     if event is not None:
@@ -97,7 +104,7 @@ def _means(tx: Transaction, partners: Partners, lookups: LookUps, caller: Caller
         return _Means(access, None, None)
     filled = form.fill(edition.destination.customer_data_fields, values)
     drafted, secrets = looking_up.filled_in(edition, filled), looking_up.secrets_in(filled)
-    question = lookups.question(tx, caller.tenant, edition, source, account, drafted, secrets)
+    question = lookups.question(tx, caller, edition, source, account, drafted, secrets)
     return _Means(access, None, (source, question))
 
 

@@ -31,6 +31,7 @@ def partner(lend_database):
 def headrace(tmp_path_factory, partner, lend_database):
     folder = tmp_path_factory.mktemp("headrace")
     settings = {"retry_steps": "0.05,0.05,0.05", "max_request_bytes": 1 << 20}
+    settings |= {"calls_per_minute": 100_000, "unreached_after": 0}
     with lend_database() as database_url:
         settings |= {"egress_allow": partner.origin, "database_url": database_url}
         with in_process(folder, **settings) as headrace:
@@ -111,10 +112,11 @@ class Operator:
         document = {"name": "target", "baseConnectionId": account, "connectionSpec": spec, "params": params, **changes}
         return self.headrace.api.post(f"{FLOWS}/targetConnections", document)
 
-    def flow_document(self, destination, name="lighthouse"):
-        """A dataflow of all audiences to a destination that is signed in at."""
+    def flow_document(self, destination, name="lighthouse", account=None):
+        """A dataflow of all audiences to a destination that is signed in at, with an account of its own or another."""
         example = examples.destination(name)["activation"]
-        target = self.target(destination, self.account(destination).json["id"], example["customerData"])
+        account = account or self.account(destination).json["id"]
+        target = self.target(destination, account, example["customerData"])
         assert target.status == 201, target.text
         return {
             "name": f"dataflow {next(self.numbers)}",

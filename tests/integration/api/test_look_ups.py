@@ -340,27 +340,6 @@ def test_an_account_of_a_destination_that_can_be_asked_nothing_is_signed_in(api,
     assert api.get(f"{FLOWS}/connections/{account}/test").json == trial
 
 
-UNREACHABLE = {
-    "a name that is none": ("https://absent.invalid/fields", {"partner-unreachable"}),
-    "an address of this machine": ("http://127.0.0.1:9/fields", {"egress"}),
-}
-
-
-@pytest.mark.parametrize(("url", "found"), UNREACHABLE.values(), ids=UNREACHABLE)
-def test_a_partner_that_cannot_be_reached_is_told_as_that(api, desk, url, found):
-    destination = desk.destination(schema="/fields")
-    (document,) = [api.get(f"{DESTINATIONS}/{destination}").json]
-    server = document["schemaConfig"]["dynamicSchemaConfig"]["dynamicEnum"]["destinationServerId"]
-    asked = api.get(f"{SERVERS}/{server}").json
-    asked["urlBasedDestination"]["url"]["value"] = url
-    assert api.put(f"{SERVERS}/{server}", asked).status == 200
-
-    trial = tried(api, desk.account(destination))
-
-    assert not trial["ok"]
-    assert trial["code"] in found, trial
-
-
 def test_the_audience_templates_validate_is_asked_where_there_is_one(api, desk):
     destination = desk.destination(schema="/fields")
     account = desk.account(destination)

@@ -7,7 +7,7 @@ import pytest
 
 from headrace.connect.egress import AllowList, Egress
 from headrace.connect.http import HttpTransport
-from headrace.connect.transport import NotSent, Unanswered
+from headrace.connect.transport import NotReached, NotSent, Unanswered
 from headrace.connect.wire import Limits
 from headrace.errors import EgressError
 from headrace.model.http import Request
@@ -172,7 +172,7 @@ async def test_who_waits_takes_the_place_of_a_connection_that_cannot_be_made():
 
         failures = await asyncio.gather(*sends, return_exceptions=True)
 
-        assert [type(failure) for failure in failures] == [NotSent] * 5
+        assert [type(failure) for failure in failures] == [NotReached] * 5
 
 
 async def test_waiting_for_a_connection_ends_at_the_deadline_and_nothing_was_sent():

@@ -63,7 +63,7 @@ async def signed_in(house, oauth):
     holder, client_ = Holder(house.caller.tenant, "account"), client(oauth.issuer, oauth.client_secret)
     code = oauth.code_for(REDIRECT, challenge)
     granted = await house.tokens.ask(
-        holder, client_, client_.exchange(code=code, redirect_uri=REDIRECT, verifier=verifier)
+        holder, client_, client_.exchange(code=code, redirect_uri=REDIRECT, verifier=verifier), "client:test"
     )
     await house.tokens.sign_in(holder, granted, house.clock.now(), "client:test")
     return Asking(holder, client_, 1)

@@ -24,6 +24,7 @@ from headrace.services.delivery import Backfiller, StoredOutbox
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
 from headrace.services.partners import Partners
+from headrace.services.reaching import BlockedTargets, Reaching
 from headrace.services.revocations import KIND as REVOCATION
 from headrace.services.revocations import forget
 from headrace.services.revoking import Revoking
@@ -131,6 +132,11 @@ class SteppedOutbox(StoredOutbox):
         return None
 
 
+def reaching_to(house, partner):
+    """How a house reaches a partner."""
+    return Reaching(partner, BlockedTargets(house.store, house.clock), house.clock, house.events.append)
+
+
 class House:
     """Everything in one process, in the words of tests."""
 
@@ -141,10 +147,11 @@ class House:
         migrate(self.store)
         self.keyring = Keyring(LocalKeyFile(directory / "key"), StoredKeys(self.store))
         self.events = []
+        self.reaching = reaching_to(self, self.partner)
         self.tokens = Tokens(
-            self.store, self.clock, self.keyring, self.partner, self.events.append, self._wake_sandbox, deadline=30.0
+            self.store, self.clock, self.keyring, self.reaching, self.events.append, self._wake_sandbox, deadline=30.0
         )
-        self.partners = Partners(self.keyring, self.partner, self.tokens, 30.0)
+        self.partners = Partners(self.keyring, self.reaching, self.tokens, 30.0)
         self.live = LiveDataflows(self.partners, Renderer(), self.clock)
         self.orchestrator = Remembering()
         pace = Pace(idle=float("inf"))

@@ -45,15 +45,24 @@ class Way:
         return text
 
 
+class Unlimited:
+    """Lets everybody look up as often as they like."""
+
+    async def admit(self, caller):
+        pass
+
+
 def question(way):
     url = written(TemplatedText.literal("https://partner.example/lists"), "url")
     template = TemplatedText(templatingStrategy="PEBBLE_V1", value="{{ response.body | toJson | raw }}")
-    return Question(("about",), "NONE", way, Redactor(()), Call("GET", url), (("list", written(template, "list")),))
+    return Question(
+        None, ("about",), "NONE", way, Redactor(()), Call("GET", url), (("list", written(template, "list")),)
+    )
 
 
 async def test_of_those_who_ask_at_once_one_asks_the_partner_and_later_ones_get_the_same():
     clock, way = Clock(), Way(Response(200, body=LIST), Response(200, body=b'{"list": []}'))
-    lookups, asked = LookUps(None, clock), question(way)
+    lookups, asked = LookUps(None, clock, Unlimited()), question(way)
 
     both = [asyncio.create_task(lookups.choices(asked, "$.list")) for _ in range(5)]
     await asyncio.sleep(0.01)
@@ -72,7 +81,7 @@ async def test_of_those_who_ask_at_once_one_asks_the_partner_and_later_ones_get_
 async def test_a_failure_is_not_kept():
     way = Way(Response(503), Response(200, body=LIST))
     way.go.set()
-    lookups, asked = LookUps(None, Clock()), question(way)
+    lookups, asked = LookUps(None, Clock(), Unlimited()), question(way)
 
     with pytest.raises(CallFailed, match="503"):
         await lookups.choices(asked, "$.list")

@@ -12,7 +12,7 @@ from headrace.services import standing
 from headrace.services.tokens import MOST_A_MINUTE, Asking, Tokens
 from headrace.store import sign_in_states
 from headrace.store.sign_in_states import NOT_SIGNED_IN, REFUSED, REVOKED, SIGN_IN_NEEDED, SIGNED_IN
-from unit.services.house import House, person
+from unit.services.house import House, person, reaching_to
 from unit.services.signed_in import Partnership, activate, client_credentials, grant, holder
 
 
@@ -56,7 +56,13 @@ def state(house, account):
 def another(house, partner):
     """The tokens of another process on the same store."""
     return Tokens(
-        house.store, house.clock, house.keyring, partner, house.events.append, house._wake_sandbox, deadline=30.0
+        house.store,
+        house.clock,
+        house.keyring,
+        reaching_to(house, partner),
+        house.events.append,
+        house._wake_sandbox,
+        deadline=30.0,
     )
 
 

@@ -159,7 +159,9 @@ class AudienceCalls:
 
     def _prepare(self, tx: Transaction, run: Run, task: Task) -> Prepared | None:
         now = self._still(tx, run, task)
-        return preparing.prepare(now.place, self.partners, self._about(now.place, now)) if now is not None else None
+        if now is None:
+            return None
+        return preparing.prepare(now.place, self.partners, self._about(now.place, now), run.actor)
 
     def _still(self, tx: Transaction, run: Run, task: Task) -> Task | None:
         """Return a task as it is now, unless it is no longer what is to be done."""

@@ -78,7 +78,7 @@ class Notices:
         place = Place(tx, tenant_of(tx, run.tenant), target)
         if place.template is None:
             return None
-        return preparing.prepare(place, self.partners, {"export": {"id": run.subject["export"]}})
+        return preparing.prepare(place, self.partners, {"export": {"id": run.subject["export"]}}, run.actor)
 
     async def _ask_again(self, run: Run) -> None:
         """Ask for the next try, unless somebody has already: also when this step is done a second time."""

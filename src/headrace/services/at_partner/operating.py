@@ -13,6 +13,7 @@ from headrace.services import declared
 from headrace.services.at_partner import contexts, preparing, recording, wanting
 from headrace.services.at_partner.events import ALIAS
 from headrace.services.at_partner.wanting import TARGET, Place
+from headrace.services.call_limit import CallLimit
 from headrace.services.caller import Caller
 from headrace.services.checks import lenient
 from headrace.services.partners import Partners
@@ -63,7 +64,7 @@ async def retry(store: Store, clock: Clock, caller: Caller, id_: str) -> None:
     await store.write(work)
 
 
-async def at_partner(store: Store, partners: Partners, caller: Caller, id_: str) -> list[Shown]:
+async def at_partner(store: Store, partners: Partners, limit: CallLimit, caller: Caller, id_: str) -> list[Shown]:
     """
     Return the audiences that the partner has, as the audience template lists them.
 
@@ -71,8 +72,9 @@ async def at_partner(store: Store, partners: Partners, caller: Caller, id_: str)
         NotFound: the dataflow is not in this sandbox.
         Conflict: its audience template does not say how they are listed.
         CallFailed: the partner refused it, or answered something else than a list.
+        TooManyCalls: partners were called too often.
     """
-    kept = await _asked(store, partners, caller, id_, "list_", None)
+    kept = await _asked(store, partners, limit, caller, id_, "list_", None)
     try:
         listed = orjson.loads(kept.get("audiences") or "[]")
         return [{"id": str(item["id"]), "name": str(item.get("name", ""))} for item in listed]
@@ -82,7 +84,14 @@ async def at_partner(store: Store, partners: Partners, caller: Caller, id_: str)
 
 
 async def adopt(
-    store: Store, clock: Clock, partners: Partners, caller: Caller, id_: str, key: tuple[str, str], adoption: Adoption
+    store: Store,
+    clock: Clock,
+    partners: Partners,
+    limit: CallLimit,
+    caller: Caller,
+    id_: str,
+    key: tuple[str, str],
+    adoption: Adoption,
 ) -> None:
     """
     Take an audience that the partner has for one of ours: by its id there, or by what ``find`` of the template finds.
@@ -93,10 +102,11 @@ async def adopt(
     Raises:
         NotFound: the dataflow is not in this sandbox, or does not send the audience.
         Conflict: its partner makes no audiences, a request is under way, or `find` finds nothing.
+        TooManyCalls: partners were called too often.
     """
     alias = adoption.alias
     if "alias" not in adoption.model_fields_set:
-        alias = (await _asked(store, partners, caller, id_, "find", key)).get(ALIAS)
+        alias = (await _asked(store, partners, limit, caller, id_, "find", key)).get(ALIAS)
         if not alias:
             raise Conflict("the partner has no such audience; say its id as `alias`, or let one be made")
     now = clock.now()
@@ -120,7 +130,13 @@ async def adopt(
 
 
 async def _asked(
-    store: Store, partners: Partners, caller: Caller, id_: str, name: str, key: tuple[str, str] | None
+    store: Store,
+    partners: Partners,
+    limit: CallLimit,
+    caller: Caller,
+    id_: str,
+    name: str,
+    key: tuple[str, str] | None,
 ) -> dict[str, str]:
     """Send a request that changes nothing, and return what is kept of the answer."""
 
@@ -128,12 +144,14 @@ async def _asked(
         stored, target = _existing(tx, caller, id_)
         place = Place.of(tx, caller.tenant, target)
         _refuse_without_template(place)
-        return preparing.prepare(place, partners, _segment(place, stored, key) if key is not None else {})
+        about = _segment(place, stored, key) if key is not None else {}
+        return preparing.prepare(place, partners, about, caller.actor)
 
     prepared = await store.read(look)
     event = prepared.events.get(name)
     if event is None:
         raise Conflict(f"the audience template has no `{name.rstrip('_')}` under `x-headrace`")
+    await limit.admit(caller)
     return await event.carry_out(prepared.access, await prepared.context())
 
 

@@ -29,14 +29,14 @@ class Prepared:
         return contexts.signed_in(self._context, await self.access.auth_data())
 
 
-def prepare(place: Place, partners: Partners, about: Context) -> Prepared:
+def prepare(place: Place, partners: Partners, about: Context, actor: str) -> Prepared:
     """
-    Read what requests to a target connection's partner are made of; ``about`` is what this one is about.
+    Read what requests to a target connection's partner are made of, for ``actor``; ``about`` is what this one is about.
 
     Raises:
         AccountError: the credentials are not complete.
     """
     assert place.template is not None, "without a template there is nothing to send"
-    access = partners.access(place.tx, place.tenant, place.edition, place.account, place.target)
+    access = partners.access(place.tx, place.tenant, place.edition, place.account, place.target, actor)
     context = contexts.of_connection(place.edition, access, place.template)
     return Prepared(Events(place.template), access, {**context, **about})
