@@ -20,7 +20,7 @@ _LONGEST = 500
 #: What an address is written in.
 Language = Literal["templates", "macros"]
 
-_SIGN_IN_URLS = ("accessTokenUrl", "authorizationUrl", "refreshTokenUrl")
+_SIGN_IN_URLS = ("accessTokenUrl", "authorizationUrl", "refreshTokenUrl", "revocationUrl")
 #: Where each kind of storage says where it is, and how that is told.
 _STORAGES = {
     "fileBasedS3Destination": ("bucket", "s3://{}"),
@@ -103,9 +103,17 @@ def _sign_in_addresses(destination: dict[str, Any]) -> Iterator[str]:
     for way in destination.get("customerAuthenticationConfigurations") or ():
         if isinstance(way, dict):
             yield from (way[name] for name in _SIGN_IN_URLS if isinstance(way.get(name), str))
+            yield from preset_addresses(way)
             yield from _texts(way.get("x-headrace"), "revocationUrl")
             request = way.get("accessTokenRequest")
             yield from _texts(request.get("urlBasedDestination") if isinstance(request, dict) else None, "url")
+
+
+def preset_addresses(way: dict[str, Any]) -> Iterator[str]:
+    """Return the addresses that an author gives to data fields: each takes the place of the field of its name."""
+    for field in way.get("authenticationDataFields") or ():
+        if isinstance(field, dict) and field.get("name") in _SIGN_IN_URLS:
+            yield from _texts(field, "value")
 
 
 def _texts(holder: Any, field: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from headrace.connect.secrets import MASK, Masked, Secret
 from headrace.errors import HeadraceError
 from headrace.model.block import pointer, steps
 from headrace.model.problem import Problem
-from headrace.services.disclosure import origin_of
+from headrace.services.disclosure import origin_of, preset_addresses
 from headrace.store import documents
 from headrace.store.access import Tenant
 
@@ -157,7 +157,9 @@ def _has_moved(document: Document, known: Document | None, where: str) -> bool:
 
 
 def _origins(entry: object) -> set[str]:
-    return {origin_of(address) for place in _ADDRESSES if isinstance(address := _at(entry, place), str)}
+    declared = [address for place in _ADDRESSES if isinstance(address := _at(entry, place), str)]
+    preset = preset_addresses(entry) if isinstance(entry, dict) else ()
+    return {origin_of(address) for address in (*declared, *preset)}
 
 
 def _read(secret: Secret) -> Any:

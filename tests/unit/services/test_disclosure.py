@@ -59,6 +59,7 @@ def test_every_address_that_is_called_is_told():
         "authorizationUrl": "https://sign-in.example/a",
         "accessTokenUrl": "https://token.example/t",
         "accessTokenRequest": server("https://custom-token.example/t"),
+        "authenticationDataFields": [{"name": "refreshTokenUrl", "value": "https://preset.example/t"}],
         "x-headrace": {"revocationUrl": "https://ending.example/r"},
     }
     destination = delivering(
@@ -79,7 +80,7 @@ def test_every_address_that_is_called_is_told():
 
     told = disclosure_of(destination, objects)
 
-    names = ("audiences", "custom-token", "delivery", "ending", "options", "schema", "sign-in", "token")
+    names = ("audiences", "custom-token", "delivery", "ending", "options", "preset", "schema", "sign-in", "token")
     assert told.origins == tuple(f"https://{name}.example" for name in names)
 
 

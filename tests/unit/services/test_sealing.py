@@ -98,12 +98,13 @@ _OWN = {"urlBasedDestination": {"url": {"templatingStrategy": "NONE", "value": "
         ({"url": "https://a.example/token"}, {"url": "https://{{ authData.x }}.b.example/token"}),
         ({}, {"refreshTokenUrl": "https://b.example/token"}),
         ({}, {"x-headrace": {"revocationUrl": "https://b.example/revoke"}}),
+        ({}, {"authenticationDataFields": [{"name": "accessTokenUrl", "value": "https://b.example/token"}]}),
         (
             {"accessTokenRequest": _OWN},
             {"accessTokenRequest": {"urlBasedDestination": {"url": {"value": "https://b.example/token"}}}},
         ),
     ],
-    ids=["token", "port of a refresh", "scheme of a page", "shared", "one more", "one that ends", "own request"],
+    ids=["token", "port of a refresh", "scheme of a page", "shared", "one more", "one that ends", "in a data field", "own request"],
 )
 def test_an_entry_that_sends_its_secrets_elsewhere_needs_them_again(safe, entry, moved):
     pointers = [FIRST, "/ways/0/fields/0/value"]
