@@ -104,7 +104,16 @@ _OWN = {"urlBasedDestination": {"url": {"templatingStrategy": "NONE", "value": "
             {"accessTokenRequest": {"urlBasedDestination": {"url": {"value": "https://b.example/token"}}}},
         ),
     ],
-    ids=["token", "port of a refresh", "scheme of a page", "shared", "one more", "one that ends", "in a data field", "own request"],
+    ids=[
+        "token",
+        "port of a refresh",
+        "scheme of a page",
+        "shared",
+        "one more",
+        "one that ends",
+        "in a data field",
+        "own request",
+    ],
 )
 def test_an_entry_that_sends_its_secrets_elsewhere_needs_them_again(safe, entry, moved):
     pointers = [FIRST, "/ways/0/fields/0/value"]
