@@ -86,7 +86,7 @@ class Headrace:
         self.partners = Partners(
             keyring, self.transport, self.tokens, deadline, password_grant=settings.allow_password_grant
         )
-        self.live = LiveDataflows(self.partners, self.renderers, self.clock)
+        self.live = LiveDataflows(self.partners, self.renderers, self.clock, self.board)
         self.worker = Worker(
             self.store,
             self.clock,

@@ -47,7 +47,7 @@ Object = dict[str, Any]
 async def create_flow(caller: Operator, body: JsonBody, handed: Handed) -> Object:
     stored = await activation.create(handed.store, handed.clock, caller, body, handed.lookups)
     await handed.wake(caller.number)
-    return {"id": stored.id, "etag": activation.etag(stored)}
+    return await _kept(stored, caller, handed)
 
 
 @router.get("/flows", summary="List the dataflows, newest first")
@@ -83,7 +83,7 @@ async def patch_flow(
     operations, version = patch_of(body, if_match, "dataflow")
     stored = await activation.patch(handed.store, handed.clock, caller, id, version, operations, handed.lookups)
     await handed.wake(caller.number)
-    return {"id": stored.id, "etag": activation.etag(stored)}
+    return await _kept(stored, caller, handed)
 
 
 @router.post("/flows/{id}/action", summary="Enable or disable a dataflow")
@@ -117,6 +117,13 @@ def patch_of(body: Any, if_match: str | None, noun: str) -> tuple[Operations, st
     if if_match is None:
         raise RequestError(f"`If-Match` with the {noun}'s etag is needed to change it")
     return body, if_match
+
+
+async def _kept(stored: StoredDataflow, caller: Caller, handed: Doors) -> Object:
+    """Return what clients keep of a dataflow, and what its operator should read."""
+    warnings = [warning.as_json() for warning in await activation.warnings(handed.store, caller, stored)]
+    added = {"x-headrace": {"warnings": warnings}} if warnings else {}
+    return {"id": stored.id, "etag": activation.etag(stored), **added}
 
 
 def _refused(status: int, message: str, error: HeadraceError) -> JSONResponse:

@@ -23,7 +23,7 @@ def reads_audience(paths: Iterable[Path]) -> bool:
 
 
 def with_audience(profile: Profile, namespace: str, alias: str | None, membership: dict[str, Any]) -> Profile:
-    """Return a person as such paths see one: with the membership of the audience at hand, and its name at the partner."""
+    """Return a person as such paths see one: with the membership and the alias of the audience at hand."""
     held = profile.get(_MEMBERSHIPS) or {}
     at_hand = dict.fromkeys(_ANY_AUDIENCE, membership)
     memberships = {
@@ -37,4 +37,4 @@ def with_audience(profile: Profile, namespace: str, alias: str | None, membershi
 def _is_of_audience(path: Path) -> bool:
     if path[0] != _MEMBERSHIPS:
         return path == ALIAS
-    return path[1:2] != () and (path[1] in _DIRECT or path[2:3] != () and path[2] in _ANY_AUDIENCE)
+    return path[1:2] != () and (path[1] in _DIRECT or (path[2:3] != () and path[2] in _ANY_AUDIENCE))

@@ -141,7 +141,7 @@ class House:
             self.store, self.clock, self.keyring, self.partner, self.events.append, self._wake_sandbox, deadline=30.0
         )
         self.partners = Partners(self.keyring, self.partner, self.tokens, 30.0)
-        self.live = LiveDataflows(self.partners, Renderer(), self.clock)
+        self.live = LiveDataflows(self.partners, Renderer(), self.clock, self.events.append)
         self.orchestrator = Remembering()
         pace = Pace(idle=float("inf"))
         self.runs = Runs(self.store, self.clock, self.events.append, lambda _: self.orchestrator, pace=pace)

@@ -92,14 +92,15 @@ class Compiler:
     def _unary(self, operator: str, operand: Step) -> Step:
         if operator == "!":
             return lambda scope: not truth_of(operand(scope), "`!`")
-        return lambda scope: None if (value := operand(scope)) is None else -number_of(value, "a minus")
+        return lambda scope: None if (value := operand(scope)) is None else checked(-number_of(value, "a minus"))
 
     def _call(self, node: nodes.Call) -> Step:
         function = functions.get(node.name)
         if function is None:
             raise self._wrong(node.at, unknown(node.name))
         if not function.fewest <= len(node.arguments) <= function.most:
-            raise self._wrong(node.at, f"it is written {function.signature}, and has {len(node.arguments)} arguments")
+            given = f"{len(node.arguments)} argument{'' if len(node.arguments) == 1 else 's'}"
+            raise self._wrong(node.at, f"it is written {function.signature}, and has {given}")
         arguments = tuple(
             self._lambda(function, argument, node.at) if function.takes_lambda(place) else self.compile(argument)
             for place, argument in enumerate(node.arguments)

@@ -1,7 +1,7 @@
 """Functions that make one kind of value out of another."""
 
 from headrace.mapping.calculated.registry import function
-from headrace.mapping.calculated.values import CalculationError, Effort, Value, number_of, text_of
+from headrace.mapping.calculated.values import CalculationError, Effort, Value, checked, number_of, text_of
 
 
 @function(
@@ -22,9 +22,9 @@ def to_string(effort: Effort, value: Value) -> str | None:
     gives="number",
     examples=(('to_integer("12")', 12), ("to_integer(12.9)", 12), ("to_integer(null)", None)),
 )
-def to_integer(_: Effort, value: Value) -> int | None:
+def to_integer(_: Effort, value: Value) -> float | None:
     """Read a whole number; a fraction is cut off."""
-    return None if value is None else int(number_of(value, "`to_integer`"))
+    return None if value is None else checked(int(number_of(value, "`to_integer`")))
 
 
 @function(

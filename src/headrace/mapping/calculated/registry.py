@@ -31,7 +31,6 @@ class Function:
     about: str
     examples: tuple[Example, ...]
     implementation: Implementation
-    group: str
     is_lazy: bool = False
     of_text: bool = False
 
@@ -79,9 +78,8 @@ def function(
 
     def put(implementation: Implementation) -> Implementation:
         about = " ".join((implementation.__doc__ or "").split())
-        group = implementation.__module__.rpartition(".")[2].removeprefix("of_")
         for name in names:
-            functions[name] = Function(name, takes, gives, about, examples, implementation, group, is_lazy, of_text)
+            functions[name] = Function(name, takes, gives, about, examples, implementation, is_lazy, of_text)
         return implementation
 
     return put
