@@ -1,7 +1,8 @@
 """
 Functions of dates.
 
-A date is a text in ISO 8601; a number is milliseconds since 1970. All is UTC. Patterns are those of Java, as in templates.
+A date is a text in ISO 8601; a number is milliseconds since 1970. All is UTC.
+Patterns are those of Java, as in templates.
 """
 
 from datetime import UTC, datetime, timedelta
