@@ -1,6 +1,6 @@
 """The mapping of one dataflow: which attributes and identities of a person the partner may see, and under what name."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ Identities = dict[str, list[dict[str, str]]]
 #: A value of a person, or the reason why there is none.
 Sources = Callable[[Profile], Sequence[str | Withheld]]
 _PLAIN = (str, int, float)
+_NONE: dict[str, Any] = {}
 _IN_QUESTION = frozenset({dict, list, Withheld})
 
 
@@ -58,18 +59,10 @@ class IdentityRow:
         return self.transformation is not None and is_of_phones(self.namespace, self.target)
 
 
-@dataclass(frozen=True, slots=True)
-class _CompiledAttribute:
-    target: str
-    get: Getter
-    is_structured: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _CompiledIdentity:
-    target: str
-    get: Sources
-    transform: Transform
+#: A target, where its value comes from, and whether the partner takes a list or an object there.
+_Attribute = tuple[str, Getter, bool]
+#: A target namespace, where its values come from, and what becomes of them, if anything does.
+_Identity = tuple[str, Sources, Transform | None]
 
 
 @dataclass(frozen=True)
@@ -86,8 +79,8 @@ class Mapping:
     predefined: bool = False
     namespaces: tuple[str, ...] = ()
     reads_audience: bool = field(init=False)
-    _attributes: tuple[_CompiledAttribute, ...] = field(init=False)
-    _identities: tuple[_CompiledIdentity, ...] = field(init=False)
+    _attributes: tuple[_Attribute, ...] = field(init=False)
+    _identities: tuple[_Identity, ...] = field(init=False)
     _sources: tuple[Getter, ...] = field(init=False)
     _calculations: tuple[Calculation, ...] = field(init=False)
 
@@ -109,27 +102,29 @@ class Mapping:
     def attributes(self, profile: Profile, left_out: list[LeftOut] | None = None) -> dict[str, Any]:
         """Return the target attributes of a profile, in mapping order; what cannot be sent is noted as left out."""
         mapped: dict[str, Any] = {}
-        for item in self._attributes:
-            value = item.get(profile)
-            if type(value) in _IN_QUESTION:
-                value = _sendable(value, item, left_out)
-            if not self.predefined:
-                mapped[item.target] = {} if value is None else {"value": value}
+        bare = self.predefined
+        for target, get, is_structured in self._attributes:
+            value = get(profile)
+            if type(value) in _IN_QUESTION and not (is_structured and type(value) is not Withheld):
+                _note(value, target, left_out)
+                value = None
+            if not bare:
+                mapped[target] = {} if value is None else {"value": value}
             elif value is not None:
-                mapped[item.target] = value
+                mapped[target] = value
         return mapped
 
     def identities(self, profile: Profile, left_out: list[LeftOut] | None = None) -> Identities:
         """Return the target identities; a namespace without any is absent, and no value stands twice in one."""
         found: Identities = {}
-        for item in self._identities:
-            for value in item.get(profile):
-                mapped = value if type(value) is Withheld else item.transform(value)  # type: ignore[arg-type]
-                if type(mapped) is not str:
-                    _note(mapped, item.target, left_out)
+        for target, get, change in self._identities:
+            for value in get(profile):
+                mapped = change(value) if change is not None and isinstance(value, str) else value
+                if not isinstance(mapped, str):
+                    _note(mapped, target, left_out)
                     continue
                 identity = {"id": mapped}
-                known = found.setdefault(item.target, [])
+                known = found.setdefault(target, [])
                 if identity not in known:
                     known.append(identity)
         return found
@@ -141,14 +136,14 @@ class Mapping:
         return any(_gives_another(item, before, after) for item in self._calculations)
 
 
-def _attribute(row: AttributeRow) -> _CompiledAttribute:
+def _attribute(row: AttributeRow) -> _Attribute:
     get = _calculated(row.source) if row.is_calculated else getter(row.source)
-    return _CompiledAttribute(row.target, get, row.is_structured)
+    return row.target, get, row.is_structured
 
 
-def _identity(row: IdentityRow) -> _CompiledIdentity:
-    how = transform(row.transformation, source=row.namespace, target=row.target, region=row.region)
-    return _CompiledIdentity(row.target, _values(row), how)
+def _identity(row: IdentityRow) -> _Identity:
+    change = transform(row.transformation, source=row.namespace, target=row.target, region=row.region)
+    return row.target, _values(row), change
 
 
 def _calculated(text: str) -> Getter:
@@ -178,7 +173,7 @@ def _values(row: IdentityRow) -> Sources:
         get = _calculated(row.source) if row.is_calculated else getter(row.source)
         return lambda profile: plain(get(profile))
     namespace = row.source
-    return lambda profile: list(_ids((profile.get("identityMap") or {}).get(namespace)))
+    return lambda profile: [item["id"] for item in (profile.get("identityMap") or _NONE).get(namespace) or ()]
 
 
 def _gives_another(item: Calculation, before: Profile, after: Profile) -> bool:
@@ -188,22 +183,10 @@ def _gives_another(item: Calculation, before: Profile, after: Profile) -> bool:
     return reads_audience(item.reads) or bool(get(before) != get(after))
 
 
-def _sendable(value: Any, item: _CompiledAttribute, left_out: list[LeftOut] | None) -> Any:
-    """Return a list or an object where the partner takes one."""
-    if type(value) is not Withheld and item.is_structured:
-        return value
-    _note(value if type(value) is Withheld else Withheld("list-or-object"), item.target, left_out)
-    return None
-
-
-def _note(withheld: Any, target: str, left_out: list[LeftOut] | None) -> None:
+def _note(value: Any, target: str, left_out: list[LeftOut] | None) -> None:
+    """Note the reason why a value does not go: its own, or that it is a list or an object."""
     if left_out is not None:
-        left_out.append(LeftOut(target, withheld.reason))
-
-
-def _ids(identities: Sequence[dict[str, Any]] | None) -> Iterator[str]:
-    for identity in identities or ():
-        yield identity["id"]
+        left_out.append(LeftOut(target, value.reason if type(value) is Withheld else "list-or-object"))
 
 
 def _place(namespaces: Sequence[str], name: str) -> int:

@@ -16,7 +16,15 @@ from headrace.model.message import Bucket, Entry, Group, Message, message_id
 from headrace.model.profile import decode
 from headrace.render.parts import Part, Parting
 from headrace.render.recipe import Recipe, TextRecipe
-from headrace.render.target import Audiences, TargetProfile, narrow, shown_after, taken_back, target_profile
+from headrace.render.target import (
+    Audiences,
+    TargetProfile,
+    mapped_attributes,
+    narrow,
+    shown_after,
+    taken_back,
+    target_profile,
+)
 from headrace.template import Template
 from headrace.template import compile as compile_template
 
@@ -146,6 +154,8 @@ class CompiledDestination:
             part = Part.read(entry.part)
             if part not in self.parting.parts(self.mapping.identities(profile)):
                 target = taken_back(target, entry)
+                told = target["segmentMembership"]
+                target["attributes"] = mapped_attributes(entry, profile, told, self.mapping, self.audiences)
             namespaces = self.parting.namespaces(part.identity_group)
             target = narrow(target, namespaces=namespaces, identity=part.identity)
         return _Prepared(entry, target)

@@ -66,13 +66,24 @@ def target_profile(
         if number in audiences.by_number and number not in statuses:
             _put(memberships, audiences.by_number[number], "exited", entered_at)
     identities = mapping.identities(profile, left_out) or shown.get("identities", {})
-    source = profile
-    if mapping.reads_audience and entry.audience:
-        audience = audiences.by_number[entry.audience]
-        membership = memberships.get(audience.namespace, {}).get(audience.id, {})
-        source = with_audience(profile, audience.namespace, audience.alias, membership)
-    attributes = mapping.attributes(source, left_out)
+    attributes = mapped_attributes(entry, profile, memberships, mapping, audiences, left_out)
     return {"segmentMembership": memberships, "identityMap": identities, "attributes": attributes}
+
+
+def mapped_attributes(
+    entry: Entry,
+    profile: Profile,
+    memberships: dict[str, dict[str, Any]],
+    mapping: Mapping,
+    audiences: Audiences,
+    left_out: list[LeftOut] | None = None,
+) -> dict[str, Any]:
+    """Return the attributes of a person for one entry; some may hang on what is told of the entry's audience."""
+    if not (mapping.reads_audience and entry.audience):
+        return mapping.attributes(profile, left_out)
+    audience = audiences.by_number[entry.audience]
+    membership = memberships.get(audience.namespace, {}).get(audience.id, {})
+    return mapping.attributes(with_audience(profile, audience.namespace, audience.alias, membership), left_out)
 
 
 def taken_back(target: TargetProfile, entry: Entry) -> TargetProfile:

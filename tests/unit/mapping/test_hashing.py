@@ -97,7 +97,10 @@ def test_white_space_names_nobody():
 
 @pytest.mark.parametrize("namespace", sorted(HASHED_NAMESPACES))
 def test_what_comes_from_a_hashed_namespace_is_not_touched(namespace):
-    assert transform(HASH, source=namespace, target="phone")("Not even hexadecimal") == "Not even hexadecimal"
+    row = IdentityRow(namespace, "phone", transformation=HASH)
+
+    assert transform(HASH, source=namespace, target="phone") is None
+    assert mapped(row, identityMap={namespace: [{"id": "A b"}]}) == ({"phone": [{"id": "A b"}]}, [])
 
 
 @pytest.mark.parametrize(

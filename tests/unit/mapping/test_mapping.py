@@ -78,7 +78,10 @@ def test_letters_of_all_scripts_are_lowered_before_hashing():
 
 
 def test_without_a_transformation_an_identity_stays_as_it_is():
-    assert transform(None)(" Ann ") == " Ann "
+    assert transform(None) is None
+    assert identities(IdentityRow("Email", "m")).identities({"identityMap": {"Email": [{"id": " A "}]}}) == {
+        "m": [{"id": " A "}]
+    }
 
 
 # -- attributes ---------------------------------------------------------------------------------------------------
