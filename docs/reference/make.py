@@ -8,6 +8,7 @@ Makes the pages that say what the code says: every block with its fields, and ev
 """
 
 import argparse
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import UnionType
@@ -16,6 +17,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic.fields import FieldInfo
 
+from headrace.mapping.calculated import GROUPS
+from headrace.mapping.calculated.registry import NOT_OFFERED, Function, functions
 from headrace.model.audience_template import AudienceTemplate
 from headrace.model.block import Block, rules_of
 from headrace.model.codes import CODES, Code
@@ -45,6 +48,40 @@ PROBLEMS = """
 Whatever is wrong with a configuration is told at once, each problem with its code, the JSON pointer of the place, and
 a sentence with the way out. Codes do not change. An *error* keeps the object from being kept; a *warning* comes back
 under `x-headrace` with the object that was kept. What is marked † is only a warning with `?strict=false`.
+"""
+
+
+MAPPING_FUNCTIONS = """
+# Mapping functions
+
+A row of the mapping whose `sourceType` is `text/x.aep-xl` or `EXPRESSION` has a *calculated field* as its source: a
+value that is computed from the person. The language is that of data preparation in the original.
+
+    iif(loyalty.points > 1000, ucase(loyalty.tier), "none")
+    array_to_string("_", transformArray(organizations, org -> org.name))
+    sha256(lcase(trim(personalEmail.address)))
+
+## The language
+
+- A name is an attribute of the person; `person.name`, `orders[0]` and `orders[size_of(orders) - 1]` lead into it.
+  What is not there is null. A name leads into every object of a list: `orders.id` is a list.
+- A name that is not made of letters, digits, `_` and `$`, or that is a word of the language, is written `${{First
+  Name}}`.
+- Texts stand in double or single quotes, with `\\` before a quote. `true`, `false`, `null`, numbers, and lists as
+  `[1, 2]` are written as in JSON.
+- Operators, from the loosest: `||` `or`; `&&` `and`; `==` `!=` `eq` `ne`; `<` `>` `<=` `>=` `lt` `gt` `le` `ge`;
+  `+` `-`; `*` `/` `%` `div` `mod`; `!` `not` and a minus before a value. `+` puts texts together. Whole numbers
+  stay whole when they are divided. With null, a computation is null and an order is false.
+- `x -> x.name` is what is done with each item of a list.
+- `text.f(other)` is `f(text, other)`.
+
+Functions of texts take numbers and truth values as well, and null gives null. A field that fails on a person's
+data, as when it divides by zero, is absent for that person, and counted: `headrace_values_left_out_values_total`. A
+message carries texts, numbers and truth values; a list or an object goes where the author declares the attribute as
+`object`, and has to be made a text for all others. A field takes a bounded number of steps, and makes at most 256
+thousand characters.
+
+{}
 """
 
 
@@ -97,7 +134,34 @@ def problems() -> str:
     return MADE + PROBLEMS + "\n" + "\n".join(table) + "\n"
 
 
-PAGES = {"configuration.md": configuration, "problems.md": problems}
+def mapping_functions() -> str:
+    """Write the page of the functions of calculated fields."""
+    reasons: dict[str, list[str]] = {}
+    for name, reason in NOT_OFFERED.items():
+        reasons.setdefault(reason, []).append(f"`{name}`")
+    missing = " ".join(f"{', '.join(names)} are not offered: {reason}." for reason, names in reasons.items())
+    parts = [MADE, MAPPING_FUNCTIONS.format(missing)]
+    for group in GROUPS:
+        about = (group.__doc__ or "").strip().splitlines()[0]
+        parts.append(f"\n## {about.removesuffix('.')}\n\n| function | does | for example |\n|---|---|---|\n")
+        of_group = [item for item in functions.values() if item.implementation.__module__ == group.__name__]
+        by_name = sorted(
+            {item.implementation: item for item in reversed(of_group)}.values(), key=lambda item: item.name
+        )
+        parts += map(_function_row, by_name)
+    return "".join(parts)
+
+
+def _function_row(function: Function) -> str:
+    others = [name for name, item in functions.items() if item.implementation is function.implementation]
+    also = "".join(f", `{name}`" for name in others if name != function.name)
+    examples = "<br>".join(
+        f"`{text} = {json.dumps(result, ensure_ascii=False)}`" for text, result in function.examples
+    ).replace("|", "\\|")
+    return f"| `{function.signature}`{also} | {function.about} | {examples} |\n"
+
+
+PAGES = {"configuration.md": configuration, "problems.md": problems, "mapping-functions.md": mapping_functions}
 
 
 def counts() -> dict[str, int]:

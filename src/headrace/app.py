@@ -93,7 +93,7 @@ class Headrace:
         grant = settings.allow_password_grant
         self.partners = Partners(keyring, reaching, self.tokens, deadline, password_grant=grant)
         for_messages = Partners(keyring, at_once, self.tokens, deadline, password_grant=grant)
-        self.live = LiveDataflows(for_messages, self.renderers, self.clock)
+        self.live = LiveDataflows(for_messages, self.renderers, self.clock, self.board)
         self.worker = Worker(
             self.store,
             self.clock,

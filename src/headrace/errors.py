@@ -8,6 +8,7 @@ HeadraceError
 │   ├── TemplateError           in what a template does with the data
 │   └── RenderError             in the request that came out of the templates
 ├── AccountError              the operator, in the account or the dataflow
+│   ├── ExpressionError         … in a calculated field of its mapping
 │   └── EgressError             … or in what the operator allows to be reached
 │       └── TargetBlocked         an address that is not public
 ├── DataError                 the data engineer, in a profile that was sent
@@ -110,6 +111,17 @@ class AccountError(HeadraceError):
     """The account cannot be used."""
 
     code = "account"
+
+
+class ExpressionError(AccountError):
+    """The calculated field cannot be read."""
+
+    code = "expression"
+
+    def __init__(self, text: str, position: int, reason: str) -> None:
+        before = text[:position]
+        self.line, self.column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        super().__init__(f"line {self.line}, column {self.column}: {reason}")
 
 
 class EgressError(AccountError):

@@ -95,6 +95,20 @@ class ChangesParked(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ValuesLeftOut(Event):
+    """Mapped values of people were left out of messages, for they cannot be sent."""
+
+    level: ClassVar[str] = "debug"
+    counts: ClassVar[tuple[str, ...]] = ("values",)
+    labels: ClassVar[tuple[str, ...]] = ("dataflow", "target", "reason")
+
+    dataflow: str
+    target: str
+    reason: str
+    values: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataflowHeld(Event):
     """A dataflow was stopped because everything it sent was refused; its changes wait."""
 

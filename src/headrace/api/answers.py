@@ -193,7 +193,10 @@ SCHEMAS: dict[str, Schema] = {
         },
         "The object as it was sent, its secrets masked, with what the server adds.",
     ),
-    "CreatedObject": of_object({"id": TEXT, "etag": TEXT}),
+    "CreatedObject": of_object(
+        {"id": TEXT, "etag": TEXT},
+        {"x-headrace": of_object({}, {"warnings": list_of(ref("ConfigurationProblem"))})},
+    ),
     "FlowServicePage": of_object(
         {"items": list_of(ref("FlowServiceObject"))},
         {"_links": of_object({}, {"next": of_object({"href": TEXT})})},

@@ -62,7 +62,7 @@ def patch_of(noun: str) -> Callable[..., Coroutine[Any, Any, Patch]]:
 async def create_flow(caller: Operator, body: JsonBody, handed: Handed) -> Object:
     stored = await activation.create(handed.store, handed.clock, caller, body, handed.lookups)
     await handed.wake(caller.number)
-    return {"id": stored.id, "etag": activation.etag(stored)}
+    return await _kept(stored, caller, handed)
 
 
 @router.get("/flows", summary="List the dataflows, newest first")
@@ -96,7 +96,7 @@ async def patch_flow(
 ) -> Object:
     stored = await activation.patch(handed.store, handed.clock, caller, id, *patch, handed.lookups)
     await handed.wake(caller.number)
-    return {"id": stored.id, "etag": activation.etag(stored)}
+    return await _kept(stored, caller, handed)
 
 
 @router.post("/flows/{id}/action", summary="Enable or disable a dataflow")
@@ -115,6 +115,13 @@ async def act_on_flow(
 async def delete_flow(id: str, caller: Operator, handed: Handed) -> Response:  # noqa: A002
     await activation.delete(handed.store, handed.clock, caller, id)
     return Response(status_code=202)
+
+
+async def _kept(stored: StoredDataflow, caller: Caller, handed: Handed) -> Object:
+    """Return what clients keep of a dataflow, and what its operator should read."""
+    warnings = [warning.as_json() for warning in await activation.warnings(handed.store, caller, stored)]
+    added = {"x-headrace": {"warnings": warnings}} if warnings else {}
+    return {"id": stored.id, "etag": activation.etag(stored), **added}
 
 
 def _refused(status: int, message: str, error: HeadraceError) -> JSONResponse:

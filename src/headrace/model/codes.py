@@ -221,6 +221,23 @@ CODES: dict[str, Code] = {
         "People are on their way under the grouping that would change.", "Delete the dataflow first."
     ),
     "invalid-path": Code("A source that is no path.", "Write it as the message says."),
+    "invalid-expression": Code(
+        "A calculated field that cannot be read.", "Mend it as the message says; the reference lists all functions."
+    ),
+    "list-or-object": Code(
+        "A calculated field gives a list or an object, and messages do not carry one.",
+        "Make a text of it, as with `array_to_string`.",
+    ),
+    "no-single-audience": Code(
+        "A row is about the audience of a message, and messages are about several.",
+        "Map something else, or have the destination group by audience (`includeSegmentId`).",
+    ),
+    "fixed-mapping": Code("Another source for a target that the author filled in.", "Leave the row out."),
+    "required-mapping": Code("A target that the destination needs is not mapped.", "Map a source to it."),
+    "required-only": Code("A target beyond those that may be mapped.", "Leave the row out."),
+    "renamed-target": Code("A target of another name than its source, where they are the same.", "Use the same name."),
+    "unknown-region": Code("A region in which no telephones are.", "Write its two letters, as `DE`."),
+    "larger-than-advised": Code("A dataflow with more than is advised.", "Split it; it works as it is.", "warning"),
     "mapped-twice": Code("Two rows of the mapping go to one target.", "Leave one out."),
     "no-identity": Code("No target identity is mapped.", "Map at least one."),
     "no-transformation": Code("The target offers no such transformation.", "Leave it out."),

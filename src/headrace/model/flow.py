@@ -13,6 +13,7 @@ from pydantic import Field
 from headrace.model.block import SERVER_SET, Block, Flag, Whole, rule
 from headrace.model.identities import Transformation
 from headrace.model.problem import Problem
+from headrace.model.schema import ALIAS_MACRO
 
 _FLOW_SERVICE_SET = SERVER_SET | {
     "id",
@@ -165,13 +166,24 @@ class FieldMappingExtension(Block):
     """What Headrace adds to a row of the mapping."""
 
     transformation: Transformation | None = Field(None, description="The operator's tick at “apply transformation”.")
+    region: str | None = Field(
+        None,
+        pattern="^[A-Z]{2}$",
+        description="Where telephone numbers without `+` are dialled, as `DE`. Without it they are left out.",
+    )
 
 
 class FieldMapping(Block):
     """One row of the mapping: from where to where."""
 
-    source_type: Literal["text/x.schema-path"] = Field("text/x.schema-path", description="How to read `source`.")
-    source: str = Field(min_length=1, description="An attribute's path, or `identityMap.<namespace>`.")
+    source_type: Literal["text/x.schema-path", "ATTRIBUTE", "text/x.aep-xl", "EXPRESSION", "text/plain"] = Field(
+        "text/x.schema-path",
+        description="How to read `source`: as a path (`text/x.schema-path`, `ATTRIBUTE`), as a calculated field "
+        "(`text/x.aep-xl`, `EXPRESSION`), or as the macro `metadata.segment.alias` (`text/plain`).",
+    )
+    source: str = Field(
+        min_length=1, description="An attribute's path, `identityMap.<namespace>`, or a calculated field."
+    )
     destination: str = Field(min_length=1, description="A target attribute, or `identityMap.<target namespace>`.")
     identity: Flag | None = Field(None, description="Written by clients; the paths say it already.")
     primary_identity: Flag | None = Field(None, description="Written by clients; not used.")
@@ -182,6 +194,33 @@ class FieldMapping(Block):
     extension: FieldMappingExtension = Field(
         default_factory=FieldMappingExtension, alias="x-headrace", description="Additions of Headrace."
     )
+
+    @rule
+    def _there_is_one_macro(self) -> Iterator[Problem]:
+        if self.source_type == "text/plain" and self.source != ALIAS_MACRO:
+            message = f"{self.source!r} is no macro; `text/plain` reads `{ALIAS_MACRO}` alone"
+            yield Problem("not-a-macro", "/source", message)
+
+    @property
+    def is_calculated(self) -> bool:
+        """Whether the source is a calculated field."""
+        return self.source_type in ("text/x.aep-xl", "EXPRESSION")
+
+    @property
+    def is_of_namespace(self) -> bool:
+        """Whether the source is an identity namespace."""
+        return self.source.startswith(IDENTITY_PATH) and not self.is_calculated
+
+    @property
+    def namespace(self) -> str:
+        """The source's namespace. Clients write a dot in one as ``//.``."""
+        return self.source.removeprefix(IDENTITY_PATH).replace("//.", ".")
+
+    @property
+    def target_namespace(self) -> str | None:
+        """The target identity, if the target is one."""
+        is_one = self.destination.startswith(IDENTITY_PATH)
+        return self.destination.removeprefix(IDENTITY_PATH).replace("//.", ".") if is_one else None
 
 
 class SelectedIdentity(Block):

@@ -14,10 +14,12 @@ from typing import BinaryIO
 import msgspec
 
 from headrace.errors import RenderError, TemplateError
+from headrace.mapping import phones
 from headrace.model.message import Bucket, Entry, Group
 from headrace.render.destination import CompiledDestination
 from headrace.render.frames import (
     HEAD,
+    PHONES,
     Answer,
     Call,
     ComposedFrame,
@@ -34,8 +36,15 @@ _read_recipe = msgspec.msgpack.Decoder(Recipe).decode
 
 
 def main() -> None:
-    """Take limits, then answer calls until the pipe ends. Arguments: bytes of memory, CPU seconds a call."""
+    """
+    Take limits, then answer calls until the pipe ends.
+
+    Arguments: bytes of memory, CPU seconds a call, and ``phones`` where recipes will need telephone numbers: what that
+    takes is read from files, which are out of reach later.
+    """
     memory, seconds = int(sys.argv[1]), float(sys.argv[2])
+    if sys.argv[3:] == [PHONES]:
+        phones.load()
     confine(memory)
     serve(sys.stdin.buffer, sys.stdout.buffer, seconds)
 
@@ -85,7 +94,7 @@ def compose(destination: CompiledDestination, frame: GroupFrame) -> ComposedFram
         for message in composed.messages
     ]
     refused = [RefusedFrame(places[id(entry)], error.code, _reason(error)) for entry, error in composed.refused]
-    return ComposedFrame(messages, refused)
+    return ComposedFrame(messages, refused, list(composed.left_out))
 
 
 def _reason(error: TemplateError | RenderError) -> str:

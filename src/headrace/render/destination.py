@@ -1,6 +1,7 @@
 """A destination as one dataflow uses it, compiled: composes the messages of a group."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,13 +10,21 @@ from typing import Any
 import orjson
 
 from headrace.errors import RenderError, TemplateError
-from headrace.mapping import Mapping
+from headrace.mapping import LeftOut, Mapping
 from headrace.model.http import Headers, Request
 from headrace.model.message import Bucket, Entry, Group, Message, message_id
 from headrace.model.profile import decode
 from headrace.render.parts import Part, Parting
 from headrace.render.recipe import Recipe, TextRecipe
-from headrace.render.target import Audiences, TargetProfile, narrow, shown_after, taken_back, target_profile
+from headrace.render.target import (
+    Audiences,
+    TargetProfile,
+    mapped_attributes,
+    narrow,
+    shown_after,
+    taken_back,
+    target_profile,
+)
 from headrace.template import Template
 from headrace.template import compile as compile_template
 
@@ -47,10 +56,15 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """The messages of a group, and the entries that could not be rendered, each with the reason."""
+    """
+    The messages of a group, and the entries that could not be rendered, each with the reason.
+
+    ``left_out`` counts the mapped values of people in them that could not be sent, by target and reason.
+    """
 
     messages: tuple[Message, ...]
     refused: tuple[tuple[Entry, Refusal], ...] = ()
+    left_out: tuple[tuple[LeftOut, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +111,8 @@ class CompiledDestination:
         group that was claimed while messages might still carry more is cut to what they may carry now.
         """
         mapped = [entry for entry in group.entries if not entry.audience or entry.audience in self.audiences.by_number]
-        prepared = [self._prepare(entry) for entry in mapped]
+        left_out: list[LeftOut] = []
+        prepared = [self._prepare(entry, left_out) for entry in mapped]
         messages: list[Message] = []
         gone = RenderError("the audience is no longer mapped")
         refused: list[tuple[Entry, Refusal]] = [
@@ -108,7 +123,7 @@ class CompiledDestination:
             some, bad = self._sift(group, prepared[start : start + most])
             messages += some
             refused += bad
-        return Composed(tuple(messages), tuple(refused))
+        return Composed(tuple(messages), tuple(refused), tuple(Counter(left_out).items()))
 
     def _sift(self, group: Group, prepared: Sequence[_Prepared]) -> tuple[list[Message], list[tuple[Entry, Refusal]]]:
         try:
@@ -129,9 +144,9 @@ class CompiledDestination:
                 pass  # The halves are right and the whole is not: it is the size that is too much.
         return left + right, refused
 
-    def _prepare(self, entry: Entry) -> _Prepared:
+    def _prepare(self, entry: Entry, left_out: list[LeftOut]) -> _Prepared:
         profile = decode(entry.document)
-        target = target_profile(entry, profile, self.mapping, self.audiences)
+        target = target_profile(entry, profile, self.mapping, self.audiences, left_out)
         if entry.audience:
             audience = self.audiences.by_number[entry.audience]
             target = narrow(target, audience=(audience.namespace, audience.id))
@@ -139,6 +154,8 @@ class CompiledDestination:
             part = Part.read(entry.part)
             if part not in self.parting.parts(self.mapping.identities(profile)):
                 target = taken_back(target, entry)
+                told = target["segmentMembership"]
+                target["attributes"] = mapped_attributes(entry, profile, told, self.mapping, self.audiences)
             namespaces = self.parting.namespaces(part.identity_group)
             target = narrow(target, namespaces=namespaces, identity=part.identity)
         return _Prepared(entry, target)

@@ -5,8 +5,12 @@ from typing import Any
 
 import msgspec
 
+from headrace.mapping import LeftOut
+
 #: A frame that is longer than this is a fault: no call is given that much, and no answer grows to it.
 LONGEST = 1 << 28
+#: Says to a child that telephone numbers will have to be read.
+PHONES = "phones"
 _LENGTH = struct.Struct(">I")
 
 
@@ -59,10 +63,11 @@ class RefusedFrame(msgspec.Struct, array_like=True):
 
 
 class ComposedFrame(msgspec.Struct, array_like=True):
-    """What became of one group."""
+    """What became of one group; and how many mapped values were left out, by target and reason."""
 
     messages: list[MessageFrame]
     refused: list[RefusedFrame]
+    left_out: list[tuple[LeftOut, int]] = []
 
 
 class Answer(msgspec.Struct, array_like=True):

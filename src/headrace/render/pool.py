@@ -23,6 +23,7 @@ from headrace.model.message import Entry, Group, Message
 from headrace.render.destination import Composed
 from headrace.render.frames import (
     HEAD,
+    PHONES,
     Answer,
     Call,
     ComposedFrame,
@@ -87,6 +88,7 @@ class RenderPool:
         self._room = asyncio.Semaphore(self._confines.waiting)
         self._tenders: list[asyncio.Task[None]] = []
         self._children: set[_Child] = set()
+        self._reads_phones = False
 
     @property
     def pids(self) -> list[int]:
@@ -119,9 +121,10 @@ class RenderPool:
         middle = len(group.entries) // 2
         left = await self._compose_alone(recipe, replace(group, entries=group.entries[:middle]))
         right = await self._compose_alone(recipe, replace(group, entries=group.entries[middle:]))
-        return Composed(left.messages + right.messages, left.refused + right.refused)
+        return Composed(left.messages + right.messages, left.refused + right.refused, left.left_out + right.left_out)
 
     async def _submit(self, recipe: Recipe, group: Group, *, alone: bool) -> ComposedFrame:
+        self._reads_phones = self._reads_phones or recipe.reads_phones
         answer: asyncio.Future[ComposedFrame] = asyncio.get_running_loop().create_future()
         async with self._room:
             self._waiting.append(_Job(recipe, group, answer, alone))
@@ -135,7 +138,7 @@ class RenderPool:
             while True:
                 jobs = await self._take()
                 try:
-                    if child is None or child.is_worn:
+                    if child is None or child.is_worn or child.reads_phones != self._reads_phones:
                         child = await self._replace(child)
                     answers = await child.call(jobs)
                 except ChildLost as lost:
@@ -148,7 +151,7 @@ class RenderPool:
 
     async def _replace(self, child: "_Child | None") -> "_Child":
         await self._end(child)
-        fresh = await _Child.start(self._confines)
+        fresh = await _Child.start(self._confines, reads_phones=self._reads_phones)
         self._children.add(fresh)
         return fresh
 
@@ -175,21 +178,22 @@ class RenderPool:
 class _Child:
     """One process that renders, and what it knows already."""
 
-    def __init__(self, process: Process, confines: Confines) -> None:
+    def __init__(self, process: Process, confines: Confines, *, reads_phones: bool) -> None:
+        self.reads_phones = reads_phones
         self._process = process
         self._confines = confines
         self._known: set[str] = set()
         self._calls = 0
 
     @classmethod
-    async def start(cls, confines: Confines) -> "_Child":
+    async def start(cls, confines: Confines, *, reads_phones: bool) -> "_Child":
         """Start a process with an empty environment and nothing open but its pipes."""
         program = _PROGRAM.format(path=[entry for entry in sys.path if entry])
-        limits = (str(confines.memory), str(confines.cpu_seconds))
+        limits = [str(confines.memory), str(confines.cpu_seconds), *([PHONES] if reads_phones else [])]
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-I", "-c", program, *limits, stdin=PIPE, stdout=PIPE, env={}, cwd="/", limit=_BUFFER
         )
-        return cls(process, confines)
+        return cls(process, confines, reads_phones=reads_phones)
 
     @property
     def pid(self) -> int:
@@ -286,7 +290,7 @@ def _composed(group: Group, frame: ComposedFrame) -> Composed:
         for message in frame.messages
     )
     refused = tuple((group.entries[item.entry], _Refused(item.code, item.reason)) for item in frame.refused)
-    return Composed(messages, refused)
+    return Composed(messages, refused, tuple(frame.left_out))
 
 
 class _Refused(RenderError):

@@ -83,6 +83,11 @@ class Recipe(msgspec.Struct, frozen=True, dict=True):
         return b"authData" in self.written
 
     @cached_property
+    def reads_phones(self) -> bool:
+        """Whether telephone numbers are read for it."""
+        return any(row.hashes_phones for row in self.identities)
+
+    @cached_property
     def id(self) -> str:
         """A name for exactly this recipe."""
         return hashlib.sha256(self.written).hexdigest()[:24]

@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from headrace.mapping import Mapping
+from headrace.mapping import LeftOut, Mapping
+from headrace.mapping.audience_view import with_audience
 from headrace.model.message import Entry
 from headrace.model.profile import Profile, instant
 from headrace.render.recipe import MappedAudience
@@ -42,12 +43,15 @@ class Audiences:
         return dict(found)
 
 
-def target_profile(entry: Entry, profile: Profile, mapping: Mapping, audiences: Audiences) -> TargetProfile:
+def target_profile(
+    entry: Entry, profile: Profile, mapping: Mapping, audiences: Audiences, left_out: list[LeftOut] | None = None
+) -> TargetProfile:
     """
     Map a person for one entry: mapped audiences, identities of mapped namespaces, mapped attributes.
 
     An audience that the person has left is there if that is news: it just changed, or the partner still has the person
     as a member. What the source no longer knows of somebody the partner knows is taken from what the partner was shown.
+    What is mapped and cannot be sent is noted as ``left_out``.
     """
     shown: Shown = orjson.loads(entry.shown) if entry.shown else {}
     known: dict[str, str] = shown.get("audiences", {})
@@ -61,8 +65,25 @@ def target_profile(entry: Entry, profile: Profile, mapping: Mapping, audiences: 
         number = int(text)
         if number in audiences.by_number and number not in statuses:
             _put(memberships, audiences.by_number[number], "exited", entered_at)
-    identities = mapping.identities(profile) or shown.get("identities", {})
-    return {"segmentMembership": memberships, "identityMap": identities, "attributes": mapping.attributes(profile)}
+    identities = mapping.identities(profile, left_out) or shown.get("identities", {})
+    attributes = mapped_attributes(entry, profile, memberships, mapping, audiences, left_out)
+    return {"segmentMembership": memberships, "identityMap": identities, "attributes": attributes}
+
+
+def mapped_attributes(
+    entry: Entry,
+    profile: Profile,
+    memberships: dict[str, dict[str, Any]],
+    mapping: Mapping,
+    audiences: Audiences,
+    left_out: list[LeftOut] | None = None,
+) -> dict[str, Any]:
+    """Return the attributes of a person for one entry; some may hang on what is told of the entry's audience."""
+    if not (mapping.reads_audience and entry.audience):
+        return mapping.attributes(profile, left_out)
+    audience = audiences.by_number[entry.audience]
+    membership = memberships.get(audience.namespace, {}).get(audience.id, {})
+    return mapping.attributes(with_audience(profile, audience.namespace, audience.alias, membership), left_out)
 
 
 def taken_back(target: TargetProfile, entry: Entry) -> TargetProfile:

@@ -5,7 +5,7 @@ from typing import Any
 
 from headrace.clock import Clock
 from headrace.errors import Conflict, HeadraceError, NotFound, StaleVersion, TooManyCalls
-from headrace.model.flow import IDENTITY_PATH, Flow
+from headrace.model.flow import Flow
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
 from headrace.services.accounts import ACCOUNT, SOURCE, TARGET
@@ -17,7 +17,7 @@ from headrace.services.checks import lenient
 from headrace.services.looked_up import attributes_of
 from headrace.services.looking_up import LookUps, Question
 from headrace.services.patching import Operations, patched
-from headrace.services.rules import problems_of
+from headrace.services.rules import problems_of, warnings_of
 from headrace.store import access, audiences, audit, dataflows, documents, outbox
 from headrace.store.database import Store, Transaction
 from headrace.store.dataflows import StoredDataflow
@@ -139,6 +139,17 @@ async def delete(store: Store, clock: Clock, caller: Caller, id_: str) -> None:
     await store.write(work)
 
 
+async def warnings(store: Store, caller: Caller, stored: StoredDataflow) -> list[Problem]:
+    """Return what an operator should read about a dataflow that was just kept."""
+    flow = lenient(Flow, stored.document)
+
+    def work(tx: Transaction) -> list[Problem]:
+        target = documents.get(tx, caller.number, TARGET, flow.target_connection_ids[0])
+        return [*warnings_of(flow, Catalog(tx, caller.tenant).in_force(target).destination)] if target else []
+
+    return await store.read(work)
+
+
 def etag(stored: StoredDataflow) -> str:
     """Return a dataflow's version as the flow service writes it, quotes included."""
     return f'"{stored.dataflow}-{stored.version}"'
@@ -151,7 +162,7 @@ def _sent(flow: Flow) -> tuple[Any, ...]:
 
 async def _fetched(store: Store, caller: Caller, lookups: LookUps | None, flow: Flow) -> list[str] | None:
     """Return the target attributes that the partner gives, where there are any to be mapped and it gives them."""
-    is_mapped = any(not row.destination.startswith(IDENTITY_PATH) for row in flow.mapping)
+    is_mapped = any(row.target_namespace is None for row in flow.mapping)
     question = await store.read(lambda tx: _question(tx, caller, lookups, flow)) if is_mapped else None
     if lookups is None or question is None:
         return None

@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 
 from headrace.connect.auth import schemes
+from headrace.errors import AccountError
 from headrace.model.destination import Destination
+from headrace.model.flow import FieldMapping
 from headrace.model.problem import Problem
+from headrace.services.mapped import groups_by_audience, is_of_audience, rows_filled_in
 
 
 def not_carried_yet(destination: Destination, where: str) -> Iterator[Problem]:
@@ -22,12 +25,23 @@ def _of_signing_in(destination: Destination) -> Iterator[str]:
 
 
 def _of_delivery(destination: Destination) -> Iterator[str]:
-    schema = destination.schema_config
     what = {
         "files (`batchConfig`)": destination.batch_config is not None,
         "encrypted files (`customerEncryptionConfigurations`)": bool(destination.customer_encryption_configurations),
         "exports other than of people (`sources`)": bool(destination.sources),
         "messages that do not leave by `BEST_EFFORT`": destination.best_effort is None,
-        "mappings that are filled in (`requiredMappings`)": schema is not None and bool(schema.required_mappings),
+        "mappings of one audience (`requiredMappings`) without `includeSegmentId`": _lacks_an_audience(destination),
     }
     yield from (words for words, is_asked in what.items() if is_asked)
+
+
+def _lacks_an_audience(destination: Destination) -> bool:
+    """Say whether a row that is filled in speaks of the audience of a message that is about several."""
+    return not groups_by_audience(destination) and any(_is_of_audience(row) for _, row in rows_filled_in(destination))
+
+
+def _is_of_audience(row: FieldMapping) -> bool:
+    try:
+        return is_of_audience(row)
+    except AccountError:  # Its author is told of it.
+        return False

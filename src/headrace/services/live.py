@@ -7,6 +7,7 @@ configuration ever falls between a decision and its commit.
 
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -17,10 +18,11 @@ from headrace.clock import Clock
 from headrace.connect.auth import SignInNeeded, Token
 from headrace.connect.webhooks import WebhookSigner
 from headrace.errors import HeadraceError
+from headrace.events import Event, ValuesLeftOut
 from headrace.mapping import AttributeRow, IdentityRow, Mapping
 from headrace.model.destination import Destination
 from headrace.model.destination_server import DestinationServer
-from headrace.model.flow import IDENTITY_PATH, FieldMapping, Flow, SegmentSelectorValue
+from headrace.model.flow import FieldMapping, Flow, SegmentSelectorValue
 from headrace.model.message import Group, Message
 from headrace.model.outcome import Outcome, Retry
 from headrace.render.destination import CompiledDestination, Composed
@@ -32,6 +34,7 @@ from headrace.services import sealing, signing_secrets
 from headrace.services.accounts import ACCOUNT, TARGET
 from headrace.services.catalog import Catalog, Edition
 from headrace.services.checks import SERVER, lenient
+from headrace.services.mapped import mapped_rows, objects_of
 from headrace.services.partners import Credentials, PartnerAccess, Partners
 from headrace.store import access, audiences, dataflows, documents, partner_audiences
 from headrace.store.access import Tenant
@@ -53,6 +56,7 @@ class Renderer(Protocol):
 
 
 _UNAUTHORIZED = 401
+Announce = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class PartnerRoute:
     _renderer: Renderer
     _clock: Clock
     _signer: WebhookSigner | None
+    _announce: Announce
     _completed: dict[int, Recipe] = field(default_factory=dict)
 
     @property
@@ -81,10 +86,19 @@ class PartnerRoute:
         """
         token = await self._access.token() if self.recipe.reads_auth_data else None
         if token is None:
-            return await self._renderer.compose(self.recipe, group)
-        composed = await self._renderer.compose(self._with(token), group)
+            return await self._composed(self.recipe, group)
+        composed = await self._composed(self._with(token), group)
         messages = (replace(message, generation=token.generation) for message in composed.messages)
         return replace(composed, messages=tuple(messages))
+
+    async def _composed(self, recipe: Recipe, group: Group) -> Composed:
+        """Compose, and say what of people was left out."""
+        composed = await self._renderer.compose(recipe, group)
+        for item, count in composed.left_out:
+            self._announce(
+                ValuesLeftOut(dataflow=self.recipe.dataflow, target=item.target, reason=item.reason, values=count)
+            )
+        return composed
 
     async def deliver(self, message: Message) -> Outcome:
         """Send a message, signed in and signed, and say what the answer means for everything in it."""
@@ -155,10 +169,11 @@ class LiveDataflows:
     While one of them has a fault, they are compiled again after a pause as well.
     """
 
-    def __init__(self, partners: Partners, renderer: Renderer, clock: Clock) -> None:
+    def __init__(self, partners: Partners, renderer: Renderer, clock: Clock, announce: Announce) -> None:
         self._partners = partners
         self._renderer = renderer
         self._clock = clock
+        self._announce = announce
         self._known: dict[int, tuple[int, dict[int, LiveDataflow]]] = {}
         self._again: dict[int, float] = {}
 
@@ -223,7 +238,7 @@ class LiveDataflows:
         )
         most_entries = CompiledDestination(recipe).most_entries
         signer = signing_secrets.signer_for(parts.server, access_.signing_secrets)
-        return PartnerRoute(recipe, most_entries, access_, self._renderer, self._clock, signer)
+        return PartnerRoute(recipe, most_entries, access_, self._renderer, self._clock, signer, self._announce)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,24 +272,31 @@ class Parts:
 
 def mapping_of(flow: Flow, destination: Destination) -> Mapping:
     """Compile the rows of a dataflow's mapping."""
-    attributes = [row for row in flow.mapping if not row.destination.startswith(IDENTITY_PATH)]
-    identities = [row for row in flow.mapping if row.destination.startswith(IDENTITY_PATH)]
+    rows = mapped_rows(flow, destination)
     return Mapping(
-        tuple(AttributeRow(row.source, row.destination) for row in attributes),
-        tuple(_identity_row(row, destination) for row in identities),
+        tuple(_attribute_row(row, destination) for row in rows if row.target_namespace is None),
+        tuple(_identity_row(row, target, destination) for row in rows if (target := row.target_namespace) is not None),
         predefined=destination.has_predefined_attributes,
         namespaces=tuple(destination.identity_namespaces),
     )
 
 
-def _identity_row(row: FieldMapping, destination: Destination) -> IdentityRow:
-    target = row.destination.removeprefix(IDENTITY_PATH)
-    is_attribute = not row.source.startswith(IDENTITY_PATH)
-    source = row.source.removeprefix(IDENTITY_PATH)
+def _attribute_row(row: FieldMapping, destination: Destination) -> AttributeRow:
+    return AttributeRow(row.source, row.destination, row.is_calculated, row.destination in objects_of(destination))
+
+
+def _identity_row(row: FieldMapping, target: str, destination: Destination) -> IdentityRow:
     namespace = destination.identity_namespaces[target]
-    accepted = namespace.accepted_global_namespaces.get(source) if not is_attribute else None
+    accepted = namespace.accepted_global_namespaces.get(row.namespace) if row.is_of_namespace else None
     required = accepted.required_transformation if accepted is not None else None
-    return IdentityRow(source, target, is_attribute, required or row.extension.transformation)
+    return IdentityRow(
+        row.namespace if row.is_of_namespace else row.source,
+        target,
+        is_attribute=not row.is_of_namespace and not row.is_calculated,
+        transformation=required or row.extension.transformation,
+        is_calculated=row.is_calculated,
+        region=row.extension.region,
+    )
 
 
 def _mapped_audiences(

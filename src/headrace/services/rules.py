@@ -1,19 +1,45 @@
 """Rules between a destination and the dataflows that use it: which audiences it takes, what may be mapped to what."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 
 from headrace.errors import AccountError
+from headrace.mapping.calculated import calculation
 from headrace.mapping.paths import parse as parse_path
+from headrace.mapping.phones import is_region
 from headrace.model.destination import Destination
-from headrace.model.flow import IDENTITY_PATH, FieldMapping, Flow
+from headrace.model.flow import FieldMapping, Flow
 from headrace.model.identities import IdentityNamespace
 from headrace.model.problem import Problem
 from headrace.services.carried import not_carried_yet
+from headrace.services.mapped import groups_by_audience, is_of_audience, mapped_rows, objects_of, required_of
 
 _AUDIENCES = "/transformations/0/params/segmentSelectors/selectors"
 #: The most attributes that a message lists.
 _MOST_NAMED = 50
 _MAPPING = "/transformations/0/params/profileSelectors/selectors"
+#: Beyond these a dataflow is larger than the original advises.
+SOFT_LIMITS = {"audiences": 250, "attributes": 50}
+#: Namespaces that everybody has; all others are custom ones.
+STANDARD_NAMESPACES = frozenset(
+    {
+        "AAID",
+        "AdCloud",
+        "CORE",
+        "ECID",
+        "Email",
+        "Email_LC_SHA256",
+        "GAID",
+        "Google",
+        "IDFA",
+        "Phone",
+        "Phone_E.164",
+        "Phone_SHA256",
+        "Phone_SHA256_E.164",
+        "TNTID",
+        "WAID",
+    }
+)
 
 
 def problems_of(flow: Flow, destination: Destination, attributes: Collection[str] | None = None) -> Iterator[Problem]:
@@ -25,17 +51,31 @@ def problems_of(flow: Flow, destination: Destination, attributes: Collection[str
     """
     yield from not_carried_yet(destination, "/targetConnectionIds/0")
     yield from _audience_problems(flow, destination)
-    rows = flow.mapping
-    for place, row in enumerate(rows):
+    for place, row in enumerate(flow.mapping):
         yield from _row_problems(row, destination, attributes, f"{_MAPPING}/{place}/value")
-    identities = [row for row in rows if row.destination.startswith(IDENTITY_PATH)]
-    if flow.audiences and not identities:
+    yield from _problems_of_required(flow, destination)
+    rows = mapped_rows(flow, destination)
+    identities = [row for row in rows if row.target_namespace is not None]
+    if flow.audiences and not identities and _has_mapping(destination):
         names = ", ".join(destination.identity_namespaces)
         yield Problem("no-identity", _MAPPING, f"map at least one target identity, else nobody can be told of: {names}")
     yield from _limit_problems(len(rows) - len(identities), len(identities), destination)
-    targets = [row.destination for row in rows if not row.destination.startswith(IDENTITY_PATH)]
-    for name in sorted({name for name in targets if targets.count(name) > 1}):
+    targets = Counter(row.destination for row in rows if row.target_namespace is None)
+    for name in sorted(name for name, count in targets.items() if count > 1):
         yield Problem("mapped-twice", _MAPPING, f"two rows go to the target `{name}`")
+
+
+def warnings_of(flow: Flow, destination: Destination) -> Iterator[Problem]:
+    """Say where a dataflow is larger than is advised; that keeps nobody from using it."""
+    rows = mapped_rows(flow, destination)
+    counts = {
+        "audiences": (len(flow.audiences), _AUDIENCES),
+        "attributes": (sum(row.target_namespace is None for row in rows), _MAPPING),
+    }
+    for noun, (count, where) in counts.items():
+        if count > SOFT_LIMITS[noun]:
+            message = f"{count} {noun} are mapped; up to {SOFT_LIMITS[noun]} are advised: split the dataflow"
+            yield Problem("larger-than-advised", where, message)
 
 
 def _audience_problems(flow: Flow, destination: Destination) -> Iterator[Problem]:
@@ -54,21 +94,56 @@ def _audience_problems(flow: Flow, destination: Destination) -> Iterator[Problem
 def _row_problems(
     row: FieldMapping, destination: Destination, attributes: Collection[str] | None, where: str
 ) -> Iterator[Problem]:
-    if not row.source.startswith(IDENTITY_PATH):
-        try:
-            parse_path(row.source)
-        except AccountError as error:
-            yield Problem("invalid-path", f"{where}/path", error.message)
-    if row.destination.startswith(IDENTITY_PATH):
-        yield from _identity_problems(row, destination, where)
-    elif row.source.startswith(IDENTITY_PATH):
+    yield from _source_problems(row, destination, where)
+    if row.target_namespace is not None:
+        yield from _identity_problems(row, row.target_namespace, destination, where)
+    elif row.is_of_namespace:
         yield Problem("not-mappable", where, f"`{row.source}` is an identity: map it to an `identityMap.` target")
     else:
-        names = _attributes(destination) if destination.has_predefined_attributes else attributes
-        if names is not None and row.destination not in names:
-            these = ", ".join([*names][:_MOST_NAMED])
-            message = f"`{row.destination}` is not an attribute of this destination; these are: {these}"
-            yield Problem("unknown-target", f"{where}/mapping/destination", message)
+        yield from _attribute_problems(row, destination, attributes, where)
+
+
+def _source_problems(row: FieldMapping, destination: Destination, where: str) -> Iterator[Problem]:
+    """Say whether a source can be read, and whether what it is about is known when it is."""
+    if row.is_of_namespace:
+        return
+    try:
+        calculation(row.source) if row.is_calculated else parse_path(row.source)
+    except AccountError as error:
+        code, place = ("invalid-expression", "mapping/source") if row.is_calculated else ("invalid-path", "path")
+        yield Problem(code, f"{where}/{place}", error.message)
+        return
+    if is_of_audience(row) and not groups_by_audience(destination):
+        message = f"`{row.source}` is of one audience, and a message of this destination is about several"
+        yield Problem("no-single-audience", where, message)
+
+
+def _attribute_problems(
+    row: FieldMapping, destination: Destination, attributes: Collection[str] | None, where: str
+) -> Iterator[Problem]:
+    names = _attributes(destination) if destination.has_predefined_attributes else attributes
+    if names is not None and row.destination not in names and row.destination not in _required_names(destination):
+        these = ", ".join([*names][:_MOST_NAMED])
+        message = f"`{row.destination}` is not an attribute of this destination; these are: {these}"
+        yield Problem("unknown-target", f"{where}/mapping/destination", message)
+    schema = destination.schema_config
+    if schema is not None and schema.use_customer_schema_for_attribute_mapping and row.destination != row.source:
+        message = f"targets of this destination have the names of their sources: map `{row.source}` to itself"
+        yield Problem("renamed-target", f"{where}/mapping/destination", message)
+    yield from _kind_problems(row, destination, where)
+
+
+def _kind_problems(row: FieldMapping, destination: Destination, where: str) -> Iterator[Problem]:
+    """Say whether a calculated field gives what a message cannot carry."""
+    if not row.is_calculated or row.destination in objects_of(destination):
+        return
+    try:
+        kind = calculation(row.source).gives
+    except AccountError:
+        return
+    if kind in ("array", "object"):
+        message = f"it gives an {kind}, which messages do not carry: make a text of it, as with `array_to_string`"
+        yield Problem("list-or-object", f"{where}/mapping/source", message)
 
 
 def _attributes(destination: Destination) -> list[str]:
@@ -77,26 +152,75 @@ def _attributes(destination: Destination) -> list[str]:
     return [field.name for field in (schema.profile_fields if schema is not None else None) or ()]
 
 
-def _identity_problems(row: FieldMapping, destination: Destination, where: str) -> Iterator[Problem]:
-    target = row.destination.removeprefix(IDENTITY_PATH)
+def _required_names(destination: Destination) -> set[str]:
+    return {row.destination for row in required_of(destination)}
+
+
+def _has_mapping(destination: Destination) -> bool:
+    """Say whether operators map anything for a destination: where they cannot, no identity is asked of them."""
+    schema = destination.schema_config
+    return schema is None or bool(schema.profile_required or schema.identity_required or schema.required_mappings)
+
+
+def _problems_of_required(flow: Flow, destination: Destination) -> Iterator[Problem]:
+    """Hold a mapping to the rows that the author asks for, or filled in."""
+    schema = destination.schema_config
+    if schema is None:
+        return
+    fixed = {row.destination: row for row in schema.required_mappings if row.source is not None}
+    for place, row in enumerate(flow.mapping):
+        where = f"{_MAPPING}/{place}/value"
+        if row.destination in fixed and row.source != fixed[row.destination].source:
+            message = f"`{row.destination}` is filled in with `{fixed[row.destination].source}`: leave the row out"
+            yield Problem("fixed-mapping", f"{where}/mapping/source", message)
+        if schema.required_mappings_only and row.destination not in _required_names(destination):
+            these = ", ".join(sorted(_required_names(destination)))
+            message = f"`{row.destination}` cannot be mapped; this destination takes these alone: {these}"
+            yield Problem("required-only", f"{where}/mapping/destination", message)
+    if flow.audiences:
+        yield from _missing_rows({row.destination for row in flow.mapping}, destination)
+
+
+def _missing_rows(mapped: set[str], destination: Destination) -> Iterator[Problem]:
+    schema = destination.schema_config
+    fields = (schema.profile_fields if schema is not None else None) or ()
+    needed = [row.destination for row in required_of(destination) if row.source is None]
+    needed += [field.name for field in fields if field.is_required and field.name not in _required_names(destination)]
+    for name in needed:
+        if name not in mapped:
+            yield Problem("required-mapping", _MAPPING, f"map a source to `{name}`: this destination needs it")
+
+
+def _identity_problems(row: FieldMapping, target: str, destination: Destination, where: str) -> Iterator[Problem]:
     namespace = destination.identity_namespaces.get(target)
     if namespace is None:
         names = ", ".join(destination.identity_namespaces)
         message = f"`{target}` is not an identity namespace of this destination; these are: {names}"
         yield Problem("unknown-target", f"{where}/mapping/destination", message)
         return
-    if not _accepts(namespace, row.source):
+    if not _accepts(namespace, row):
         yield Problem("not-mappable", f"{where}/path", f"`{row.source}` may not be mapped to the identity `{target}`")
     wanted = row.extension.transformation
-    if wanted is not None and wanted != namespace.transformation:
+    if wanted is not None and wanted != namespace.transformation and not _is_required(namespace, row):
         yield Problem("no-transformation", where, f"the identity `{target}` offers no transformation to apply")
+    region = row.extension.region
+    if region is not None and not is_region(region):
+        message = f"{region!r} is no region in which telephones are: write its two letters, as `DE`"
+        yield Problem("unknown-region", f"{where}/mapping/x-headrace/region", message)
 
 
-def _accepts(namespace: IdentityNamespace, source: str) -> bool:
-    if not source.startswith(IDENTITY_PATH):
+def _accepts(namespace: IdentityNamespace, row: FieldMapping) -> bool:
+    if not row.is_of_namespace:
         return namespace.accepts_attributes
-    accepted = namespace.accepted_global_namespaces
-    return namespace.accepts_custom_namespaces or source.removeprefix(IDENTITY_PATH) in accepted
+    if row.namespace in namespace.accepted_global_namespaces:
+        return True
+    return namespace.accepts_custom_namespaces and row.namespace not in STANDARD_NAMESPACES
+
+
+def _is_required(namespace: IdentityNamespace, row: FieldMapping) -> bool:
+    """Say whether the transformation that a row asks for is applied in any case."""
+    accepted = namespace.accepted_global_namespaces.get(row.namespace) if row.is_of_namespace else None
+    return accepted is not None and accepted.required_transformation == row.extension.transformation
 
 
 def _limit_problems(attributes: int, identities: int, destination: Destination) -> Iterator[Problem]:

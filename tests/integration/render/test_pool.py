@@ -26,7 +26,8 @@ def recipe(body=BODY, **more):
     parts = {
         "dataflow": "flow", "version": "1", "method": "POST", "url": TextRecipe("https://partner.example/", "url"),
         "body": TextRecipe(body, "requestBody", "json"), "content_type": "application/json", "max_users": 100,
-        "attributes": (AttributeRow("name", "name"),), "identities": (IdentityRow("Email", "email"),),
+        "attributes": (AttributeRow("name", "name", is_structured=True),),
+        "identities": (IdentityRow("Email", "email"),),
         "namespaces": ("email",), "audiences": (MappedAudience(1, "ups", "a", "A", None, 0, 0, 0, 0),),
     }  # fmt: skip
     return Recipe(**{**parts, **more})
@@ -239,3 +240,27 @@ async def test_an_answer_counts_only_if_every_entry_is_in_it_once(messages, refu
     frames = [MessageFrame("m", "POST", "u", (), b"", places, [None] * len(places)) for places in messages]
 
     assert _is_whole(job, ComposedFrame(frames, [RefusedFrame(place, "c", "r") for place in refused])) is whole
+
+
+HASHING = IdentityRow("Phone", "phone", transformation="sha256(lower($))")
+COMPUTED = AttributeRow("ucase(name)", "name", is_calculated=True)
+
+
+async def test_a_child_that_may_open_no_file_reads_telephone_numbers_and_computes(pool):
+    phones = {"identityMap": {"Phone": [{"id": "+1 202 555 0123"}, {"id": "+49 30 1234567"}, {"id": "12"}]}}
+    plain, wanted = recipe(), recipe(identities=(HASHING,), namespaces=("phone",), attributes=(COMPUTED,))
+    people = group(entry(1, **phones))
+    await pool.compose(plain, people)
+    (before,) = pool.pids
+
+    composed = await pool.compose(wanted, people)
+    (after,) = pool.pids
+
+    assert composed == CompiledDestination(wanted).compose(people)
+    assert orjson.loads(composed.messages[0].request.body) == ["P1"]
+    assert [(item.target, item.reason, count) for item, count in composed.left_out] == [
+        ("phone", "phone-without-region", 1)
+    ]
+    assert after != before
+    await pool.compose(plain, people)
+    assert pool.pids == [after]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.errors import AccountError
-from headrace.mapping import AttributeRow, IdentityRow, Mapping
+from headrace.mapping import AttributeRow, IdentityRow, LeftOut, Mapping
 from headrace.mapping.hashing import sha256_of_lower, transform
 from headrace.mapping.paths import getter, parse
 from headrace.testkit.profiles import EVERYTHING
@@ -78,7 +78,10 @@ def test_letters_of_all_scripts_are_lowered_before_hashing():
 
 
 def test_without_a_transformation_an_identity_stays_as_it_is():
-    assert transform(None)(" Ann ") == " Ann "
+    assert transform(None) is None
+    assert identities(IdentityRow("Email", "m")).identities({"identityMap": {"Email": [{"id": " A "}]}}) == {
+        "m": [{"id": " A "}]
+    }
 
 
 # -- attributes ---------------------------------------------------------------------------------------------------
@@ -217,3 +220,42 @@ BEFORE = {"city": "Lisbon", "tier": "gold", "identityMap": {"Email": [{"id": "a"
 )
 def test_news_is_what_is_mapped(after, is_news):
     assert WATCHING.differs(BEFORE, {**BEFORE, **after}) is is_news
+
+
+# -- calculated fields ----------------------------------------------------------------------------------------------
+
+TITLE = AttributeRow("concat(ucase(name), '!')", "title", is_calculated=True)
+
+
+@pytest.mark.parametrize(("predefined", "expected"), [(True, {"title": "ANN!"}), (False, {"title": {"value": "ANN!"}})])
+def test_a_calculated_field_is_an_attribute_like_others(predefined, expected):
+    assert Mapping((TITLE,), (), predefined=predefined).attributes({"name": "ann"}) == expected
+
+
+def test_a_calculated_field_that_fails_is_absent_and_counted():
+    row, left_out = AttributeRow("1 / points", "share", is_calculated=True), []
+
+    assert Mapping((row,), (), predefined=True).attributes({"points": 0}, left_out) == {}
+    assert left_out == [LeftOut("share", "calculation-failed")]
+    assert Mapping((row,), (), predefined=True).attributes({}, left_out := []) == {}
+    assert left_out == []
+
+
+@pytest.mark.parametrize("value", [["a"], {"b": 1}, []], ids=repr)
+def test_lists_and_objects_go_where_the_partner_takes_them_and_are_left_out_elsewhere(value):
+    left_out = []
+    rows = (AttributeRow("a", "whole", is_structured=True), AttributeRow("a", "plain"))
+
+    assert Mapping(rows, (), predefined=True).attributes({"a": value}, left_out) == {"whole": value}
+    assert left_out == [LeftOut("plain", "list-or-object")]
+
+
+CALCULATING = Mapping((AttributeRow("iif(points > 9, 'gold', 'none')", "tier", is_calculated=True),), ())
+
+
+@pytest.mark.parametrize(
+    ("after", "is_news"),
+    [({"points": 5}, False), ({"points": 6}, False), ({"points": 10}, True), ({"points": "x"}, True)],
+)
+def test_a_calculated_field_is_news_where_its_value_is_another(after, is_news):
+    assert CALCULATING.differs({"points": 5}, after) is is_news

@@ -3,6 +3,7 @@
 import orjson
 import pytest
 
+from headrace.mapping import AttributeRow, Mapping
 from headrace.render.target import narrow, normal_time, shown_after, target_profile
 from unit.render.making import AUDIENCES, MAPPING, NOON, ONE, entry, member, person
 
@@ -195,3 +196,45 @@ def test_what_was_shown_is_enough_to_take_it_back():
 def test_times_are_written_one_way(written, expected):
     assert normal_time(written) == expected
     assert normal_time(expected) == expected
+
+
+# -- the audience at hand --------------------------------------------------------------------------------------------
+
+OF_AUDIENCE = Mapping(
+    (
+        AttributeRow("metadata.segment.alias", "list"),
+        AttributeRow("segmentMembership.ups.aep_seg_id.status", "status"),
+        AttributeRow("segmentMembership.status", "same"),
+        AttributeRow(
+            "iif(segmentMembership.seg_namespace.seg_id.status == 'exited', 0, 1)", "sign", is_calculated=True
+        ),
+        AttributeRow("segmentMembership.ups.b.status", "other"),
+    ),
+    (),
+    predefined=True,
+)
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (1, {"list": "list-a", "status": "realized", "same": "realized", "sign": 1, "other": "exited"}),
+        (2, {"list": "list-b", "status": "exited", "same": "exited", "sign": 0, "other": "exited"}),
+        (3, {"list": "list-c", "status": "realized", "same": "realized", "sign": 1, "other": "exited"}),
+    ],
+)
+def test_a_row_may_be_about_the_audience_of_the_message(number, expected):
+    profile = person(member("a", "c", b="exited"))
+
+    target = target_profile(entry(profile, audience=number, changed=(number,)), profile, OF_AUDIENCE, AUDIENCES)
+
+    assert OF_AUDIENCE.reads_audience
+    assert target["attributes"] == expected
+
+
+def test_where_a_message_is_of_no_audience_nothing_is_known_of_one():
+    profile = person(member("a"))
+
+    target = target_profile(entry(profile), profile, OF_AUDIENCE, AUDIENCES)
+
+    assert target["attributes"] == {"sign": 1}

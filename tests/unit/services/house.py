@@ -152,7 +152,7 @@ class House:
             self.store, self.clock, self.keyring, self.reaching, self.events.append, self._wake_sandbox, deadline=30.0
         )
         self.partners = Partners(self.keyring, self.reaching, self.tokens, 30.0)
-        self.live = LiveDataflows(self.partners, Renderer(), self.clock)
+        self.live = LiveDataflows(self.partners, Renderer(), self.clock, self.events.append)
         self.orchestrator = Remembering()
         pace = Pace(idle=float("inf"))
         self.runs = Runs(self.store, self.clock, self.events.append, lambda _: self.orchestrator, pace=pace)

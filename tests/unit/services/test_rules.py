@@ -156,6 +156,9 @@ LISTS = {
 SCHEMA = {"dynamicEnum": {**LISTS, "responseFormat": "SCHEMA"}}
 
 
+ALIAS = {"destination": "given", "source": "metadata.segment.alias", "sourceType": "text/plain"}
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
@@ -164,7 +167,7 @@ SCHEMA = {"dynamicEnum": {**LISTS, "responseFormat": "SCHEMA"}}
         ({"/aggregation": waiting_messages()["aggregation"]}, "BEST_EFFORT"),
         ({"/aggregation": ABSENT}, "BEST_EFFORT"),
         ({"/customerEncryptionConfigurations": [{}]}, "customerEncryptionConfigurations"),
-        ({"/schemaConfig/requiredMappings": [{"destination": "given"}]}, "requiredMappings"),
+        ({"/schemaConfig/requiredMappings": [ALIAS]}, "requiredMappings"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip

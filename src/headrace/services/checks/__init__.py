@@ -16,7 +16,7 @@ from headrace.model.destination import Destination
 from headrace.model.destination_server import DestinationServer
 from headrace.model.problem import Problem
 from headrace.model.reading import Examined, examine
-from headrace.services.checks import links, sources, texts
+from headrace.services.checks import links, mappings, sources, texts
 from headrace.services.checks.nouns import (
     AUDIENCE_TEMPLATE,
     CREDENTIALS,
@@ -64,7 +64,7 @@ def examine_destination(document: object, others: Others, id_: str | None, stric
     """Check a destination, and whether it goes together with what it points to."""
     examined = examine(Destination, document, strict=strict)
     examined.ask(texts.problems_in(DESTINATION, document))
-    for check in sources.CHECKS:
+    for check in (*sources.CHECKS, *mappings.CHECKS):
         examined.ask(check(examined.block))
     destination = Object(document, examined.block, examined.is_whole)
     examined.ask(clash.for_the_destination() for clash in links.clashes(destination, others))

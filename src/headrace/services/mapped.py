@@ -1,0 +1,67 @@
+"""The rows of a dataflow's mapping as they are in force: the operator's, and those that the author filled in."""
+
+from collections.abc import Iterator
+
+from headrace.mapping.audience_view import reads_audience
+from headrace.mapping.calculated import calculation
+from headrace.mapping.paths import parse as parse_path
+from headrace.model.destination import Destination
+from headrace.model.flow import FieldMapping, Flow
+from headrace.model.schema import RequiredMapping
+
+
+def required_of(destination: Destination) -> tuple[RequiredMapping, ...]:
+    """Return the rows that the author asks for, or fills in."""
+    return destination.schema_config.required_mappings if destination.schema_config is not None else ()
+
+
+def mapped_rows(flow: Flow, destination: Destination) -> tuple[FieldMapping, ...]:
+    """Return all rows in force: those filled in stand first, unless the operator wrote them in another place."""
+    fixed = {row.destination: filled_in(row) for row in required_of(destination) if row.source is not None}
+    written = {row.destination for row in flow.mapping}
+    first = tuple(row for target, row in fixed.items() if target not in written)
+    own = tuple(row if _is_same(row, fixed.get(row.destination)) else fixed[row.destination] for row in flow.mapping)
+    return first + own
+
+
+def groups_by_audience(destination: Destination) -> bool:
+    """Say whether each message of a destination is about one audience."""
+    policy = destination.best_effort
+    key = policy.aggregation_key if policy is not None else None
+    return key is not None and key.include_segment_id
+
+
+def filled_in(row: RequiredMapping) -> FieldMapping:
+    """Return a row that the author filled in, as an operator would write it."""
+    return FieldMapping.model_validate(
+        {"source": row.source, "sourceType": row.source_type or "text/x.schema-path", "destination": row.destination}
+    )
+
+
+def objects_of(destination: Destination) -> frozenset[str]:
+    """Return the target attributes that take a list or an object: those that the author declares as ``object``."""
+    fields = (destination.schema_config.profile_fields if destination.schema_config is not None else None) or ()
+    return frozenset(field.name for field in fields if field.type == "object")
+
+
+def is_of_audience(row: FieldMapping) -> bool:
+    """
+    Say whether a row is about the audience at hand.
+
+    Raises:
+        AccountError: its source is not right.
+    """
+    if row.is_of_namespace:
+        return False
+    return reads_audience(calculation(row.source).reads if row.is_calculated else [parse_path(row.source)])
+
+
+def rows_filled_in(destination: Destination) -> Iterator[tuple[int, FieldMapping]]:
+    """Yield the rows that the author filled in, each with its place."""
+    for place, row in enumerate(required_of(destination)):
+        if row.source is not None:
+            yield place, filled_in(row)
+
+
+def _is_same(row: FieldMapping, fixed: FieldMapping | None) -> bool:
+    return fixed is None or (row.source, row.is_calculated) == (fixed.source, fixed.is_calculated)
