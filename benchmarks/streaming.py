@@ -76,7 +76,7 @@ def measure(name: str, count: int) -> dict[str, float]:
     return rates
 
 
-def wave(people: list[dict[str, Any]], number: int, status: str) -> list[bytes]:
+def wave(people: list[dict[str, Any]], number: int, status: str, batch: int = BATCH) -> list[bytes]:
     """Return requests that give everybody a status in one audience, later with every wave."""
     at = (FIRST + timedelta(hours=number)).isoformat().replace("+00:00", "Z")
     lines = []
@@ -84,7 +84,7 @@ def wave(people: list[dict[str, Any]], number: int, status: str) -> list[bytes]:
         audience = AUDIENCES[place % len(AUDIENCES)]
         membership = {audience.namespace: {audience.id: {"status": status, "lastQualificationTime": at}}}
         lines.append(orjson.dumps({**person, "segmentMembership": membership}))
-    return [b"\n".join(lines[start : start + BATCH]) for start in range(0, len(lines), BATCH)]
+    return [b"\n".join(lines[start : start + batch]) for start in range(0, len(lines), batch)]
 
 
 def ingest(client: Client, batches: list[bytes]) -> None:
@@ -128,13 +128,13 @@ def partner() -> Iterator[Address]:
 
 
 @contextmanager
-def server(folder: Path, address: Address) -> Iterator[None]:
-    """Run Headrace on embedded defaults."""
+def server(folder: Path, address: Address) -> Iterator[int]:
+    """Run Headrace on embedded defaults; yield the number of its process."""
     settings = {"HEADRACE_KEY_FILE": str(folder / "master.key"), "HEADRACE_EGRESS_ALLOW": address.origin}
     command = [sys.executable, "-m", "headrace", "serve", "--port", "0", "--data-dir", str(folder / "data")]
     process = subprocess.Popen(command, env={**os.environ, **settings}, stderr=subprocess.DEVNULL)
     try:
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait()

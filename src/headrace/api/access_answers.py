@@ -130,6 +130,27 @@ SCHEMAS: dict[str, Schema] = {
     "Receipt": of_object(
         {"accepted": COUNT, "rejected": list_of(of_object({"line": COUNT, "code": TEXT, "reason": TEXT}))}
     ),
+    "Namespace": of_object(
+        {
+            "id": COUNT,
+            "code": TEXT,
+            "name": TEXT,
+            "idType": TEXT,
+            "namespaceType": TEXT,
+            "custom": YES_OR_NO,
+            "status": TEXT,
+            "description": TEXT_OR_NULL,
+        },
+        {
+            "hashFunction": TEXT,
+            "transform": TEXT,
+            "createTime": COUNT,
+            "updateTime": COUNT,
+            "x-headrace": of_object({"declared": YES_OR_NO}, about="False: it came with a profile."),
+        },
+        "A namespace of identities.",
+    ),
+    "NamespaceCodes": of_object({"codes": list_of(TEXT)}),
     "Health": of_object({"status": TEXT}),
 }
 
@@ -168,6 +189,12 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
     ("post", "/ingest/profiles"): ref("Receipt"),
     ("get", "/dataflows/{id}/ledger"): ref("Ledger"),
     ("get", "/dataflows/{id}/parked"): ref("ParkedChanges"),
+    ("get", "/data/core/idnamespace/identities"): list_of(ref("Namespace")),
+    ("post", "/data/core/idnamespace/identities"): ref("Namespace"),
+    ("get", "/data/core/idnamespace/identities/{id}"): ref("Namespace"),
+    ("put", "/data/core/idnamespace/identities/{id}"): ref("Namespace"),
+    ("get", "/namespace-order"): ref("NamespaceCodes"),
+    ("put", "/namespace-order"): ref("NamespaceCodes"),
     ("get", "/healthz"): ref("Health"),
 }
 

@@ -327,6 +327,7 @@ _MEANINGS = {
     409: "The object is in use, was decided, or was changed by somebody else just now.",
     412: "The object was changed since it was read.",
     413: "The body is larger than what is read.",
+    422: "The idempotency key came with another request before.",
     429: "Signing in failed too often in a row, or partners were called too often on demand.",
     502: "The partner was not reached, or refused; the message says what it said.",
     503: "The store cannot take anything now.",
@@ -376,6 +377,7 @@ def answers_of(method: str, path: str, operation: dict[str, Any], *, is_open: bo
     refused += [401, 403, 429] if path in access_answers.SIGNING_IN else []
     refused += [429] if (method, path) in _ON_DEMAND else []
     refused += [413] if "requestBody" in operation else []
+    refused += [422] if path == "/ingest/profiles" else []
     refused += [502] if path in _ASK_PARTNERS else []
     for status in sorted(set(refused)):
         responses.setdefault(str(status), _refusal(status, path))

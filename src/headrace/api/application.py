@@ -18,6 +18,7 @@ from headrace.api import (
     connections,
     flows,
     keys,
+    namespaces,
     operations,
     partner_audiences,
     problems,
@@ -61,6 +62,7 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         sessions.router,
         auditing.router,
         keys.router,
+        namespaces.router,
         operations.router,
         runs.router,
     ):

@@ -4,7 +4,7 @@ import hmac
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from headrace.api.doors import Handed, allowed, open_to_everybody, problem
@@ -12,6 +12,7 @@ from headrace.api.loopback import is_loopback
 from headrace.clock import iso
 from headrace.services import monitoring
 from headrace.services.caller import Caller
+from headrace.services.ingestion import LONGEST_IDEMPOTENCY_KEY
 from headrace.store.audiences import StoredAudience
 
 router = APIRouter()
@@ -30,14 +31,33 @@ async def ingest(
     caller: Sender,
     handed: Handed,
     mode: Annotated[
-        str, Query(pattern="^(merge|replace)$", description="`replace`: audiences that are not mentioned were left.")
+        str,
+        Query(
+            pattern="^(merge|replace|patch)$",
+            description="`replace`: audiences that are not mentioned were left. `patch`: records say what changes.",
+        ),
     ] = "merge",
+    key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            pattern="^[!-~]+$",
+            max_length=LONGEST_IDEMPOTENCY_KEY,
+            description="For a day, the same request with the same key is answered as it was, and taken once.",
+        ),
+    ] = None,
 ) -> Response:
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/json" and kind not in _LINES:
         return problem(400, "RequestError", "send application/json or application/x-ndjson", "content-type")
-    body = await request.body()
-    receipt = await handed.ingestion.take(caller, body, lines=kind in _LINES, replace=mode == "replace")
+    receipt = await handed.ingestion.take(
+        caller,
+        await request.body(),
+        lines=kind in _LINES,
+        replace=mode == "replace",
+        patch=mode == "patch",
+        key=key,
+    )
     rejected = [asdict(item) for item in receipt.rejected]
     return JSONResponse({"accepted": receipt.accepted, "rejected": rejected})
 

@@ -25,6 +25,7 @@ from headrace.errors import (
 from headrace.events import Announce, RequestFailed, told
 from headrace.model.problem import ConfigurationError
 from headrace.services.in_use import InUse
+from headrace.services.ingestion import IdempotencyKeyReused
 from headrace.store.database import StoreUnavailable
 
 #: What a disk that is full or slow needs before it is worth trying again, in seconds.
@@ -122,6 +123,7 @@ def _status(error: HeadraceError) -> int:
         (NotFound, 404),
         (Conflict, 409),
         (StaleVersion, 412),
+        (IdempotencyKeyReused, 422),
         (TooManyTries, 429),
         (TooManyCalls, 429),
         (TooLarge, 413),

@@ -32,6 +32,7 @@ from headrace.model.flow import (
     SourceConnection,
     TargetConnection,
 )
+from headrace.model.namespace import NamespaceDocument, NamespaceOrder
 from headrace.model.publishing import Agreement, Reason, Submission
 
 _AUTHORING, _FLOWS = "/data/core/activation/authoring", "/data/foundation/flowservice"
@@ -67,6 +68,9 @@ BODIES: dict[str, type[Block]] = {
     "/access/clients/{id}": ClientSettings,
     "/access/sessions": SignIn,
     "/access/me/password": PasswordChange,
+    "/data/core/idnamespace/identities": NamespaceDocument,
+    "/data/core/idnamespace/identities/{id}": NamespaceDocument,
+    "/namespace-order": NamespaceOrder,
 }
 _PATCH: dict[str, Any] = {
     "type": "array",

@@ -14,6 +14,8 @@ from headrace.errors import DataError
 
 Profile = dict[str, Any]
 Membership = dict[str, Any]
+#: By namespace and audience.
+Memberships = dict[str, dict[str, Membership]]
 #: An audience as profiles name it: namespace and id.
 Audience = tuple[str, str]
 
@@ -48,15 +50,37 @@ def parse(record: bytes) -> Profile:
         ProfileError: with a stable reason: ``json``, ``not-an-object``, ``too-deep``, ``identity-map``,
             ``segment-membership``, ``nul``.
     """
+    return checked(read(record), record)
+
+
+def read(record: bytes) -> Profile:
+    """
+    Read a JSON object.
+
+    Raises:
+        ProfileError: ``json``, ``not-an-object``.
+    """
     try:
         profile = orjson.loads(record)
     except orjson.JSONDecodeError as error:
         raise ProfileError("json", f"not JSON: {error.msg} at character {error.pos + 1}") from None
     if type(profile) is not dict:
         raise ProfileError("not-an-object", "a profile is a JSON object")
+    return profile
+
+
+def checked(profile: Profile, record: bytes, *, is_patch: bool = False) -> Profile:
+    """
+    Return a profile that was read from ``record``, if identities and memberships have their shape.
+
+    In a patch, each namespace and each audience may be ``null``.
+
+    Raises:
+        ProfileError: as :func:`parse`.
+    """
     _check_depth(record, profile)
-    _check_identities(profile)
-    _check_memberships(profile)
+    _check_identities(profile, is_patch)
+    _check_memberships(profile, is_patch)
     if rb"\u0000" in record:
         _check_names(profile)
     return profile
@@ -99,27 +123,38 @@ def key_of(profile: Profile, order: Sequence[str] = NAMESPACE_ORDER) -> str:
     return key
 
 
+def identity_of(key: str) -> tuple[str, str]:
+    """
+    Return the namespace and the identity that a key was made of.
+
+    >>> identity_of("a%3Ab:7:8")
+    ('a:b', '7:8')
+    """
+    namespace, _, identity = key.partition(":")
+    return namespace.replace("%3A", ":").replace("%25", "%"), identity
+
+
 def is_identity(text: str) -> bool:
     """Say whether a text can name somebody: rows are found by it, so it is not too long, and has no U+0000."""
     return 0 < len(text) <= LONGEST_KEY and "\0" not in text
 
 
-def merge(before: Profile | None, after: Profile, *, replace_at: str | None = None) -> tuple[Profile, list[Audience]]:
+def merge_memberships(
+    old: Memberships, new: Memberships, replace_at: str | None = None
+) -> tuple[Memberships, list[Audience]]:
     """
-    Return the profile as it is kept after a whole one came in, and the audiences whose state came too late.
+    Return the memberships that count once new ones have come in, and the audiences whose state came too late.
 
-    Attributes and identities are those of ``after``. Of each membership the newer state is kept, by time of
-    qualification, then ``exited`` before ``realized``, then arrival; an audience that ``after`` does not mention stays
-    as it was, or has exited at ``replace_at`` if that is given.
+    Of each the newer state is kept, by time of qualification, then ``exited`` before ``realized``, then the sender's
+    ``sequence``, then arrival. An audience that ``new`` does not mention stays as it was, or has exited at
+    ``replace_at`` if that is given.
     """
-    old = (before or {}).get("segmentMembership") or {}
-    new = after.get("segmentMembership") or {}
-    merged: dict[str, dict[str, Membership]] = {}
+    merged: Memberships = {}
     late: list[Audience] = []
     for namespace in {**new, **old}:
         merged[namespace], too_late = _merge_namespace(old.get(namespace, {}), new.get(namespace, {}), replace_at)
         late.extend((namespace, audience) for audience in too_late)
-    return {**after, "segmentMembership": merged}, late
+    return merged, late
 
 
 def instant(text: object) -> datetime:
@@ -189,13 +224,15 @@ def _check_depth(record: bytes, profile: Profile) -> None:
         raise ProfileError("too-deep", f"a profile is nested {_DEEPEST} levels deep at most") from None
 
 
-def _check_identities(profile: Profile) -> None:
+def _check_identities(profile: Profile, is_patch: bool) -> None:
     identities = profile.get("identityMap")
     if identities is None:
         return
     if type(identities) is not dict:
         raise ProfileError("identity-map", "`identityMap` is an object: namespace to list of identities")
     for namespace, values in identities.items():
+        if values is None and is_patch and namespace:
+            continue
         if not namespace or type(values) is not list:
             raise ProfileError("identity-map", f"`identityMap.{namespace}` is a list of identities")
         for identity in values:
@@ -205,17 +242,20 @@ def _check_identities(profile: Profile) -> None:
                 raise ProfileError("key-too-long", f"an identity in `identityMap.{namespace}` is over {LONGEST_KEY}")
 
 
-def _check_memberships(profile: Profile) -> None:
+def _check_memberships(profile: Profile, is_patch: bool) -> None:
     memberships = profile.get("segmentMembership")
     if memberships is None:
         return
     if type(memberships) is not dict:
         raise ProfileError("segment-membership", "`segmentMembership` is an object: namespace to audiences")
     for namespace, audiences in memberships.items():
+        if audiences is None and is_patch:
+            continue
         if type(audiences) is not dict:
             raise ProfileError("segment-membership", f"`segmentMembership.{namespace}` is an object: id to membership")
         for audience, membership in audiences.items():
-            _check_membership(f"segmentMembership.{namespace}.{audience}", membership)
+            if membership is not None or not is_patch:
+                _check_membership(f"segmentMembership.{namespace}.{audience}", membership)
 
 
 def _check_names(profile: Profile) -> None:
@@ -223,10 +263,10 @@ def _check_names(profile: Profile) -> None:
     identities, memberships = profile.get("identityMap") or {}, profile.get("segmentMembership") or {}
     names = {
         "profileId": [str(profile.get("profileId"))],
-        "identityMap": [*identities, *(identity["id"] for values in identities.values() for identity in values)],
+        "identityMap": [*identities, *(identity["id"] for values in identities.values() for identity in values or ())],
         "segmentMembership": [
             *memberships,
-            *(audience for audiences in memberships.values() for audience in audiences),
+            *(audience for audiences in memberships.values() for audience in audiences or ()),
         ],
     }
     for place, found in names.items():

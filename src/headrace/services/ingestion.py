@@ -5,8 +5,9 @@ A record is parsed at the door. Inside the transaction it is merged with what is
 the sandbox says what that changes for it, and the changes go into the outbox. The sender is answered after the commit.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 
 import msgspec
@@ -16,17 +17,23 @@ from headrace.crashpoints import crashpoint
 from headrace.errors import RequestError
 from headrace.events import Announce, ProfilesIngested
 from headrace.model.change import Changes
-from headrace.model.profile import Profile, ProfileError, decode, encode, key_of, merge, parse
+from headrace.model.profile import Profile, ProfileError, decode, encode
+from headrace.model.record import Record, after, read_patch, read_whole, stamp
 from headrace.services.caller import Caller
 from headrace.services.live import LiveDataflow, LiveDataflows
-from headrace.store import outbox, profiles
+from headrace.store import namespaces, outbox, profiles, taken_requests
 from headrace.store.database import Store, Transaction
+from headrace.store.profiles import Kept
+from headrace.store.taken_requests import TakenRequest
 from headrace.streaming.triggers import changed, lanes
 
 #: Records that share one turn of the writer: small enough that others get theirs.
 MOST_AT_ONCE = 500
 #: A person larger than this is refused: nobody's profile is, and each is read whole again and again.
 LARGEST_RECORD = 1 << 20
+#: How long a request is remembered by its idempotency key, in milliseconds.
+KEPT = 24 * 3600 * 1000
+LONGEST_IDEMPOTENCY_KEY = 255
 _NOT_READ = ("json", "not-an-object")
 
 
@@ -34,6 +41,12 @@ class Unreadable(RequestError):
     """Nothing in the request could be read as profiles."""
 
     code = "unreadable"
+
+
+class IdempotencyKeyReused(RequestError):
+    """The idempotency key came with another request before."""
+
+    code = "idempotency-key-reused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +60,23 @@ class Rejected:
 
 @dataclass(slots=True)
 class Receipt:
-    """What became of the records of one request."""
+    """What became of the records of one request. ``is_repeated``: it was taken before, and this is what was said."""
 
     accepted: int = 0
     changes: int = 0
     rejected: list[Rejected] = field(default_factory=list)
     dataflows: set[int] = field(default_factory=set)
+    is_repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Record:
-    line: int
-    key: str
-    profile: Profile
+class _Request:
+    """One request as its parts are kept: whose, how, and under which key, if any, with which fingerprint."""
+
+    tenant: int
+    replace: bool
+    key: str | None
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,82 +89,141 @@ class Ingestion:
     announce: Announce
     woken: Callable[[int, Iterable[int]], None]
 
-    async def take(self, caller: Caller, body: bytes, *, lines: bool, replace: bool = False) -> Receipt:
+    async def take(
+        self,
+        caller: Caller,
+        body: bytes,
+        *,
+        lines: bool,
+        replace: bool = False,
+        patch: bool = False,
+        key: str | None = None,
+    ) -> Receipt:
         """
-        Take whole source profiles from a JSON array, or from one JSON document a line.
+        Take whole source profiles, or patches of some, from a JSON array, or from one JSON document a line.
 
         A record that is not right is rejected alone. With ``replace``, audiences that a record does not mention have
-        been left.
+        been left. What came with an idempotency ``key`` is taken once: the same request again is answered as it was,
+        and goes on where it was interrupted.
 
         Raises:
             Unreadable: nothing could be read.
+            IdempotencyKeyReused: another request came with this key.
             StoreUnavailable: the disk is full; nothing was taken of the part that is being written.
         """
+        request = _Request(caller.number, replace, key, _fingerprint(body, lines, replace, patch) if key else "")
+        order, known = await self.store.read(lambda tx: _look(tx, request))
+        if known is not None and known.rejected is not None:
+            rejected = [Rejected(**item) for item in known.rejected]
+            return Receipt(known.accepted, rejected=rejected, is_repeated=True)
         receipt = Receipt()
-        records = _records(body, lines, receipt)
-        while batch := list(islice(records, MOST_AT_ONCE)):
-            await self._keep(caller.number, batch, replace, receipt)
+        parts = _parts(_records(body, lines, patch, order, receipt))
+        for number, (part, is_last) in enumerate(parts, 1):
+            await self._keep(request, part, number, receipt, is_last=is_last)
         if not receipt.accepted and receipt.rejected and all(item.code in _NOT_READ for item in receipt.rejected):
             first = receipt.rejected[0]
             raise Unreadable(f"no profile could be read; the first reason, at line {first.line}: {first.reason}")
-        accepted, rejected = receipt.accepted, len(receipt.rejected)
-        self.announce(ProfilesIngested(accepted=accepted, rejected=rejected, changes=receipt.changes))
+        accepted, refused = receipt.accepted, len(receipt.rejected)
+        self.announce(ProfilesIngested(accepted=accepted, rejected=refused, changes=receipt.changes))
         return receipt
 
-    async def _keep(self, tenant: int, records: Sequence[_Record], replace: bool, receipt: Receipt) -> None:
+    async def _keep(
+        self, request: _Request, part: Sequence[Record], number: int, receipt: Receipt, *, is_last: bool
+    ) -> None:
         now = self.clock.now()
-        replace_at = iso(now) if replace else None
+        replace_at = iso(now) if request.replace else None
+        receipt.accepted += len(part)
+        rejected = [asdict(item) for item in receipt.rejected] if is_last else None
+        so_far = TakenRequest(request.fingerprint, number, receipt.accepted, rejected)
 
         def work(tx: Transaction) -> list[Changes]:
-            made = keep(tx, tenant, records, self.live.of(tx, tenant), now, replace_at)
+            if request.key is not None and not _is_news(tx, request, so_far, now):
+                return []
+            made = keep(tx, request.tenant, part, self.live.of(tx, request.tenant), now, replace_at)
             crashpoint("before_ingest_commit")
             return made
 
         made = await self.store.write(work)
         crashpoint("after_ingest_commit")
-        receipt.accepted += len(records)
         receipt.changes += sum(len(changes.changed) + len(changes.late) for changes in made)
         touched = {changes.dataflow for changes in made}
         receipt.dataflows |= touched
-        self.woken(tenant, touched)
+        self.woken(request.tenant, touched)
 
 
 def keep(
     tx: Transaction,
     tenant: int,
-    records: Sequence[_Record],
+    records: Sequence[Record],
     live: dict[int, LiveDataflow],
     now: int,
-    replace_at: str | None,
+    replace_at: str | None = None,
 ) -> list[Changes]:
-    """Merge records into what is known, and put what that changes for each dataflow into the outbox."""
-    number, seq = profiles.last_number(tx, tenant), profiles.next_sequence(tx, tenant, len(records))
+    """
+    Merge records into what is known, and put what that changes for each dataflow into the outbox.
+
+    For every service that has records and a transaction. Records of one person are merged in their order.
+    """
     arrived = iso(now)
+    people = _People(tx, tenant, records)
+    seq = profiles.next_sequence(tx, tenant, len(records))
     made: list[Changes] = []
     done, touched = 0, set[int]()
-    for record in records:
-        found = profiles.find(tx, tenant, record.key)
-        before = decode(found[1]) if found is not None else None
-        _stamp(record.profile, arrived)
-        after, late = merge(before, record.profile, replace_at=replace_at)
-        if found is None:
-            number += 1
-            profile = number
-            profiles.insert(tx, tenant, profile, record.key, encode(after))
-        else:
-            profile = found[0]
-            profiles.update(tx, tenant, profile, encode(after))
+    for number, record in enumerate(records, seq):
+        stamp(record, arrived)
+        before = people.before(record.key)
+        kept, late = after(before, record, arrived, replace_at)
+        profile = people.keep(record.key, kept, number)
         if profile in touched:  # What this person's record before it means must be in the outbox first.
             outbox.accept(tx, tenant, made[done:], now)
             done, touched = len(made), set()
         touched.add(profile)
         for dataflow in live.values():
-            changes = _changes(tx, tenant, dataflow, profile, seq, before, after, late)
+            changes = _changes(tx, tenant, dataflow, profile, number, before, kept, late)
             if changes is not None:
                 made.append(changes)
-        seq += 1
+    people.write(tx)
+    namespaces.register(tx, tenant, _namespaces(records), now)
     outbox.accept(tx, tenant, made[done:], now)
     return made
+
+
+class _People:
+    """The people that some records are of: read at once, and written at once. What did not change is not written."""
+
+    def __init__(self, tx: Transaction, tenant: int, records: Sequence[Record]) -> None:
+        self._tenant = tenant
+        self._last = profiles.last_number(tx, tenant)
+        self._known = profiles.find(tx, tenant, (record.key for record in records))
+        self._now: dict[str, Profile] = {}
+        self._new: dict[str, Kept] = {}
+        self._changed: dict[str, Kept] = {}
+
+    def before(self, key: str) -> Profile | None:
+        """Return a person as they are so far; nothing of somebody who was not heard of."""
+        if key in self._now:
+            return self._now[key]
+        return decode(self._known[key][1]) if key in self._known else None
+
+    def keep(self, key: str, profile: Profile, sequence: int) -> int:
+        """Note a person's new state, and return the number that they have."""
+        document = encode(profile)
+        self._now[key] = profile
+        if key not in self._known:
+            self._last += 1
+            self._new[key] = Kept(self._last, key, document, sequence)
+            self._known[key] = (self._last, document)
+        elif document != self._known[key][1]:
+            number = self._known[key][0]
+            place = self._new if key in self._new else self._changed
+            place[key] = Kept(number, key, document, sequence)
+            self._known[key] = (number, document)
+        return self._known[key][0]
+
+    def write(self, tx: Transaction) -> None:
+        """Write what is new."""
+        profiles.insert(tx, self._tenant, self._new.values())
+        profiles.update(tx, self._tenant, self._changed.values())
 
 
 def _changes(
@@ -171,20 +247,60 @@ def _changes(
     return Changes(watched.dataflow, profile, seq, moved, lanes(after, moved, watched, known), too_late)
 
 
-def _stamp(profile: Profile, arrived: str) -> None:
-    """Give memberships that do not say since when the moment of their arrival."""
-    for memberships in (profile.get("segmentMembership") or {}).values():
-        for membership in memberships.values():
-            membership.setdefault("lastQualificationTime", arrived)
+def _namespaces(records: Iterable[Record]) -> set[str]:
+    """Return the namespaces that the identities of some records are of."""
+    found: set[str] = set()
+    for record in records:
+        for named in (record.profile, record.whom or {}):
+            found.update(named.get("identityMap") or ())
+    return found
 
 
-def _records(body: bytes, lines: bool, receipt: Receipt) -> Iterator[_Record]:
+def _look(tx: Transaction, request: _Request) -> tuple[tuple[str, ...], TakenRequest | None]:
+    """Read by which namespaces people are kept, and how far this request was taken before."""
+    known = None if request.key is None else _taken(tx, request, request.key)
+    return namespaces.order(tx, request.tenant), known
+
+
+def _taken(tx: Transaction, request: _Request, key: str) -> TakenRequest | None:
+    known = taken_requests.find(tx, request.tenant, key)
+    if known is not None and known.fingerprint != request.fingerprint:
+        raise IdempotencyKeyReused("this Idempotency-Key came with another request before: use a new key for a new one")
+    return known
+
+
+def _is_news(tx: Transaction, request: _Request, so_far: TakenRequest, now: int) -> bool:
+    """Note that a part is kept, and say whether it was not before; the oldest keys are forgotten on the way."""
+    assert request.key is not None
+    known = _taken(tx, request, request.key)
+    if known is not None and known.parts >= so_far.parts:
+        return False
+    if known is None:
+        taken_requests.forget(tx, request.tenant, now - KEPT)
+    taken_requests.note(tx, request.tenant, request.key, so_far, now)
+    return True
+
+
+def _fingerprint(body: bytes, *how: bool) -> str:
+    return hashlib.sha256(bytes(how) + body).hexdigest()
+
+
+def _parts(records: Iterator[Record]) -> Iterator[tuple[list[Record], bool]]:
+    """Yield records as they are kept together, and whether they are the last, by when all were read."""
+    part = list(islice(records, MOST_AT_ONCE))
+    while part:
+        following = list(islice(records, MOST_AT_ONCE))
+        yield part, not following
+        part = following
+
+
+def _records(body: bytes, lines: bool, patch: bool, order: tuple[str, ...], receipt: Receipt) -> Iterator[Record]:
+    read = read_patch if patch else read_whole
     for line, text in _split(body, lines):
         try:
             if len(text) > LARGEST_RECORD:
                 raise ProfileError("too-large", f"a profile has at most {LARGEST_RECORD} bytes, not {len(text)}")
-            profile = parse(text)
-            yield _Record(line, key_of(profile), profile)
+            yield read(line, text, order)
         except ProfileError as error:
             receipt.rejected.append(Rejected(line, error.reason, error.message))
 

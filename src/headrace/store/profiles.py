@@ -1,14 +1,23 @@
 """People: one document each, memberships inside, found by key or by the number they have inside."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 from headrace.model.profile import Profile, decode
 from headrace.store.database import Transaction
 
-_FIND = "SELECT profile, document FROM profiles WHERE tenant = :tenant AND key = :key"
+#: How many keys are asked for at once; fewer are filled up, so that there are few statements to plan.
+_AT_ONCE = (1, 16, 128, 512)
 _LAST = "SELECT coalesce(max(profile), 0) FROM profiles WHERE tenant = :tenant"
-_INSERT = "INSERT INTO profiles (tenant, profile, key, document) VALUES (:tenant, :profile, :key, :document)"
-_UPDATE = "UPDATE profiles SET document = :document WHERE tenant = :tenant AND profile = :profile"
+_INSERT = """
+    INSERT INTO profiles (tenant, profile, key, document, sequence)
+    VALUES (:tenant, :profile, :key, :document, :sequence)
+"""
+_UPDATE = """
+    UPDATE profiles SET document = :document, sequence = :sequence WHERE tenant = :tenant AND profile = :profile
+"""
 _SCAN = """
     SELECT profile, document FROM profiles WHERE tenant = :tenant AND profile > :after AND profile <= :upto
     ORDER BY profile LIMIT :most
@@ -16,10 +25,35 @@ _SCAN = """
 _SEQUENCE = "UPDATE tenants SET sequence = sequence + :count WHERE tenant = :tenant RETURNING sequence"
 
 
-def find(tx: Transaction, tenant: int, key: str) -> tuple[int, bytes] | None:
-    """Return the number and the document of the person with a key."""
-    row: tuple[int, bytes] | None = tx.run(_FIND, {"tenant": tenant, "key": key}).fetchone()
-    return row
+@dataclass(slots=True)
+class Kept:
+    """A person as they are kept: ``sequence`` is the number of the state."""
+
+    profile: int
+    key: str
+    document: bytes
+    sequence: int
+
+
+def _find(count: int) -> str:
+    keys = ", ".join(f":k{place}" for place in range(count))
+    return f"SELECT key, profile, document FROM profiles WHERE tenant = :tenant AND key IN ({keys})"  # noqa: S608
+
+
+_FIND = {count: _find(count) for count in _AT_ONCE}
+
+
+def find(tx: Transaction, tenant: int, keys: Iterable[str]) -> dict[str, tuple[int, bytes]]:
+    """Return the numbers and the documents of the people with some keys, by key."""
+    found: dict[str, tuple[int, bytes]] = {}
+    wanted = iter(dict.fromkeys(keys))
+    while some := list(islice(wanted, _AT_ONCE[-1])):
+        count = next(count for count in _AT_ONCE if count >= len(some))
+        asked: dict[str, Any] = {f"k{place}": key for place, key in enumerate(some)}
+        asked |= {f"k{place}": some[-1] for place in range(len(some), count)}
+        for key, profile, document in tx.run(_FIND[count], {**asked, "tenant": tenant}):
+            found[key] = (profile, document)
+    return found
 
 
 def last_number(tx: Transaction, tenant: int) -> int:
@@ -28,14 +62,24 @@ def last_number(tx: Transaction, tenant: int) -> int:
     return number
 
 
-def insert(tx: Transaction, tenant: int, profile: int, key: str, document: bytes) -> None:
-    """Keep a new person."""
-    tx.run(_INSERT, {"tenant": tenant, "profile": profile, "key": key, "document": document})
+def insert(tx: Transaction, tenant: int, people: Iterable[Kept]) -> None:
+    """Keep new people."""
+    tx.many(_INSERT, [_row(tenant, person) for person in people])
 
 
-def update(tx: Transaction, tenant: int, profile: int, document: bytes) -> None:
-    """Replace a person's document."""
-    tx.run(_UPDATE, {"tenant": tenant, "profile": profile, "document": document})
+def update(tx: Transaction, tenant: int, people: Iterable[Kept]) -> None:
+    """Replace people's documents."""
+    tx.many(_UPDATE, [_row(tenant, person) for person in people])
+
+
+def _row(tenant: int, person: Kept) -> dict[str, Any]:
+    return {
+        "tenant": tenant,
+        "profile": person.profile,
+        "key": person.key,
+        "document": person.document,
+        "sequence": person.sequence,
+    }
 
 
 def scan(tx: Transaction, tenant: int, after: int, upto: int, most: int) -> Iterator[tuple[int, Profile]]:

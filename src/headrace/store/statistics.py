@@ -18,6 +18,7 @@ _PROPORTIONS = (
     ("groups", "groups_of_dataflow", "500 500 100 5"),
     ("profiles", "sqlite_autoindex_profiles_1", "1000000 1000000 1"),
     ("profiles", "sqlite_autoindex_profiles_2", "1000000 1000000 1"),
+    ("profiles", "profiles_by_sequence", "1000000 1000000 1"),
 )
 
 

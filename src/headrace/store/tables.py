@@ -11,6 +11,7 @@ makes a change cheap. Moments are milliseconds since 1970.
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -390,7 +391,8 @@ dataflow_audiences = Table(
 
 # -- people and what must be told of them ---------------------------------------------------------------------------
 
-#: One document a person, memberships inside; the first byte is the form of the rest.
+#: One document a person, memberships inside; the first byte is the form of the rest. ``sequence`` is the number of the
+#: state, by which a scan finds who has changed since; none: they have not changed since there were such numbers.
 profiles = Table(
     "profiles",
     metadata,
@@ -398,9 +400,11 @@ profiles = Table(
     Column("profile", Whole, nullable=False),
     Column("key", Text, nullable=False),
     Column("document", LargeBinary, nullable=False),
+    Column("sequence", Whole, nullable=True),
     PrimaryKeyConstraint("tenant", "profile"),
     UniqueConstraint("tenant", "key"),
 )
+Index("profiles_by_sequence", profiles.c.tenant, profiles.c.sequence)
 
 #: Changes that are not settled yet: the unit of the ledger.
 changes = Table(
@@ -489,6 +493,47 @@ parked = Table(
 
 # -- intake: namespaces, and requests that were taken -----------------------------------------------------------------
 
+#: Namespaces of identities that are not among the standard ones. ``is_declared``: by a person, not by its first use.
+namespaces = Table(
+    "namespaces",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("namespace", Whole, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("id_type", Text, nullable=False),
+    Column("description", Text, nullable=True),
+    Column("is_declared", Boolean, nullable=False),
+    Column("created_at", Whole, nullable=False),
+    Column("modified_at", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "namespace"),
+    UniqueConstraint("tenant", "code"),
+)
+
+#: By which namespace a person is kept who names none as primary, where a sandbox has an order of its own.
+namespace_orders = Table(
+    "namespace_orders",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), primary_key=True, autoincrement=False),
+    Column("codes", JSON, nullable=False),
+)
+
+#: Requests that came with an idempotency key, for a day: how many of their parts are kept, and, once all are,
+#: what was answered.
+taken_requests = Table(
+    "taken_requests",
+    metadata,
+    Column("tenant", Whole, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("parts", Whole, nullable=False),
+    Column("accepted", Whole, nullable=False),
+    Column("rejected", JSON(none_as_null=True), nullable=True),
+    Column("taken_at", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "key"),
+)
+Index("taken_requests_by_age", taken_requests.c.tenant, taken_requests.c.taken_at)
+
 # -- datasets ---------------------------------------------------------------------------------------------------------
 
 # -- audiences: definitions and evaluations ---------------------------------------------------------------------------
@@ -559,5 +604,16 @@ epochs = Table(
 
 #: The tables that grow with people and changes.
 DATA = frozenset(
-    {"audiences", "dataflow_audiences", "profiles", "changes", "lanes", "groups", "parked", "ledger_deltas", "ledger"}
+    {
+        "audiences",
+        "dataflow_audiences",
+        "profiles",
+        "changes",
+        "lanes",
+        "groups",
+        "parked",
+        "ledger_deltas",
+        "ledger",
+        "taken_requests",
+    }
 )

@@ -21,6 +21,7 @@ from .conftest import PUBLISH, REQUESTS, Operator, destination_on
 
 #: A moment that never comes while tests run.
 LATE = 4_000_000_000_000
+NAMESPACES = "/data/core/idnamespace/identities"
 _numbers = itertools.count(1)
 
 
@@ -111,6 +112,11 @@ def _schedule(world: World) -> str:
     return store.write_now(lambda tx: schedules.add(tx, 1, name, "rest", {}, "0 3 1 1 *", "client:a", LATE)).schedule
 
 
+def _namespace(world: World) -> str:
+    document = {"code": f"mine-{next(_numbers)}", "name": "Mine", "idType": "CROSS_DEVICE"}
+    return str(made(world.api.post(NAMESPACES, document))["id"])
+
+
 #: One object for the routes whose path begins like this, up to its first parameter.
 MAKERS: dict[str, Callable[[World], str]] = {
     f"{AUTHORING}/destination-servers/": _server,
@@ -124,6 +130,7 @@ MAKERS: dict[str, Callable[[World], str]] = {
     f"{FLOWS}/sourceConnections/": lambda world: world.operator.source(),
     f"{FLOWS}/targetConnections/": _target,
     f"{FLOWS}/flows/": lambda world: world.operator.flow(),
+    f"{NAMESPACES}/": _namespace,
     "/runs/": _run,
     "/schedules/": _schedule,
     "/dataflows/": lambda world: world.operator.flow(),
@@ -161,6 +168,7 @@ BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
     },
     ("POST", f"{FLOWS}/connectionSpecs/{{id}}/choices"): lambda _: {"field": "region"},
     ("POST", "/schedules/{id}/backfill"): lambda _: {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z"},
+    ("PUT", f"{NAMESPACES}/{{id}}"): lambda _: {"code": "mine", "name": "Another", "idType": "CROSS_DEVICE"},
     ("PUT", "/access/users/{id}"): lambda id_: {"email": f"{id_}@example.com", "name": "Another"},
     ("PUT", "/access/clients/{id}"): lambda _: {"name": "another", "permissions": []},
 }

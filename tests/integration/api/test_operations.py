@@ -31,6 +31,7 @@ OURS = {
     "/dataflows/{id}/parked",
     "/healthz",
     "/metrics",
+    "/namespace-order",
     *(f"{FLOWS}{path}" for path in OURS_OF_FLOWS),
 }
 

@@ -16,9 +16,9 @@ from headrace.model.profile import (
     encode,
     instant,
     key_of,
-    merge,
     parse,
 )
+from headrace.model.record import Record, after
 from headrace.testkit.profiles import EVERYTHING, SMALLEST
 
 NOON = "2026-03-01T12:00:00Z"
@@ -40,6 +40,10 @@ def person(membership=None, **more):
 
 def state(profile):
     return profile["segmentMembership"]["ups"]["a"]
+
+
+def merge(before, whole, replace_at=None):
+    return after(before, Record(1, "", whole), NOON, replace_at)
 
 
 def reason_of(record):

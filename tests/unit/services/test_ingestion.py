@@ -1,9 +1,14 @@
 """Ingestion: what is taken, what is refused line by line, and what it means for every dataflow."""
 
+import asyncio
+
 import orjson
 import pytest
 
-from headrace.services.ingestion import LARGEST_RECORD, MOST_AT_ONCE, Unreadable
+from headrace.errors import Conflict
+from headrace.services import namespaces
+from headrace.services.ingestion import LARGEST_RECORD, MOST_AT_ONCE, IdempotencyKeyReused, Unreadable
+from headrace.store.database import StoreUnavailable
 from unit.services.house import person
 
 
@@ -211,3 +216,162 @@ async def test_a_newer_record_has_a_higher_number(house):
 
     sequence = dict(house.rows("SELECT profile, desired_seq FROM lanes"))
     assert sequence[1] > sequence[2]
+
+
+# -- patches ------------------------------------------------------------------------------------------------------
+
+
+def patch(number=1, sequence=None, **content):
+    ours = {} if sequence is None else {"x-headrace": {"sequence": sequence}}
+    return orjson.dumps({"identityMap": {"crmId": [{"id": str(number)}]}, "patch": content, **ours})
+
+
+async def take(house, *records, **how):
+    body = b"\n".join(record if isinstance(record, bytes) else orjson.dumps(record) for record in records)
+    return await house.ingestion.take(house.caller, body, lines=True, **how)
+
+
+async def test_a_patch_changes_a_person_and_is_told(house):
+    await house.activate("a")
+    await house.ingest(person(1, "a", city="Lisbon"))
+    await house.run()
+
+    receipt = await take(house, patch(city="Porto"), patch(hats=2), b'{"patch": {}}', patch=True)
+
+    assert (receipt.accepted, receipt.changes, rejected(receipt)) == (2, 1, [(3, "no-key")])
+    assert document_of(house)["city"] == "Porto"
+
+
+async def test_a_patch_that_takes_somebody_out_is_told(house):
+    await house.activate("a")
+    await house.ingest(person(1, "a"))
+    await house.run()
+
+    await take(house, patch(segmentMembership={"ups": {"a": None}}), patch=True)
+    await house.run()
+
+    assert house.partner.knows() == set()
+
+
+async def test_what_comes_late_by_its_number_is_taken_and_changes_what_nobody_changed_since(house):
+    await house.activate("a")
+    await take(house, patch(sequence=5, city="Porto"), patch(sequence=3, city="Lisbon", hats=1), patch=True)
+
+    assert document_of(house)["city"] == "Porto"
+    assert document_of(house)["hats"] == 1
+
+
+async def test_a_person_has_the_number_of_the_state_they_are_in(house):
+    await house.ingest(person(1), person(2))
+    await house.ingest(person(1, city="Lisbon"), person(2))
+
+    assert house.rows("SELECT profile, sequence FROM profiles ORDER BY 1") == [(1, 3), (2, 2)]
+
+
+# -- idempotency keys ---------------------------------------------------------------------------------------------
+
+DAY = 24 * 3600
+
+
+async def test_the_same_request_with_the_same_key_is_answered_as_it_was_and_taken_once(house):
+    await house.activate("a")
+    records = [person(1, "a"), b"{", person(2, "a")]
+    first = await take(house, *records, key="k")
+    before = house.rows("SELECT sequence FROM tenants")
+
+    again = await take(house, *records, key="k")
+
+    assert (again.accepted, again.rejected, again.is_repeated) == (first.accepted, first.rejected, True)
+    assert rejected(again) == [(2, "json")]
+    assert house.rows("SELECT sequence FROM tenants") == before
+
+
+async def test_a_repeated_request_does_not_undo_what_came_since(house):
+    await take(house, person(1, city="Lisbon"), key="k")
+    await take(house, person(1, city="Porto"))
+
+    await take(house, person(1, city="Lisbon"), key="k")
+
+    assert document_of(house)["city"] == "Porto"
+
+
+@pytest.mark.parametrize("how", [{}, {"replace": True}], ids=["another body", "another mode"])
+async def test_another_request_with_the_same_key_is_refused(house, how):
+    await take(house, person(1), key="k")
+
+    with pytest.raises(IdempotencyKeyReused):
+        await take(house, person(1) if how else person(2), key="k", **how)
+
+    assert house.rows("SELECT count(*) FROM profiles") == [(1,)]
+
+
+async def test_a_key_is_forgotten_after_a_day(house):
+    await take(house, person(1), key="k")
+    house.pass_time(DAY + 1)
+    await take(house, person(1), key="other")
+
+    assert not (await take(house, person(2), key="k")).is_repeated
+    assert house.rows("SELECT key FROM taken_requests ORDER BY 1") == [("k",), ("other",)]
+
+
+async def test_a_request_that_was_interrupted_goes_on_where_it_was(house, monkeypatch):
+    people = [person(number) for number in range(2 * MOST_AT_ONCE + 7)]
+    write, answers = house.store.write, iter([True, False])
+
+    async def failing(work):
+        if next(answers):
+            return await write(work)
+        raise StoreUnavailable
+
+    monkeypatch.setattr(house.store, "write", failing)
+    with pytest.raises(StoreUnavailable):
+        await take(house, *people, key="k")
+    monkeypatch.undo()
+    assert house.rows("SELECT count(*) FROM profiles") == [(MOST_AT_ONCE,)]
+
+    receipt = await take(house, *people, key="k")
+
+    assert receipt.accepted == len(people)
+    assert house.rows("SELECT sequence FROM tenants") == [(len(people),)], "no part was taken twice"
+    assert (await take(house, *people, key="k")).is_repeated
+
+
+async def test_the_same_request_twice_at_once_is_taken_once(house):
+    await asyncio.gather(*(take(house, person(1, city="Lisbon"), person(2), key="k") for _ in range(5)))
+
+    assert house.rows("SELECT sequence FROM tenants") == [(2,)]
+
+
+# -- namespaces ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_namespace_that_nobody_declared_is_registered_and_the_person_taken(house):
+    receipt = await take(house, person(1, email=["a@example.com"]), {"profileId": "x", "identityMap": {"zoo": []}})
+
+    assert receipt.accepted == 2
+    assert house.rows("SELECT code, is_declared FROM namespaces ORDER BY 1") == [("crmId", 0), ("zoo", 0)]
+
+
+async def test_people_who_invent_namespaces_do_not_fill_the_registry(house, monkeypatch):
+    monkeypatch.setattr("headrace.store.namespaces.MOST_BY_THEMSELVES", 3)
+
+    receipt = await take(house, *({"identityMap": {f"n{n}": [{"id": "1"}]}} for n in range(9)))
+
+    assert receipt.accepted == 9
+    assert house.rows("SELECT count(*) FROM namespaces") == [(3,)]
+
+
+async def test_people_are_kept_by_the_order_of_the_sandbox(house):
+    await namespaces.set_order(house.store, house.clock, house.caller, {"codes": ["Phone", "Email"]})
+    identities = {"Email": [{"id": "a@example.com"}], "Phone": [{"id": "+1"}], "ECID": [{"id": "9"}]}
+
+    await take(house, {"identityMap": identities})
+
+    assert house.rows("SELECT key FROM profiles") == [("Phone:+1",)]
+
+
+async def test_the_order_stays_once_there_are_people(house):
+    await house.ingest(person(1))
+
+    with pytest.raises(Conflict):
+        await namespaces.set_order(house.store, house.clock, house.caller, {"codes": ["Phone"]})

@@ -7,6 +7,7 @@ from headrace.model.message import Bucket, Settled
 from headrace.model.outcome import Delivered, Parked, Retry
 from headrace.model.profile import encode
 from headrace.store import ledger, outbox, profiles
+from headrace.store.profiles import Kept
 
 _numbers = itertools.count(1)
 LEASE = 60_000
@@ -43,7 +44,7 @@ class Yard:
                 self._people.add(changes.profile)
                 self.run(
                     lambda tx, number=changes.profile: profiles.insert(
-                        tx, self.tenant, number, f"crmId:{number}", encode({})
+                        tx, self.tenant, [Kept(number, f"crmId:{number}", encode({}), 1)]
                     )
                 )
         now = self.now if at is None else at

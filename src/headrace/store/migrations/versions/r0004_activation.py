@@ -1,7 +1,22 @@
 """Where data comes from and what may be sent of it: namespaces, datasets, audiences, mapping sets, policies."""
 
 from alembic import op
-from sqlalchemy import BigInteger, Column, Integer, MetaData, Table
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from headrace.store import statistics
 
 revision = "0004"
 down_revision = "0003"
@@ -14,7 +29,44 @@ tenants = Table("tenants", metadata, Column("tenant", Whole, primary_key=True))
 
 # -- intake: namespaces, and requests that were taken -----------------------------------------------------------------
 
-INTAKE: tuple[Table, ...] = ()
+namespaces = Table(
+    "namespaces",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("namespace", Whole, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("id_type", Text, nullable=False),
+    Column("description", Text, nullable=True),
+    Column("is_declared", Boolean, nullable=False),
+    Column("created_at", Whole, nullable=False),
+    Column("modified_at", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "namespace"),
+    UniqueConstraint("tenant", "code"),
+)
+
+namespace_orders = Table(
+    "namespace_orders",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), primary_key=True, autoincrement=False),
+    Column("codes", JSON, nullable=False),
+)
+
+taken_requests = Table(
+    "taken_requests",
+    metadata,
+    Column("tenant", Whole, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("parts", Whole, nullable=False),
+    Column("accepted", Whole, nullable=False),
+    Column("rejected", JSON(none_as_null=True), nullable=True),
+    Column("taken_at", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "key"),
+)
+Index("taken_requests_by_age", taken_requests.c.tenant, taken_requests.c.taken_at)
+
+INTAKE: tuple[Table, ...] = (namespaces, namespace_orders, taken_requests)
 
 # -- datasets ---------------------------------------------------------------------------------------------------------
 
@@ -43,8 +95,13 @@ NEW = (*INTAKE, *DATASETS, *AUDIENCES, *MAPPING_SETS, *ACTIVATION, *GOVERNANCE)
 def upgrade() -> None:
     for table in NEW:
         table.create(op.get_bind())
+    op.add_column("profiles", Column("sequence", Whole, nullable=True))
+    op.create_index("profiles_by_sequence", "profiles", ["tenant", "sequence"])
+    statistics.pin(op.get_bind())
 
 
 def downgrade() -> None:
+    op.drop_index("profiles_by_sequence", "profiles")
+    op.drop_column("profiles", "sequence")
     for table in reversed(NEW):
         table.drop(op.get_bind())

@@ -1,0 +1,146 @@
+"""Scans: everybody or who has changed, as columns, as of one moment, while the writer goes on."""
+
+import threading
+
+import orjson
+import pyarrow as pa
+import pytest
+
+from headrace.errors import OperationError
+from headrace.store.scanning import BATCH, Profiles
+from unit.services.house import House, person
+
+
+@pytest.fixture
+def house(tmp_path, lend_database):
+    with lend_database() as database_url:
+        built = House(tmp_path, database_url=database_url)
+        built.people = Profiles(database_url or str(tmp_path / "headrace.db"), not database_url, built.caller.number)
+        yield built
+        built.close()
+
+
+def scanned(house, columns, since=None):
+    with house.people.scan(columns, since) as reader:
+        return reader.read_all().to_pylist()
+
+
+def sequence_of(house):
+    ((number,),) = house.rows("SELECT sequence FROM tenants")
+    return number
+
+
+async def test_everybody_is_read_as_columns(house):
+    await house.ingest(person(1, "a", city="Lisbon", hats={"count": 2}), person(2))
+
+    rows = scanned(house, ["key", "profile", "city", "hats.count", "hats", "city.street"])
+
+    nothing = dict.fromkeys(("city", "hats.count", "hats", "city.street"))
+    assert sorted(rows, key=lambda row: row["profile"]) == [
+        {**nothing, "key": "crmId:1", "profile": 1, "city": '"Lisbon"', "hats.count": "2", "hats": '{"count":2}'},
+        {**nothing, "key": "crmId:2", "profile": 2},
+    ]
+
+
+async def test_memberships_and_the_document_are_columns(house):
+    await house.ingest(person(1, "a"))
+
+    (row,) = scanned(house, ["segmentMembership", "document", "sequence"])
+
+    assert orjson.loads(row["document"])["segmentMembership"] == orjson.loads(row["segmentMembership"])
+    assert row["sequence"] == sequence_of(house)
+
+
+async def test_only_who_has_changed_since_is_read(house):
+    await house.ingest(person(1), person(2), person(3))
+    since = sequence_of(house)
+    await house.ingest(person(1), person(2, city="Lisbon"), person(4))
+
+    assert sorted(row["key"] for row in scanned(house, ["key"], since)) == ["crmId:2", "crmId:4"]
+    assert scanned(house, ["key"], sequence_of(house)) == []
+
+
+async def test_who_was_there_before_there_were_numbers_is_in_a_whole_scan_alone(house):
+    await house.ingest(person(1))
+    house.store.write_now(lambda tx: tx.run("UPDATE profiles SET sequence = NULL"))
+
+    assert scanned(house, ["key", "sequence"]) == [{"key": "crmId:1", "sequence": None}]
+    assert scanned(house, ["key"], 0) == []
+
+
+async def test_nobody_is_no_rows_with_the_columns_asked_for(house):
+    with house.people.scan(["key", "city"]) as reader:
+        assert reader.schema == pa.schema([("key", pa.string()), ("city", pa.string())])
+        assert reader.read_all().num_rows == 0
+
+
+async def test_another_sandbox_is_not_read(house):
+    await house.ingest(person(1))
+
+    with Profiles(house.people.address, house.people.is_file, house.caller.number + 1).scan(["key"]) as reader:
+        assert reader.read_all().num_rows == 0
+
+
+def fill(house, count, start=0):
+    sql = "INSERT INTO profiles (tenant, profile, key, document, sequence) VALUES (1, :n, :key, :document, :n)"
+    rows = [
+        {"n": n, "key": f"crmId:{n}", "document": b'\x01{"version":0}'} for n in range(start + 1, start + count + 1)
+    ]
+    house.store.write_now(lambda tx: tx.many(sql, rows))
+
+
+def write_versions(house, stop):
+    """Give everybody the next version, all in one transaction, again and again; a checkpoint after each."""
+    version = 0
+    while not stop.is_set():
+        version += 1
+        document = b'\x01{"version":%d}' % version
+        house.store.write_now(lambda tx, d=document: tx.run("UPDATE profiles SET document = :d", {"d": d}))
+
+
+async def test_a_scan_sees_one_moment_while_the_writer_goes_on(house):
+    fill(house, BATCH + 4000)
+    stop = threading.Event()
+    writer = threading.Thread(target=write_versions, args=(house, stop))
+    writer.start()
+    try:
+        for _ in range(2):
+            with house.people.scan(["version"]) as reader:
+                versions = pa.Table.from_batches(reader).column("version").to_pylist()
+            assert len(versions) == BATCH + 4000
+            assert len(set(versions)) == 1
+    finally:
+        stop.set()
+        writer.join()
+
+
+async def test_a_scan_may_be_left_before_its_end(house):
+    fill(house, BATCH + 1)
+
+    with house.people.scan(["key"]) as reader:
+        assert reader.read_next_batch().num_rows > 0
+
+    await house.ingest(person("new"))
+
+
+async def test_a_store_that_cannot_be_read_is_an_error_and_not_nobody(tmp_path):
+    with (
+        pytest.raises(OperationError, match="cannot be read"),
+        Profiles(str(tmp_path / "no.db"), True, 1).scan(["key"]) as reader,
+    ):
+        reader.read_all()
+
+
+@pytest.mark.campaign
+async def test_a_million_people_are_read_in_memory_that_stays_flat(house):
+    count = 1_000_000
+    for start in range(0, count, 100_000):
+        fill(house, 100_000, start)
+
+    before, rows = pa.total_allocated_bytes(), 0
+    with house.people.scan(["key", "version"]) as reader:
+        for batch in reader:
+            rows += batch.num_rows
+            assert pa.total_allocated_bytes() - before < 64 << 20
+
+    assert rows == count
