@@ -31,6 +31,8 @@ from headrace.connect.reqwest import ReqwestTransport
 from headrace.connect.retry import RetryPolicy
 from headrace.connect.secrets import Veil
 from headrace.connect.tls import Tls
+from headrace.datasets.places import Places
+from headrace.datasets.sources import Sources
 from headrace.errors import OperationError
 from headrace.events import Board, Libraries, Started, WorkerFailed
 from headrace.orchestrate.port import Orchestrator
@@ -41,12 +43,15 @@ from headrace.services.at_partner.carrying import AudienceCalls
 from headrace.services.at_partner.notifying import KIND as NOTIFY
 from headrace.services.at_partner.notifying import Notices
 from headrace.services.at_partner.wanting import KIND as AUDIENCE
+from headrace.services.datasets import LOAD, TAKE, Datasets, Ground
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
+from headrace.services.loading import Loading
 from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
 from headrace.services.runs import Runs
+from headrace.services.taking_snapshots import TakingSnapshots
 from headrace.services.tokens import Tokens
 from headrace.settings import Settings
 from headrace.store import dataflows
@@ -69,7 +74,8 @@ class Headrace:
         self.settings = settings
         self.clock = SystemClock()
         veil = Veil()
-        for secret in settings.secrets():
+        ground = ground_of(settings)
+        for secret in (*settings.secrets(), *ground.sources.secrets()):
             veil.note(secret)
         self.board = Board(settings.log_format, veil.redact)
         policy = retry_policy(settings)
@@ -101,6 +107,9 @@ class Headrace:
         calls = AudienceCalls(self.store, self.clock, self.partners, self.wake_all)
         self.runs.register(AUDIENCE, calls.carry)
         self.runs.register(NOTIFY, Notices(self.store, self.clock, self.partners).carry)
+        datasets = Datasets(self.store, self.clock, ground)
+        self.runs.register(TAKE, TakingSnapshots(datasets).carry)
+        self.runs.register(LOAD, Loading(datasets, ingestion, self.board).carry, at_once=1)
         self.passwords = Passwords()
         doors = Doors(
             self.store,
@@ -115,6 +124,7 @@ class Headrace:
             settings,
             self.wake_all,
             LookUps(self.partners, self.clock),
+            datasets,
         )
         self.app = application(doors, self._lifespan)
 
@@ -209,6 +219,17 @@ def transport_of(settings: Settings) -> HttpTransport | ReqwestTransport:
     tls = Tls.parse(settings.tls_ca_file, settings.tls_client_certificates)
     kind = ReqwestTransport if settings.transport == "pyreqwest" else HttpTransport
     return kind(egress, tls=tls, connections=max(32, settings.requests_per_account))
+
+
+def ground_of(settings: Settings) -> Ground:
+    """
+    Read from where the operator allows datasets to be read.
+
+    Raises:
+        OperationError: a directory is not there, or the file of sources is not right.
+    """
+    places, sources = Places.parse(settings.dataset_directories), Sources.read(settings.dataset_sources)
+    return Ground(places, sources, settings.data_dir.absolute() / "datasets")
 
 
 def runs_url(settings: Settings) -> str:

@@ -16,6 +16,7 @@ from headrace.api import (
     authoring,
     bodies,
     connections,
+    datasets,
     flows,
     keys,
     operations,
@@ -63,6 +64,7 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         keys.router,
         operations.router,
         runs.router,
+        datasets.router,
     ):
         app.include_router(router)
     app.add_exception_handler(problems.GatewayError, problems.gateway)

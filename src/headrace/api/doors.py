@@ -15,6 +15,7 @@ from headrace.events import Board
 from headrace.model.roles import PERMISSIONS
 from headrace.services import access, keys, sessions
 from headrace.services.caller import Caller, Principal
+from headrace.services.datasets import Datasets
 from headrace.services.ingestion import Ingestion
 from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
@@ -57,6 +58,7 @@ class Doors:
     settings: Settings
     wake: Callable[[int], Coroutine[Any, Any, None]]
     lookups: LookUps
+    datasets: Datasets
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,8 +60,7 @@ class Places:
         Raises:
             Misplaced: it is outside, leads outside, or there is nothing.
         """
-        if "\0" in str(path) or not path.is_absolute() or ".." in path.parts or not self._holds(path):
-            raise Misplaced(f"{shown(path)} is in none of the directories of {SETTING} that are for this sandbox")
+        self.refuse_outside(str(path))
         try:
             found = path.resolve(strict=True)
         except (OSError, RuntimeError):
@@ -69,6 +68,17 @@ class Places:
         if not self._holds(found):
             raise Misplaced(f"{shown(path)} leads out of the directories of {SETTING}: put the data itself there")
         return found
+
+    def refuse_outside(self, location: str) -> None:
+        """
+        Refuse a location that is written as one outside, whatever lies there.
+
+        Raises:
+            Misplaced: it is.
+        """
+        path = Path(location)
+        if "\0" in location or not path.is_absolute() or ".." in path.parts or not self._holds(path):
+            raise Misplaced(f"{shown(path)} is in none of the directories of {SETTING} that are for this sandbox")
 
     def find(self, location: str, endings: Iterable[str]) -> list[Path]:
         """

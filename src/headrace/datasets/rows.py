@@ -41,6 +41,10 @@ class Piece:
         return len(self.lines) + len(self.bad)
 
 
+class GivenUp(Exception):
+    """Nobody waits any more for what is being read."""
+
+
 class Rows(Protocol):
     """
     The rows of one snapshot.
@@ -89,6 +93,18 @@ class Surroundings:
     sources: Sources
     #: Makes the directory into which rows of a database are copied.
     copies: Callable[[], str]
+    #: Says whether anybody still waits for it.
+    is_wanted: Callable[[], bool] = lambda: True
+
+    def go_on(self) -> None:
+        """
+        Go on with what takes long, if anybody still waits for it.
+
+        Raises:
+            GivenUp: nobody does.
+        """
+        if not self.is_wanted():
+            raise GivenUp
 
 
 formats: Registry[type[Format]] = Registry("format")

@@ -70,7 +70,7 @@ class AttributeColumn(Block):
 class Dataset(Block):
     """A named place where people lie, in one form."""
 
-    ignored: ClassVar[frozenset[str]] = SERVER_SET | {"id", "etag", "createdAt", "modifiedAt"}
+    ignored: ClassVar[frozenset[str]] = SERVER_SET | {"id", "etag", "createdAt", "modifiedAt", "snapshot"}
 
     name: str = Field(min_length=1, max_length=200, description="Its name.")
     description: str | None = Field(None, description="What it holds.")

@@ -56,7 +56,9 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class _Record:
+class Record:
+    """A person as sent, with the line, and the key under which they are kept."""
+
     line: int
     key: str
     profile: Profile
@@ -84,7 +86,7 @@ class Ingestion:
             StoreUnavailable: the disk is full; nothing was taken of the part that is being written.
         """
         receipt = Receipt()
-        records = _records(body, lines, receipt)
+        records = read_records(_split(body, lines), receipt)
         while batch := list(islice(records, MOST_AT_ONCE)):
             await self._keep(caller.number, batch, replace, receipt)
         if not receipt.accepted and receipt.rejected and all(item.code in _NOT_READ for item in receipt.rejected):
@@ -94,11 +96,25 @@ class Ingestion:
         self.announce(ProfilesIngested(accepted=accepted, rejected=rejected, changes=receipt.changes))
         return receipt
 
-    async def _keep(self, tenant: int, records: Sequence[_Record], replace: bool, receipt: Receipt) -> None:
+    async def take_part(
+        self, tenant: int, records: Sequence[Record], receipt: Receipt, also: Callable[[Transaction], None]
+    ) -> None:
+        """Take a part of many records in, in one transaction with whatever ``also`` does."""
+        await self._keep(tenant, records, False, receipt, also)
+
+    async def _keep(
+        self,
+        tenant: int,
+        records: Sequence[Record],
+        replace: bool,
+        receipt: Receipt,
+        also: Callable[[Transaction], None] = lambda _: None,
+    ) -> None:
         now = self.clock.now()
         replace_at = iso(now) if replace else None
 
         def work(tx: Transaction) -> list[Changes]:
+            also(tx)
             made = keep(tx, tenant, records, self.live.of(tx, tenant), now, replace_at)
             crashpoint("before_ingest_commit")
             return made
@@ -115,7 +131,7 @@ class Ingestion:
 def keep(
     tx: Transaction,
     tenant: int,
-    records: Sequence[_Record],
+    records: Sequence[Record],
     live: dict[int, LiveDataflow],
     now: int,
     replace_at: str | None,
@@ -178,13 +194,14 @@ def _stamp(profile: Profile, arrived: str) -> None:
             membership.setdefault("lastQualificationTime", arrived)
 
 
-def _records(body: bytes, lines: bool, receipt: Receipt) -> Iterator[_Record]:
-    for line, text in _split(body, lines):
+def read_records(documents: Iterable[tuple[int, bytes]], receipt: Receipt) -> Iterator[Record]:
+    """Read documents, each with its line, as people; note in the receipt those that are none."""
+    for line, text in documents:
         try:
             if len(text) > LARGEST_RECORD:
                 raise ProfileError("too-large", f"a profile has at most {LARGEST_RECORD} bytes, not {len(text)}")
             profile = parse(text)
-            yield _Record(line, key_of(profile), profile)
+            yield Record(line, key_of(profile), profile)
         except ProfileError as error:
             receipt.rejected.append(Rejected(line, error.reason, error.message))
 

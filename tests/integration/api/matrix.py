@@ -111,6 +111,10 @@ def _schedule(world: World) -> str:
     return store.write_now(lambda tx: schedules.add(tx, 1, name, "rest", {}, "0 3 1 1 *", "client:a", LATE)).schedule
 
 
+def _dataset(world: World) -> str:
+    return made(world.api.post("/datasets", dataset_document()))["id"]
+
+
 #: One object for the routes whose path begins like this, up to its first parameter.
 MAKERS: dict[str, Callable[[World], str]] = {
     f"{AUTHORING}/destination-servers/": _server,
@@ -126,6 +130,7 @@ MAKERS: dict[str, Callable[[World], str]] = {
     f"{FLOWS}/flows/": lambda world: world.operator.flow(),
     "/runs/": _run,
     "/schedules/": _schedule,
+    "/datasets/": _dataset,
     "/dataflows/": lambda world: world.operator.flow(),
     "/access/users/": _user,
     "/access/clients/": _client,
@@ -161,12 +166,17 @@ BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
     },
     ("POST", f"{FLOWS}/connectionSpecs/{{id}}/choices"): lambda _: {"field": "region"},
     ("POST", "/schedules/{id}/backfill"): lambda _: {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z"},
+    ("PUT", "/datasets/{id}"): lambda _: dataset_document(),
     ("PUT", "/access/users/{id}"): lambda id_: {"email": f"{id_}@example.com", "name": "Another"},
     ("PUT", "/access/clients/{id}"): lambda _: {"name": "another", "permissions": []},
 }
 
 #: Query and headers that a path cannot do without.
-QUERIES = {f"{FLOWS}/flows/{{id}}/action": "?op=enable", f"{FLOWS}/connections/{{id}}/action": "?op=revoke"}
+QUERIES = {
+    f"{FLOWS}/flows/{{id}}/action": "?op=enable",
+    f"{FLOWS}/connections/{{id}}/action": "?op=revoke",
+    f"{FLOWS}/connectionSpecs/{{id}}/configs": "?outputType=activationDatasets&outputField=datasets",
+}
 HEADERS = {
     ("PATCH", f"{FLOWS}/{noun}/{{id}}"): {"If-Match": '"a version"'}
     for noun in ("flows", "connections", "sourceConnections", "targetConnections")
@@ -179,7 +189,7 @@ HOST_SEES: set[str] = {f"{REQUESTS}/", REQUESTS}
 ENDING = ("/approve", "/reject", "/withdraw")
 
 #: Values for parameters after a path's first.
-FURTHER: dict[str, str] = {"{version}": "1", "{namespace}": "ups", "{audience}": "an-audience"}
+FURTHER: dict[str, str] = {"{version}": "1", "{namespace}": "ups", "{audience}": "an-audience", "{number}": "1"}
 
 
 def made(answer: Answer) -> Any:

@@ -46,10 +46,7 @@ class CsvRows:
             return "csv", values
         if len(values) != len(names):
             return "columns", f"the row has {len(values)} values; there are {len(names)} columns"
-        row: dict[str, Any] = {
-            name: None if text in self._nulls else text for name, text in zip(names, values, strict=True)
-        }
-        if any(text is not None and not text.isascii() and _is_undecoded(text) for text in row.values()):
+        if any(not text.isascii() and _is_undecoded(text) for text in values):
             return "encoding", f"the row is not written in {self._dataset.csv.encoding}"
         pairs = zip(names, values, strict=True)
         row: dict[str, Any] = {name: None if text in self._nulls else text for name, text in pairs}

@@ -46,7 +46,7 @@ class Ndjson:
         files = tuple(File.at(path) for path in surroundings.places.find(dataset.location or "", ENDINGS))
         if dataset.shape == "profiles":
             return Manifest(files, _WHOLE)
-        found = unified(self._schemas(dataset, files))
+        found = unified(self._schemas(surroundings, dataset, files))
         said = {name: TYPES[kind] for name, kind in dataset.types.items()}
         return Manifest(files, pa.schema([(field.name, said.get(field.name, field.type)) for field in found]))
 
@@ -58,10 +58,13 @@ class Ndjson:
         """Any line may be bad."""
         return None
 
-    def _schemas(self, dataset: Dataset, files: Sequence[File]) -> Iterator[tuple[str, pa.Schema]]:
+    def _schemas(
+        self, surroundings: Surroundings, dataset: Dataset, files: Sequence[File]
+    ) -> Iterator[tuple[str, pa.Schema]]:
         yield "", pa.schema([])
         for file in files:
             for lines, rows, _ in _parts(dataset, file.path):
+                surroundings.go_on()
                 if rows:
                     yield file.path, _inferred(file.path, lines, rows)
 

@@ -40,7 +40,10 @@ class Sql:
         source = surroundings.sources.get(dataset.source or "", ("sqlite", "postgresql"))
         directory = Path(surroundings.copies())
         try:
-            written = list(_copied(source, dataset.query or "", directory))
+            written = list[Path]()
+            for path in _copied(source, dataset.query or "", directory):
+                surroundings.go_on()
+                written.append(path)
         except SQLAlchemyError as error:
             said = _said(getattr(error, "orig", None) or error)
             raise Unreadable(f"the source {source.name!r} does not answer the query: {said}") from None

@@ -1,7 +1,7 @@
 """Where data comes from and what may be sent of it: namespaces, datasets, audiences, mapping sets, policies."""
 
 from alembic import op
-from sqlalchemy import BigInteger, Column, Integer, MetaData, Table
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Integer, MetaData, PrimaryKeyConstraint, Table, Text
 
 revision = "0004"
 down_revision = "0003"
@@ -18,7 +18,38 @@ INTAKE: tuple[Table, ...] = ()
 
 # -- datasets ---------------------------------------------------------------------------------------------------------
 
-DATASETS: tuple[Table, ...] = ()
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("id", Text, nullable=False),
+    Column("version", Whole, nullable=False),
+    Column("document", JSON, nullable=False),
+    Column("created_at", Whole, nullable=False),
+    Column("modified_at", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+dataset_snapshots = Table(
+    "dataset_snapshots",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("number", Whole, nullable=False),
+    Column("version", Whole, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=True),
+    Column("run", Text, nullable=False),
+    Column("rows", Whole, nullable=True),
+    Column("bad_rows", Whole, nullable=True),
+    Column("bad", JSON, nullable=False),
+    Column("bytes", Whole, nullable=True),
+    Column("manifest", JSON(none_as_null=True), nullable=True),
+    Column("columns", JSON, nullable=False),
+    Column("asked_at", Whole, nullable=False),
+    Column("taken_at", Whole, nullable=True),
+    PrimaryKeyConstraint("tenant", "dataset", "number"),
+)
+DATASETS: tuple[Table, ...] = (datasets, dataset_snapshots)
 
 # -- audiences: definitions and evaluations ---------------------------------------------------------------------------
 
