@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from headrace.api.doors import Doors, JsonBody, allowed, doors
 from headrace.api.flows import FlowServiceRoute, patch_of
 from headrace.clock import iso
-from headrace.errors import NotFound, OperationError
+from headrace.errors import OperationError
 from headrace.model.flow import DATA_LAKE_SPEC, PROFILE_STORE_SPEC, ChoicesWanted, SchemaWanted
 from headrace.model.publishing import Agreement
 from headrace.model.reading import read as read_block
@@ -89,8 +89,8 @@ async def eligible_datasets(
     properties: Annotated[str, Query(description="The members to show, with commas between; without it, all.")] = "",
 ) -> Object:
     if id != DATA_LAKE_SPEC:
-        raise NotFound(f"there are no datasets under the connection spec {id!r}; they are under {DATA_LAKE_SPEC}")
-    found = await handed.datasets.listing(caller)
+        await connecting.read(handed.store, caller, id, _spec)  # There is one of this id, and it has no datasets.
+    found = await handed.datasets.listing(caller) if id == DATA_LAKE_SPEC else []
     wanted = {name.strip() for name in properties.split(",") if name.strip()}
     shown = [_eligible(item, wanted) for item, snapshot in found if snapshot is not None]
     items, end = shown[start : start + limit], min(start + limit, len(shown))

@@ -15,7 +15,7 @@ from headrace.errors import DataError
 class Changed(DataError):
     """The data is not what it was when the snapshot was taken."""
 
-    code = "changed"
+    code = "data-changed"
 
 
 class Unreadable(DataError):

@@ -24,7 +24,7 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 class UnknownSource(AccountError):
     """There is no such source for this sandbox."""
 
-    code = "unknown-source"
+    code = "no-such-source"
 
 
 @dataclass(frozen=True, slots=True)

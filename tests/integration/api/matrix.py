@@ -15,9 +15,9 @@ from typing import Any
 from headrace.cli import examples
 from headrace.services import schedules
 from headrace.store import runs
-from support import AUTHORING, FLOWS, Answer, Api, InProcess
+from support import AUTHORING, FLOWS, Answer, Api, InProcess, eventually
 
-from .conftest import PUBLISH, REQUESTS, Operator, destination_on
+from .conftest import PUBLISH, REQUESTS, Operator, dataset_document, destination_on
 
 #: A moment that never comes while tests run.
 LATE = 4_000_000_000_000
@@ -112,7 +112,10 @@ def _schedule(world: World) -> str:
 
 
 def _dataset(world: World) -> str:
-    return made(world.api.post("/datasets", dataset_document()))["id"]
+    id_ = made(world.api.post("/datasets", dataset_document()))["id"]
+    assert world.api.post(f"/datasets/{id_}/snapshots", {}).status == 202
+    eventually("its snapshot is taken", lambda: world.api.get(f"/datasets/{id_}").json["snapshot"] is not None)
+    return id_
 
 
 #: One object for the routes whose path begins like this, up to its first parameter.
@@ -186,7 +189,7 @@ HEADERS = {
 HOST_SEES: set[str] = {f"{REQUESTS}/", REQUESTS}
 
 #: Ends of paths of operations that leave an object other than it was, so that each is tried on one of its own.
-ENDING = ("/approve", "/reject", "/withdraw")
+ENDING = ("/approve", "/reject", "/withdraw", "/snapshots")
 
 #: Values for parameters after a path's first.
 FURTHER: dict[str, str] = {"{version}": "1", "{namespace}": "ups", "{audience}": "an-audience", "{number}": "1"}
