@@ -91,7 +91,7 @@ def test_nobody_has_to_wait(headrace, datasets):
     [
         (("add", "absent.json"), "absent.json cannot be read as JSON"),
         (("snapshot", "absent"), "there is no dataset 'absent' here"),
-        (("load", "../runs"), "there is no dataset"),
+        (("load", "../runs"), "was answered 404"),
     ],
 )
 def test_what_cannot_be_done_says_the_way_out(datasets, words, said):
