@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -204,7 +204,8 @@ class Datasets:
 
         def work(tx: Transaction) -> list[StoredSnapshot]:
             declared.existing(tx, caller, DATASET, id_)
-            return dataset_snapshots.latest(tx, caller.number, id_, most, before=before)
+            found = dataset_snapshots.latest(tx, caller.number, id_, most, before=before)
+            return [_as_its_run_stands(tx, item) for item in found]
 
         return await self.store.read(work)
 
@@ -273,7 +274,15 @@ def _existing(tx: Transaction, caller: Caller, id_: str, number: int) -> StoredS
     found = dataset_snapshots.get(tx, caller.number, id_, number)
     if found is None:
         raise NotFound(f"the dataset {id_!r} has no snapshot {number}")
-    return found
+    return _as_its_run_stands(tx, found)
+
+
+def _as_its_run_stands(tx: Transaction, stored: StoredSnapshot) -> StoredSnapshot:
+    """Say of a snapshot that nobody takes any more that it failed: a run that is cancelled notes nothing."""
+    run = runs.get(tx, stored.run) if stored.state == "taking" else None
+    if stored.state != "taking" or (run is not None and run.state not in runs.ENDED):
+        return stored
+    return replace(stored, state="failed", reason="its run ended before it was taken: take another")
 
 
 def _ready(tx: Transaction, caller: Caller, id_: str, number: int | None) -> StoredSnapshot:

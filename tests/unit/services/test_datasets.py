@@ -138,6 +138,18 @@ async def test_a_snapshot_that_cannot_be_taken_says_why(station):
         await station.datasets.ask_for_load(station.caller, made.id, 2)
 
 
+async def test_a_snapshot_whose_run_was_cancelled_has_failed(station):
+    made = await station.create()
+    run, stored = await station.datasets.ask_for_snapshot(station.caller, made.id)
+    assert (await station.datasets.snapshot(station.caller, made.id, stored.number)).state == "taking"
+
+    await station.house.runs.cancel(station.caller, run.run)
+
+    (shown,) = await station.datasets.snapshots(station.caller, made.id, 10, None)
+    assert (shown.state, shown.reason) == ("failed", "its run ended before it was taken: take another")
+    assert await station.datasets.snapshot(station.caller, made.id, stored.number) == shown
+
+
 async def test_bad_rows_are_counted_and_the_first_are_listed(station):
     made = await station.create("csv", types={"age": "whole"})
     path = station.yard.lay("people.csv", "id,email,city,age\n" + "C-1,a,b,x\n" * 150 + "C-2,a,b,2\n")
