@@ -31,6 +31,8 @@ from headrace.connect.reqwest import ReqwestTransport
 from headrace.connect.retry import RetryPolicy
 from headrace.connect.secrets import Veil
 from headrace.connect.tls import Tls
+from headrace.datasets.places import Places
+from headrace.datasets.sources import Sources
 from headrace.errors import OperationError
 from headrace.events import Board, Libraries, Started, WorkerFailed
 from headrace.orchestrate.port import Orchestrator
@@ -42,8 +44,10 @@ from headrace.services.at_partner.notifying import KIND as NOTIFY
 from headrace.services.at_partner.notifying import Notices
 from headrace.services.at_partner.wanting import KIND as AUDIENCE
 from headrace.services.call_limit import CallLimit
+from headrace.services.datasets import LOAD, TAKE, Datasets, Ground
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
+from headrace.services.loading import Loading
 from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
@@ -52,6 +56,7 @@ from headrace.services.revocations import KIND as REVOCATION
 from headrace.services.revocations import forget
 from headrace.services.revoking import Revoking
 from headrace.services.runs import Runs
+from headrace.services.taking_snapshots import TakingSnapshots
 from headrace.services.telling import Telling
 from headrace.services.tokens import Tokens
 from headrace.settings import Settings
@@ -75,7 +80,8 @@ class Headrace:
         self.settings = settings
         self.clock = SystemClock()
         veil = Veil()
-        for secret in settings.secrets():
+        ground = ground_of(settings)
+        for secret in (*settings.secrets(), *ground.sources.secrets()):
             veil.note(secret)
         self.board = Board(settings.log_format, veil.redact)
         policy = retry_policy(settings)
@@ -110,6 +116,9 @@ class Headrace:
         self.runs.register(NOTIFY, Notices(self.store, self.clock, self.partners).carry)
         telling = Telling(self.store, self.clock, keyring, self.partners)
         self.runs.register(REVOCATION, telling.carry, on_cancel=forget)
+        datasets = Datasets(self.store, self.clock, ground)
+        self.runs.register(TAKE, TakingSnapshots(datasets).carry)
+        self.runs.register(LOAD, Loading(datasets, ingestion, self.board).carry, at_once=1)
         self.passwords = Passwords()
         call_limit = CallLimit(self.store, self.clock, settings.calls_per_minute)
         doors = Doors(
@@ -127,6 +136,7 @@ class Headrace:
             LookUps(self.partners, self.clock, call_limit),
             call_limit,
             Revoking(self.store, self.clock, keyring, self.partners, self.tokens),
+            datasets,
         )
         self.app = application(doors, self._lifespan)
 
@@ -221,6 +231,17 @@ def transport_of(settings: Settings) -> HttpTransport | ReqwestTransport:
     tls = Tls.parse(settings.tls_ca_file, settings.tls_client_certificates)
     kind = ReqwestTransport if settings.transport == "pyreqwest" else HttpTransport
     return kind(egress, tls=tls, connections=max(32, settings.requests_per_account))
+
+
+def ground_of(settings: Settings) -> Ground:
+    """
+    Read from where the operator allows datasets to be read.
+
+    Raises:
+        OperationError: a directory is not there, or the file of sources is not right.
+    """
+    places, sources = Places.parse(settings.dataset_directories), Sources.read(settings.dataset_sources)
+    return Ground(places, sources, settings.data_dir.absolute() / "datasets")
 
 
 def runs_url(settings: Settings) -> str:

@@ -107,6 +107,16 @@ class Settings(BaseSettings):
     self_review: bool = Field(
         False, description="Whether a reviewer may decide a request to publish that they submitted themselves."
     )
+    dataset_directories: str = Field(
+        "",
+        description="The directories below which datasets may lie, with commas between; `acme@org/prod=/srv/people` is "
+        "for one sandbox, `acme@org=/srv/acme` for all of one organization. Empty: datasets have no files.",
+    )
+    dataset_sources: Path | None = Field(
+        None,
+        description="A file (TOML) of the databases and catalogs that datasets may read, each with its name; see "
+        "[datasets](datasets.md).",
+    )
     metrics_token: str = Field(
         "",
         description="Bearer token for `/metrics`; without one they are served on a loopback address only.",

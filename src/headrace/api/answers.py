@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from headrace.api import access_answers, run_answers
+from headrace.api import access_answers, dataset_answers, run_answers
 from headrace.api.schema import (
     COUNT,
     DATE,
@@ -36,6 +36,7 @@ def _page_of(name: str) -> Schema:
 SCHEMAS: dict[str, Schema] = {
     **access_answers.SCHEMAS,
     **run_answers.SCHEMAS,
+    **dataset_answers.SCHEMAS,
     "ConfigurationProblem": of_object(
         {"code": TEXT, "path": TEXT, "message": TEXT, "severity": {"enum": ["error", "warning"]}},
         about="One thing to mend: `path` is a JSON pointer.",
@@ -257,6 +258,7 @@ def _flow_service(noun: str) -> dict[tuple[str, str], Schema | None]:
 ANSWERS: dict[tuple[str, str], Schema | None] = {
     **access_answers.ANSWERS,
     **run_answers.ANSWERS,
+    **dataset_answers.ANSWERS,
     **{
         key: answer for path, name in _KINDS.items() for key, answer in _authoring(f"{_AUTHORING}/{path}", name).items()
     },
@@ -276,6 +278,7 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
     },
     ("get", f"{_FLOWS}/connectionSpecs"): items_of("ConnectionSpec"),
     ("get", f"{_FLOWS}/connectionSpecs/{{id}}"): items_of("ConnectionSpec"),
+    ("get", f"{_FLOWS}/connectionSpecs/{{id}}/configs"): ref("EligibleDatasets"),
     ("post", f"{_FLOWS}/connectionSpecs/{{id}}/choices"): items_of("Choice"),
     ("post", f"{_FLOWS}/connectionSpecs/{{id}}/schema"): ref("PartnerSchema"),
     ("post", f"{_FLOWS}/targetConnections/{{id}}/consent"): ref("CreatedObject"),

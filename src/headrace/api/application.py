@@ -16,6 +16,7 @@ from headrace.api import (
     authoring,
     bodies,
     connections,
+    datasets,
     flows,
     keys,
     namespaces,
@@ -65,6 +66,7 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         namespaces.router,
         operations.router,
         runs.router,
+        datasets.router,
     ):
         app.include_router(router)
     app.add_exception_handler(problems.GatewayError, problems.gateway)

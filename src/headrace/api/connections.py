@@ -1,6 +1,6 @@
 """The flow service's API: what can be connected, accounts, source and target connections."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 
@@ -8,7 +8,7 @@ from headrace.api.doors import Doors, Handed, JsonBody, allowed
 from headrace.api.flows import FlowServiceRoute, IfMatch, Patch, patch_of
 from headrace.clock import iso
 from headrace.errors import OperationError
-from headrace.model.flow import PROFILE_STORE_SPEC, ChoicesWanted, SchemaWanted
+from headrace.model.flow import DATA_LAKE_SPEC, PROFILE_STORE_SPEC, ChoicesWanted, SchemaWanted
 from headrace.model.publishing import Agreement
 from headrace.model.reading import read as read_block
 from headrace.services import accounts, connecting, declared, sealing, signing_secrets, sources, specs, targets, trying
@@ -69,6 +69,31 @@ async def read_spec(id: str, caller: Reader, handed: Handed) -> Object:  # noqa:
     if id == PROFILE_STORE_SPEC:
         return {"items": [_profile_store()]}
     return {"items": [await connecting.read(handed.store, caller, id, _spec)]}
+
+
+@router.get("/connectionSpecs/{id}/configs", summary="List the datasets that can be sent")
+async def eligible_datasets(
+    id: str,  # noqa: A002
+    caller: Reader,
+    handed: Handed,
+    output_type: Annotated[
+        Literal["activationDatasets"], Query(alias="outputType", description="What is listed: `activationDatasets`.")
+    ],
+    output_field: Annotated[
+        Literal["datasets"], Query(alias="outputField", description="As what it is listed: `datasets`.")
+    ],
+    start: Annotated[int, Query(ge=0, lt=1 << 31, description="How many to leave out.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=MOST, description="The most to list.")] = 20,
+    properties: Annotated[str, Query(description="The members to show, with commas between; without it, all.")] = "",
+) -> Object:
+    if id != DATA_LAKE_SPEC:
+        await connecting.read(handed.store, caller, id, _spec)  # There is one of this id, and it has no datasets.
+    found = await handed.datasets.listing(caller) if id == DATA_LAKE_SPEC else []
+    wanted = {name.strip() for name in properties.split(",") if name.strip()}
+    shown = [_eligible(item, wanted) for item, snapshot in found if snapshot is not None]
+    items, end = shown[start : start + limit], min(start + limit, len(shown))
+    page = {"start": start, "end": max(start, end), "total": len(shown), "hasNext": end < len(shown)}
+    return {"items": items, "pageInfo": page}
 
 
 @router.post("/connectionSpecs/{id}/choices", summary="Look up at the partner what a field can be", openapi_extra=OURS)
@@ -304,6 +329,19 @@ def _page(path: str, objects: list[Object], asked: tuple[Wanted, bool]) -> Objec
         return {"count": page.count}
     links = {"next": {"href": f"{path}?continuationToken={page.next}"}} if page.next else {}
     return {"items": [*page.items], "_links": links}
+
+
+def _eligible(item: Declared, wanted: set[str]) -> Object:
+    """Return a dataset as the original lists it; ``id`` is always there."""
+    members = {
+        "id": item.id,
+        "name": item.document["name"],
+        "description": item.document.get("description"),
+        "state": "ENABLED",
+        "created": item.created_at,
+        "updated": item.modified_at,
+    }
+    return {name: value for name, value in members.items() if not wanted or name == "id" or name in wanted}
 
 
 def _profile_store() -> Object:

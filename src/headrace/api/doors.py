@@ -16,6 +16,7 @@ from headrace.model.roles import PERMISSIONS
 from headrace.services import access, keys, sessions
 from headrace.services.call_limit import CallLimit
 from headrace.services.caller import Caller, Principal
+from headrace.services.datasets import Datasets
 from headrace.services.ingestion import Ingestion
 from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
@@ -62,6 +63,7 @@ class Doors:
     lookups: LookUps
     call_limit: CallLimit
     revoking: Revoking
+    datasets: Datasets
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from headrace.model.access import (
 from headrace.model.audience_template import Adoption, AudienceTemplate
 from headrace.model.block import Block
 from headrace.model.credentials import Credentials
+from headrace.model.dataset import Dataset
 from headrace.model.destination import Destination
 from headrace.model.destination_server import DestinationServer
 from headrace.model.flow import (
@@ -51,6 +52,8 @@ BODIES: dict[str, type[Block]] = {
     f"{_AUTHORING}/destinations/publish/{{instance_id}}/withdraw": Reason,
     "/publishing/requests/{config_id}/reject": Reason,
     "/publishing/requests/{config_id}/withdraw": Reason,
+    "/datasets": Dataset,
+    "/datasets/{id}": Dataset,
     f"{_FLOWS}/connections": BaseConnection,
     f"{_FLOWS}/connectionSpecs/{{id}}/choices": ChoicesWanted,
     f"{_FLOWS}/connectionSpecs/{{id}}/schema": SchemaWanted,

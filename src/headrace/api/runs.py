@@ -35,24 +35,24 @@ async def list_runs(
     ] = None,
 ) -> Object:
     found = await runs.listing(handed.store, caller, limit, before=before, kind=kind, state=state, targets=target)
-    items = [_run(run) for run in found]
+    items = [shown_run(run) for run in found]
     return {"items": items, "next": items[-1]["id"] if len(items) == limit else None}
 
 
 @router.get("/runs/{id}", tags=["runs"], summary="Read a run", openapi_extra=OURS)
 async def read_run(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002
-    return _run(await runs.get(handed.store, caller, id))
+    return shown_run(await runs.get(handed.store, caller, id))
 
 
 @router.post("/runs/{id}/cancel", tags=["runs"], summary="Do no further step of a run", openapi_extra=OURS)
 async def cancel(id: str, caller: Operator, handed: Handed) -> Object:  # noqa: A002
-    return _run(await handed.runs.cancel(caller, id))
+    return shown_run(await handed.runs.cancel(caller, id))
 
 
 @router.post("/runs/{id}/retry", tags=["runs"], summary="Try a run again that failed", openapi_extra=OURS)
 async def retry(id: str, caller: Operator, handed: Handed) -> Object:  # noqa: A002
     await handed.call_limit.admit(caller)
-    return _run(await handed.runs.retry(caller, id))
+    return shown_run(await handed.runs.retry(caller, id))
 
 
 @router.get("/schedules", tags=["runs"], summary="List schedules", openapi_extra=OURS)
@@ -74,7 +74,7 @@ async def resume(id: str, caller: Operator, handed: Handed) -> Object:  # noqa: 
 async def trigger(id: str, caller: Operator, handed: Handed) -> Object:  # noqa: A002
     run = await schedules.trigger(handed.store, handed.clock, caller, id)
     handed.runs.wake()
-    return _run(run)
+    return shown_run(run)
 
 
 @router.post(
@@ -84,7 +84,7 @@ async def backfill(id: str, caller: Operator, handed: Handed, body: JsonBody) ->
     start, end = (_moment(body, name) for name in ("from", "to"))
     asked = await schedules.backfill(handed.store, handed.clock, caller, id, start, end)
     handed.runs.wake()
-    return {"items": [_run(run) for run in asked]}
+    return {"items": [shown_run(run) for run in asked]}
 
 
 def _moment(body: Any, name: str) -> int:
@@ -101,7 +101,8 @@ def _iso(moment: int | None) -> str | None:
     return None if moment is None else iso(moment)
 
 
-def _run(run: Run) -> Object:
+def shown_run(run: Run) -> Object:
+    """Return a run as the API shows it."""
     return {
         "id": run.run,
         "kind": run.kind,

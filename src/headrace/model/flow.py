@@ -31,6 +31,8 @@ _FLOW_SERVICE_SET = SERVER_SET | {
     "inheritedAttributes",
 }
 
+#: The connection spec of what datasets lie in.
+DATA_LAKE_SPEC = "23598e46-f560-407b-88d5-ea6207e49db0"
 PROFILE_STORE_SPEC = "8a9c3494-9708-43d7-ae3f-cda01e5030e1"
 IDENTITY_PATH = "identityMap."
 

@@ -8,7 +8,7 @@ from headrace.services.caller import Caller
 from headrace.services.catalog import Pinned
 from headrace.services.checks import CREDENTIALS, DESTINATION, pointed_to
 from headrace.services.declared import existing, refuse_stale, spoken
-from headrace.store import dataflows, documents, publishing
+from headrace.store import dataflows, dataset_snapshots, documents, publishing
 from headrace.store.access import Tenant
 from headrace.store.database import Transaction
 from headrace.store.documents import Declared
@@ -16,6 +16,7 @@ from headrace.store.publishing import PublishRequest
 
 #: The states in which a request to publish holds what it froze.
 LIVE = frozenset({"REVIEW", "APPROVED", "PUBLISHED"})
+DATASET = "dataset"
 ACCOUNT, SOURCE, TARGET = _HELD = ("account", "source-connection", "target-connection")
 
 
@@ -72,6 +73,8 @@ def refuse_in_use(tx: Transaction, tenant: Tenant, noun: str, id_: str) -> None:
         uses = [use for number, use in connected if number == tenant.tenant]
         elsewhere = len(connected) - len(uses)
         uses += [_of_request(tx, item) for item in publishing.of_destination(tx, id_) if item.status in LIVE]
+    elif noun == DATASET:
+        uses, elsewhere = [*_readers(tx, tenant, id_)], 0
     elif noun in _HELD:
         uses, elsewhere = [*_holders(tx, tenant, noun, id_)], 0
     else:
@@ -91,6 +94,16 @@ def _holders(tx: Transaction, tenant: Tenant, noun: str, id_: str) -> Iterator[U
         wanted = {id_} if noun == SOURCE else targets
         if wanted & {*flow.document["sourceConnectionIds" if noun == SOURCE else "targetConnectionIds"]}:
             yield Use("dataflow", flow.id, flow.document["name"])
+
+
+def _readers(tx: Transaction, tenant: Tenant, id_: str) -> Iterator[Use]:
+    """Return the runs that read a dataset, and the source connections that name it."""
+    for run in dataset_snapshots.runs_under_way(tx, tenant.tenant, id_):
+        yield Use("run", run, run)
+    for item in documents.all_of(tx, tenant.tenant, SOURCE):
+        named = item.document.get("params", {}).get("datasets")
+        if isinstance(named, list) and any(isinstance(one, dict) and one.get("dataSetId") == id_ for one in named):
+            yield Use(SOURCE, item.id, item.document["name"])
 
 
 def _is_under(target: Declared, account: str) -> bool:

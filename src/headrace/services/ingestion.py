@@ -117,7 +117,7 @@ class Ingestion:
             rejected = [Rejected(**item) for item in known.rejected]
             return Receipt(known.accepted, rejected=rejected, is_repeated=True)
         receipt = Receipt()
-        parts = _parts(_records(body, lines, patch, order, receipt))
+        parts = _parts(read_records(_split(body, lines), receipt, order, patch=patch))
         for number, (part, is_last) in enumerate(parts, 1):
             await self._keep(request, part, number, receipt, is_last=is_last)
         if not receipt.accepted and receipt.rejected and all(item.code in _NOT_READ for item in receipt.rejected):
@@ -127,19 +127,47 @@ class Ingestion:
         self.announce(ProfilesIngested(accepted=accepted, rejected=refused, changes=receipt.changes))
         return receipt
 
+    async def take_part(
+        self, tenant: int, records: Sequence[Record], receipt: Receipt, also: Callable[[Transaction], None]
+    ) -> None:
+        """Take a part of many records in, in one transaction with whatever ``also`` does."""
+
+        def is_wanted(tx: Transaction) -> bool:
+            also(tx)
+            return True
+
+        await self._write(tenant, records, receipt, self.clock.now(), is_wanted)
+        receipt.accepted += len(records)
+
     async def _keep(
         self, request: _Request, part: Sequence[Record], number: int, receipt: Receipt, *, is_last: bool
     ) -> None:
         now = self.clock.now()
-        replace_at = iso(now) if request.replace else None
         receipt.accepted += len(part)
         rejected = [asdict(item) for item in receipt.rejected] if is_last else None
         so_far = TakenRequest(request.fingerprint, number, receipt.accepted, rejected)
 
+        def is_wanted(tx: Transaction) -> bool:
+            return request.key is None or _is_news(tx, request, so_far, now)
+
+        await self._write(request.tenant, part, receipt, now, is_wanted, replace=request.replace)
+
+    async def _write(
+        self,
+        tenant: int,
+        part: Sequence[Record],
+        receipt: Receipt,
+        now: int,
+        is_wanted: Callable[[Transaction], bool],
+        *,
+        replace: bool = False,
+    ) -> None:
+        """Keep a part in one transaction, if ``is_wanted``, which is done in it first, says so."""
+
         def work(tx: Transaction) -> list[Changes]:
-            if request.key is not None and not _is_news(tx, request, so_far, now):
+            if not is_wanted(tx):
                 return []
-            made = keep(tx, request.tenant, part, self.live.of(tx, request.tenant), now, replace_at)
+            made = keep(tx, tenant, part, self.live.of(tx, tenant), now, iso(now) if replace else None)
             crashpoint("before_ingest_commit")
             return made
 
@@ -148,7 +176,7 @@ class Ingestion:
         receipt.changes += sum(len(changes.changed) + len(changes.late) for changes in made)
         touched = {changes.dataflow for changes in made}
         receipt.dataflows |= touched
-        self.woken(request.tenant, touched)
+        self.woken(tenant, touched)
 
 
 def keep(
@@ -294,9 +322,12 @@ def _parts(records: Iterator[Record]) -> Iterator[tuple[list[Record], bool]]:
         part = following
 
 
-def _records(body: bytes, lines: bool, patch: bool, order: tuple[str, ...], receipt: Receipt) -> Iterator[Record]:
+def read_records(
+    documents: Iterable[tuple[int, bytes]], receipt: Receipt, order: tuple[str, ...], *, patch: bool = False
+) -> Iterator[Record]:
+    """Read documents, each with its line, as people or patches; note in the receipt those that are none."""
     read = read_patch if patch else read_whole
-    for line, text in _split(body, lines):
+    for line, text in documents:
         try:
             if len(text) > LARGEST_RECORD:
                 raise ProfileError("too-large", f"a profile has at most {LARGEST_RECORD} bytes, not {len(text)}")

@@ -85,6 +85,17 @@ class HeldSteps:
         if not runs.hold(tx, self.run, self._executor):
             raise RunLost
 
+    def note_in(self, tx: Transaction, **progress: Any) -> None:
+        """
+        Note how far the run has come with what the transaction writes: both are kept, or neither is.
+
+        Raises:
+            RunLost: the run is not this process's any more.
+        """
+        self._progress.update(progress)
+        if not runs.note(tx, self.run, self._executor, dict(self._progress)):
+            raise RunLost
+
     async def note(self, **progress: Any) -> None:
         """Note how far the run has come, for people to look at; written once a second at the most."""
         self._progress.update(progress)

@@ -82,6 +82,11 @@ def all_tenants(tx: Transaction) -> list[Tenant]:
     return [_tenant(row) for row in tx.core.execute(_tenants())]
 
 
+def tenant_of(tx: Transaction, number: int) -> Tenant:
+    """Return a sandbox by its number."""
+    return _tenant(tx.core.execute(_tenants().where(tenants.c.tenant == number)).one())
+
+
 def tenants_of(tx: Transaction, organization: int) -> list[Tenant]:
     """Return the sandboxes of an organization, by name."""
     wanted = tenants.c.organization == organization

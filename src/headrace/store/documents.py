@@ -28,6 +28,7 @@ NOUNS: dict[str, Table] = {
     "account": tables.accounts,
     "source-connection": tables.source_connections,
     "target-connection": tables.target_connections,
+    "dataset": tables.datasets,
 }
 
 

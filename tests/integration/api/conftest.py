@@ -3,6 +3,7 @@
 import copy
 import itertools
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,8 @@ TEMPLATES = f"{AUTHORING}/audience-templates"
 CREDENTIALS = f"{AUTHORING}/credentials"
 PUBLISH = f"{DESTINATIONS}/publish"
 REQUESTS = "/publishing/requests"
+#: A directory with people who do not exist, below which datasets may lie.
+PEOPLE = Path(__file__).with_name("people")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +33,7 @@ def partner(lend_database):
 @pytest.fixture(scope="module")
 def headrace(tmp_path_factory, partner, lend_database):
     folder = tmp_path_factory.mktemp("headrace")
-    settings = {"retry_steps": "0.05,0.05,0.05", "max_request_bytes": 1 << 20}
+    settings = {"retry_steps": "0.05,0.05,0.05", "max_request_bytes": 1 << 20, "dataset_directories": str(PEOPLE)}
     settings |= {"calls_per_minute": 100_000, "unreached_after": 0}
     with lend_database() as database_url:
         settings |= {"egress_allow": partner.origin, "database_url": database_url}
@@ -73,6 +76,18 @@ def template_document():
 def credentials_document():
     """Shared credentials, as their author would send them."""
     return {"name": "Acme", "basicAuthentication": {"username": "headrace", "password": "canary-password-Qx17"}}
+
+
+def dataset_document():
+    """A dataset, as an operator would send it."""
+    return {
+        "name": "people",
+        "format": "csv",
+        "location": str(PEOPLE / "people.csv"),
+        "key": "id",
+        "identities": [{"column": "email", "namespace": "Email"}],
+        "attributes": [{"column": "city", "path": "address.city"}],
+    }
 
 
 def destination_on(server, name="moviestar"):

@@ -15,9 +15,9 @@ from typing import Any
 from headrace.cli import examples
 from headrace.services import schedules
 from headrace.store import runs
-from support import AUTHORING, FLOWS, Answer, Api, InProcess
+from support import AUTHORING, FLOWS, Answer, Api, InProcess, eventually
 
-from .conftest import PUBLISH, REQUESTS, Operator, destination_on
+from .conftest import PUBLISH, REQUESTS, Operator, dataset_document, destination_on
 
 #: A moment that never comes while tests run.
 LATE = 4_000_000_000_000
@@ -117,6 +117,13 @@ def _namespace(world: World) -> str:
     return str(made(world.api.post(NAMESPACES, document))["id"])
 
 
+def _dataset(world: World) -> str:
+    id_ = made(world.api.post("/datasets", dataset_document()))["id"]
+    assert world.api.post(f"/datasets/{id_}/snapshots", {}).status == 202
+    eventually("its snapshot is taken", lambda: world.api.get(f"/datasets/{id_}").json["snapshot"] is not None)
+    return id_
+
+
 #: One object for the routes whose path begins like this, up to its first parameter.
 MAKERS: dict[str, Callable[[World], str]] = {
     f"{AUTHORING}/destination-servers/": _server,
@@ -133,6 +140,7 @@ MAKERS: dict[str, Callable[[World], str]] = {
     f"{NAMESPACES}/": _namespace,
     "/runs/": _run,
     "/schedules/": _schedule,
+    "/datasets/": _dataset,
     "/dataflows/": lambda world: world.operator.flow(),
     "/access/users/": _user,
     "/access/clients/": _client,
@@ -169,12 +177,17 @@ BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
     ("POST", f"{FLOWS}/connectionSpecs/{{id}}/choices"): lambda _: {"field": "region"},
     ("POST", "/schedules/{id}/backfill"): lambda _: {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z"},
     ("PUT", f"{NAMESPACES}/{{id}}"): lambda _: {"code": "mine", "name": "Another", "idType": "CROSS_DEVICE"},
+    ("PUT", "/datasets/{id}"): lambda _: dataset_document(),
     ("PUT", "/access/users/{id}"): lambda id_: {"email": f"{id_}@example.com", "name": "Another"},
     ("PUT", "/access/clients/{id}"): lambda _: {"name": "another", "permissions": []},
 }
 
 #: Query and headers that a path cannot do without.
-QUERIES = {f"{FLOWS}/flows/{{id}}/action": "?op=enable", f"{FLOWS}/connections/{{id}}/action": "?op=revoke"}
+QUERIES = {
+    f"{FLOWS}/flows/{{id}}/action": "?op=enable",
+    f"{FLOWS}/connections/{{id}}/action": "?op=revoke",
+    f"{FLOWS}/connectionSpecs/{{id}}/configs": "?outputType=activationDatasets&outputField=datasets",
+}
 HEADERS = {
     ("PATCH", f"{FLOWS}/{noun}/{{id}}"): {"If-Match": '"a version"'}
     for noun in ("flows", "connections", "sourceConnections", "targetConnections")
@@ -184,10 +197,10 @@ HEADERS = {
 HOST_SEES: set[str] = {f"{REQUESTS}/", REQUESTS}
 
 #: Ends of paths of operations that leave an object other than it was, so that each is tried on one of its own.
-ENDING = ("/approve", "/reject", "/withdraw")
+ENDING = ("/approve", "/reject", "/withdraw", "/snapshots")
 
 #: Values for parameters after a path's first.
-FURTHER: dict[str, str] = {"{version}": "1", "{namespace}": "ups", "{audience}": "an-audience"}
+FURTHER: dict[str, str] = {"{version}": "1", "{namespace}": "ups", "{audience}": "an-audience", "{number}": "1"}
 
 
 def made(answer: Answer) -> Any:

@@ -70,7 +70,38 @@ INTAKE: tuple[Table, ...] = (namespaces, namespace_orders, taken_requests)
 
 # -- datasets ---------------------------------------------------------------------------------------------------------
 
-DATASETS: tuple[Table, ...] = ()
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("id", Text, nullable=False),
+    Column("version", Whole, nullable=False),
+    Column("document", JSON, nullable=False),
+    Column("created_at", Whole, nullable=False),
+    Column("modified_at", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+dataset_snapshots = Table(
+    "dataset_snapshots",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("number", Whole, nullable=False),
+    Column("version", Whole, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=True),
+    Column("run", Text, nullable=False),
+    Column("rows", Whole, nullable=True),
+    Column("bad_rows", Whole, nullable=True),
+    Column("bad", JSON, nullable=False),
+    Column("bytes", Whole, nullable=True),
+    Column("manifest", JSON(none_as_null=True), nullable=True),
+    Column("columns", JSON, nullable=False),
+    Column("asked_at", Whole, nullable=False),
+    Column("taken_at", Whole, nullable=True),
+    PrimaryKeyConstraint("tenant", "dataset", "number"),
+)
+DATASETS: tuple[Table, ...] = (datasets, dataset_snapshots)
 
 # -- audiences: definitions and evaluations ---------------------------------------------------------------------------
 
