@@ -139,7 +139,9 @@ def _required_names(destination: Destination) -> set[str]:
 def _has_mapping(destination: Destination) -> bool:
     """Say whether operators map anything for a destination: where they cannot, no identity is asked of them."""
     schema = destination.schema_config
-    return schema is None or bool(schema.profile_required or schema.identity_required or schema.required_mappings)
+    if schema is None or schema.identity_required is not False:
+        return True
+    return schema.profile_required or bool(schema.required_mappings)
 
 
 def _problems_of_required(flow: Flow, destination: Destination) -> Iterator[Problem]:
