@@ -20,26 +20,6 @@ _MOST_NAMED = 50
 _MAPPING = "/transformations/0/params/profileSelectors/selectors"
 #: Beyond these a dataflow is larger than the original advises.
 SOFT_LIMITS = {"audiences": 250, "attributes": 50}
-#: Namespaces that everybody has; all others are custom ones.
-STANDARD_NAMESPACES = frozenset(
-    {
-        "AAID",
-        "AdCloud",
-        "CORE",
-        "ECID",
-        "Email",
-        "Email_LC_SHA256",
-        "GAID",
-        "Google",
-        "IDFA",
-        "Phone",
-        "Phone_E.164",
-        "Phone_SHA256",
-        "Phone_SHA256_E.164",
-        "TNTID",
-        "WAID",
-    }
-)
 
 
 def problems_of(flow: Flow, destination: Destination, attributes: Collection[str] | None = None) -> Iterator[Problem]:
@@ -159,7 +139,9 @@ def _required_names(destination: Destination) -> set[str]:
 def _has_mapping(destination: Destination) -> bool:
     """Say whether operators map anything for a destination: where they cannot, no identity is asked of them."""
     schema = destination.schema_config
-    return schema is None or bool(schema.profile_required or schema.identity_required or schema.required_mappings)
+    if schema is None or schema.identity_required is not False:
+        return True
+    return schema.profile_required or bool(schema.required_mappings)
 
 
 def _problems_of_required(flow: Flow, destination: Destination) -> Iterator[Problem]:
@@ -212,9 +194,7 @@ def _identity_problems(row: FieldMapping, target: str, destination: Destination,
 def _accepts(namespace: IdentityNamespace, row: FieldMapping) -> bool:
     if not row.is_of_namespace:
         return namespace.accepts_attributes
-    if row.namespace in namespace.accepted_global_namespaces:
-        return True
-    return namespace.accepts_custom_namespaces and row.namespace not in STANDARD_NAMESPACES
+    return namespace.accepts_custom_namespaces or row.namespace in namespace.accepted_global_namespaces
 
 
 def _is_required(namespace: IdentityNamespace, row: FieldMapping) -> bool:

@@ -570,3 +570,26 @@ def balance_of(tx, flow):
     tenant, number = tx.run("SELECT tenant, dataflow FROM dataflows WHERE id = :id", {"id": flow}).fetchone()
     rows = ledger.balance(tx, tenant, number).values()
     return {column: sum(row[column] for row in rows) for column in (*ledger.COLUMNS, "pending")}
+
+
+def test_a_dataflow_larger_than_is_advised_is_kept_with_a_warning(api, operator):
+    document = operator.flow_document(operator.destination("moviestar"), "moviestar")
+    rows = document["transformations"][0]["params"]["profileSelectors"]["selectors"]
+    rows += [row(f"a{place}", f"t{place}") for place in range(51)]
+
+    made = api.post(f"{FLOWS}/flows", document)
+
+    assert made.status == 201, made.text
+    assert [item["code"] for item in made.json["x-headrace"]["warnings"]] == ["larger-than-advised"]
+
+
+def test_a_calculated_field_that_cannot_be_read_is_refused_with_its_place(api, operator):
+    document = operator.flow_document(operator.destination("moviestar"), "moviestar")
+    computed = row("ucas(name)", "first_name")
+    computed["value"]["mapping"]["sourceType"] = "EXPRESSION"
+    document["transformations"][0]["params"]["profileSelectors"]["selectors"] = [computed]
+
+    refused = api.post(f"{FLOWS}/flows", document)
+
+    assert codes(refused)[f"{MAPPING}/0/value/mapping/source"] == "invalid-expression"
+    assert "line 1, column 1: there is no function `ucas`; the nearest is `ucase`" in refused.text

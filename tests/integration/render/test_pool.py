@@ -27,8 +27,8 @@ def recipe(body=BODY, **more):
         "dataflow": "flow", "version": "1", "method": "POST", "url": TextRecipe("https://partner.example/", "url"),
         "body": TextRecipe(body, "requestBody", "json"), "content_type": "application/json", "max_users": 100,
         "attributes": (AttributeRow("name", "name", is_structured=True),),
-        "identities": (IdentityRow("Email", "email"),),
-        "namespaces": ("email",), "audiences": (MappedAudience(1, "ups", "a", "A", None, 0, 0, 0, 0),),
+        "identities": (IdentityRow("Email", "email"),), "namespaces": ("email",),
+        "audiences": (MappedAudience(1, "ups", "a", "A", None, 0, 0, 0, 0),),
     }  # fmt: skip
     return Recipe(**{**parts, **more})
 

@@ -10,7 +10,7 @@ from headrace.model.problem import ConfigurationError
 from headrace.model.reading import read
 from headrace.services.checks import DESTINATION, EXAMINE
 from headrace.services.live import mapping_of
-from headrace.services.rules import SOFT_LIMITS, STANDARD_NAMESPACES, problems_of, warnings_of
+from headrace.services.rules import SOFT_LIMITS, problems_of, warnings_of
 
 SELECTORS = "/transformations/0/params/segmentSelectors/selectors"
 MAPPING = "/transformations/0/params/profileSelectors/selectors"
@@ -162,12 +162,11 @@ ACCEPTED = [
     pytest.param({"acceptsAttributes": True}, "identityMap.crmId", False, id="a custom namespace for an attribute"),
     pytest.param({"acceptsCustomNamespaces": True}, "identityMap.crmId", True, id="a custom namespace"),
     pytest.param({"acceptsCustomNamespaces": True}, "loyalty.id", False, id="an attribute for a custom namespace"),
-    pytest.param({"acceptsCustomNamespaces": True}, "identityMap.Email", False, id="a standard one for a custom one"),
     pytest.param({"acceptedGlobalNamespaces": {"Email": {}}}, "identityMap.Email", True, id="a standard namespace"),
     pytest.param({"acceptedGlobalNamespaces": {"Email": {}}}, "identityMap.Phone", False, id="another standard one"),
     pytest.param({"acceptedGlobalNamespaces": {"Email": {}}}, "identityMap.crmId", False, id="a custom for a standard"),
     pytest.param(
-        {"acceptsCustomNamespaces": True, "acceptedGlobalNamespaces": {"Phone_E.164": {}}},
+        {"acceptedGlobalNamespaces": {"Phone_E.164": {}}},
         "identityMap.Phone_E//.164",
         True,
         id="a dot in its name",
@@ -180,10 +179,6 @@ def test_a_namespace_takes_what_it_says(namespace, source, accepted):
     problems = found(a_flow(row(source, "identityMap.harbor_id")), **{"identityNamespaces/harbor_id": namespace})
 
     assert problems == ({} if accepted else {f"{MAPPING}/0/value/path": "not-mappable"})
-
-
-def test_every_standard_namespace_that_says_it_is_hashed_is_standard():
-    assert {"Email_LC_SHA256", "Phone_SHA256", "Phone_SHA256_E.164"} <= STANDARD_NAMESPACES
 
 
 REQUIRED = {"acceptedGlobalNamespaces": {"Email": {"requiredTransformation": HASH}}}
