@@ -197,6 +197,14 @@ SCHEMAS: dict[str, Schema] = {
         {"_links": of_object({}, {"next": of_object({"href": TEXT})})},
         "One page; `_links.next` leads on.",
     ),
+    "FlowSpec": of_object(
+        {"id": TEXT, "name": TEXT, "version": TEXT, "sourceConnectionSpecIds": TEXTS, "targetConnectionSpecIds": TEXTS},
+        about="A kind of dataflow: from what to what.",
+    ),
+    "FlowRun": of_object(
+        {"id": TEXT, "flowId": TEXT, "createdAt": COUNT, "updatedAt": COUNT, "metrics": {"type": "object"}},
+        about="One run of a dataflow; `metrics.statusSummary` says how it stands.",
+    ),
     "Counted": of_object({"count": COUNT}, about="How many there are."),
     "Choice": of_object({"name": TEXT, "value": {"type": ["string", "integer"]}}, about="A label and its value."),
     "PartnerSchema": of_object(
@@ -248,6 +256,9 @@ def _flow_service(noun: str) -> dict[tuple[str, str], Schema | None]:
     }
 
 
+_FLOW_RUNS = of_object(
+    {"items": list_of(ref("FlowRun"))}, {"_links": of_object({}, {"next": of_object({"href": TEXT})})}
+)
 #: What a success answers, by method and path; ``None``: nothing.
 ANSWERS: dict[tuple[str, str], Schema | None] = {
     **access_answers.ANSWERS,
@@ -290,8 +301,18 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
     },
     **{
         ("get", f"{_FLOWS}/{noun}"): {"anyOf": [ref("FlowServicePage"), ref("Counted")]}
-        for noun in ("connections", "sourceConnections", "targetConnections")
+        for noun in ("connections", "sourceConnections", "targetConnections", "flows")
     },
+    ("get", f"{_FLOWS}/runs/{{id}}"): items_of("FlowRun"),
+    ("get", f"{_FLOWS}/runs"): {"anyOf": [_FLOW_RUNS, ref("Counted")]},
+    ("get", f"{_FLOWS}/flowSpecs"): items_of("FlowSpec"),
+    ("get", f"{_FLOWS}/flowSpecs/{{id}}"): items_of("FlowSpec"),
+    ("get", f"{_FLOWS}/connectionSpecs/{{id}}/configs"): of_object(
+        {
+            "items": list_of({"type": "object"}),
+            "pageInfo": of_object({"start": COUNT, "end": COUNT, "total": COUNT, "hasNext": YES_OR_NO}),
+        }
+    ),
 }
 
 #: Operations that answer with what a partner says.

@@ -31,6 +31,10 @@ _FLOW_SERVICE_SET = SERVER_SET | {
 }
 
 PROFILE_STORE_SPEC = "8a9c3494-9708-43d7-ae3f-cda01e5030e1"
+#: The connection spec of datasets that are exported as they are.
+DATA_LAKE_SPEC = "23598e46-f560-407b-88d5-ea6207e49db0"
+#: The flow spec of everything that is sent in messages.
+STREAMING_FLOW_SPEC = "71471eba-b620-49e4-90fd-23f1fa0174d8"
 IDENTITY_PATH = "identityMap."
 
 

@@ -213,13 +213,14 @@ def _follow_audiences(
 
 
 def _kept(document: object) -> dict[str, Any]:
-    """Return a dataflow's document as it is stored: with its one transformation, which later patches address."""
+    """Return a dataflow's document as it is stored: with what later patches address, the one transformation first."""
     assert isinstance(document, dict)
     kept = {key: value for key, value in document.items() if key not in Flow.ignored}
     empty: dict[str, Any] = {"segmentSelectors": {"selectors": []}, "profileSelectors": {"selectors": []}}
     given = (kept.get("transformations") or [{}])[0]
     params = {**empty, **given.get("params", {})}
-    return {**kept, "transformations": [{"name": "GeneralTransform", **given, "params": params}]}
+    policy = {"enforcementRefs": [], **(kept.get("policy") or {})}
+    return {**kept, "policy": policy, "transformations": [{"name": "GeneralTransform", **given, "params": params}]}
 
 
 def _existing(tx: Transaction, caller: Caller, id_: str) -> StoredDataflow:

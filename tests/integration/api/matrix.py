@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headrace.cli import examples
+from headrace.model.flow import STREAMING_FLOW_SPEC
 from headrace.services import schedules
 from headrace.store import runs
 from support import AUTHORING, FLOWS, Answer, Api, InProcess
@@ -105,6 +106,11 @@ def _run(world: World) -> str:
     return store.write_now(lambda tx: runs.ask(tx, 1, "rest", {}, "client:a", 0, due_at=LATE)).run
 
 
+def _flow_run(world: World) -> str:
+    store, subject = world.headrace.app.store, {"dataflow": world.operator.flow()}
+    return store.write_now(lambda tx: runs.ask(tx, 1, "rest", subject, "client:a", 0, due_at=LATE)).run
+
+
 def _schedule(world: World) -> str:
     name = f"schedule-{next(_numbers)}"
     store = world.headrace.app.store
@@ -124,6 +130,8 @@ MAKERS: dict[str, Callable[[World], str]] = {
     f"{FLOWS}/sourceConnections/": lambda world: world.operator.source(),
     f"{FLOWS}/targetConnections/": _target,
     f"{FLOWS}/flows/": lambda world: world.operator.flow(),
+    f"{FLOWS}/flowSpecs/": lambda _: STREAMING_FLOW_SPEC,
+    f"{FLOWS}/runs/": _flow_run,
     "/runs/": _run,
     "/schedules/": _schedule,
     "/dataflows/": lambda world: world.operator.flow(),
@@ -166,7 +174,11 @@ BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
 }
 
 #: Query and headers that a path cannot do without.
-QUERIES = {f"{FLOWS}/flows/{{id}}/action": "?op=enable", f"{FLOWS}/connections/{{id}}/action": "?op=revoke"}
+QUERIES = {
+    f"{FLOWS}/flows/{{id}}/action": "?op=enable",
+    f"{FLOWS}/connections/{{id}}/action": "?op=revoke",
+    f"{FLOWS}/connectionSpecs/{{id}}/configs": "?outputType=activationDatasets&outputField=datasets",
+}
 HEADERS = {
     ("PATCH", f"{FLOWS}/{noun}/{{id}}"): {"If-Match": '"a version"'}
     for noun in ("flows", "connections", "sourceConnections", "targetConnections")
@@ -174,6 +186,9 @@ HEADERS = {
 
 #: Beginnings of paths whose objects are the business of the host, wherever they are.
 HOST_SEES: set[str] = {f"{REQUESTS}/", REQUESTS}
+
+#: Beginnings of paths whose objects are the same for everybody.
+EVERYBODYS: set[str] = {f"{FLOWS}/flowSpecs/", f"{FLOWS}/flowSpecs"}
 
 #: Ends of paths of operations that leave an object other than it was, so that each is tried on one of its own.
 ENDING = ("/approve", "/reject", "/withdraw")
