@@ -115,6 +115,7 @@ class Headrace:
             settings,
             self.wake_all,
             LookUps(self.partners, self.clock),
+            self.renderers,
         )
         self.app = application(doors, self._lifespan)
 

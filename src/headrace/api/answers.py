@@ -205,6 +205,46 @@ SCHEMAS: dict[str, Schema] = {
         {"id": TEXT, "flowId": TEXT, "createdAt": COUNT, "updatedAt": COUNT, "metrics": {"type": "object"}},
         about="One run of a dataflow; `metrics.statusSummary` says how it stands.",
     ),
+    "ActivationPlan": of_object(
+        {
+            "name": TEXT,
+            "dataflow": TEXT_OR_NULL,
+            "steps": list_of(
+                of_object(
+                    {
+                        "action": {"enum": ["create", "change", "remove", "keep"]},
+                        "noun": TEXT,
+                        "name": TEXT,
+                        "changes": TEXTS,
+                    }
+                )
+            ),
+            "x-headrace": of_object({"warnings": list_of(ref("ConfigurationProblem"))}),
+        },
+        about="What it takes to make an activation true.",
+    ),
+    "Leaving": of_object(
+        {
+            **dict.fromkeys(("people", "entries", "messages", "mostPerMessage", "looked", "of"), COUNT),
+            "groups": {"type": "object", "additionalProperties": COUNT},
+            "next": {"type": ["integer", "null"]},
+        },
+        about="What would leave of those who were looked at; `messages` as full as they may be.",
+    ),
+    "ActivationStanding": of_object(
+        {
+            "id": TEXT,
+            "name": TEXT,
+            "state": TEXT,
+            "reason": TEXT_OR_NULL,
+            "destination": of_object({"id": TEXT, "name": TEXT}),
+            "account": {"anyOf": [of_object({"id": TEXT, "name": TEXT}), {"type": "null"}]},
+            "audiences": TEXTS,
+            "mapping": TEXTS,
+            "backfill": of_object({"looked": COUNT, "of": COUNT}),
+        },
+        about="An activation, and how far its members of before have been looked at.",
+    ),
     "Counted": of_object({"count": COUNT}, about="How many there are."),
     "Choice": of_object({"name": TEXT, "value": {"type": ["string", "integer"]}}, about="A label and its value."),
     "PartnerSchema": of_object(
@@ -256,9 +296,8 @@ def _flow_service(noun: str) -> dict[tuple[str, str], Schema | None]:
     }
 
 
-_FLOW_RUNS = of_object(
-    {"items": list_of(ref("FlowRun"))}, {"_links": of_object({}, {"next": of_object({"href": TEXT})})}
-)
+_NEXT = of_object({}, {"next": of_object({"href": TEXT})})
+_FLOW_RUNS = of_object({"items": list_of(ref("FlowRun"))}, {"_links": _NEXT})
 #: What a success answers, by method and path; ``None``: nothing.
 ANSWERS: dict[tuple[str, str], Schema | None] = {
     **access_answers.ANSWERS,
@@ -302,6 +341,16 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
     **{
         ("get", f"{_FLOWS}/{noun}"): {"anyOf": [ref("FlowServicePage"), ref("Counted")]}
         for noun in ("connections", "sourceConnections", "targetConnections", "flows")
+    },
+    ("get", "/activations"): {
+        "anyOf": [of_object({"items": list_of(ref("ActivationStanding"))}, {"_links": _NEXT}), ref("Counted")]
+    },
+    ("post", "/activations"): ref("ActivationPlan"),
+    ("post", "/activations/plan"): {
+        "allOf": [
+            ref("ActivationPlan"),
+            of_object({"leaving": ref("Leaving"), "samples": list_of({"type": "object"})}),
+        ]
     },
     ("get", f"{_FLOWS}/runs/{{id}}"): items_of("FlowRun"),
     ("get", f"{_FLOWS}/runs"): {"anyOf": [_FLOW_RUNS, ref("Counted")]},

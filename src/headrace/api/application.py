@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from headrace import __version__
 from headrace.api import (
     access,
+    activations,
     auditing,
     authoring,
     bodies,
@@ -54,6 +55,7 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         authoring.router,
         connections.router,
         flows.router,
+        activations.router,
         signing_in.router,
         sign_in_pages.router,
         partner_audiences.router,

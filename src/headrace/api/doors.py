@@ -16,6 +16,7 @@ from headrace.model.roles import PERMISSIONS
 from headrace.services import access, keys, sessions
 from headrace.services.caller import Caller, Principal
 from headrace.services.ingestion import Ingestion
+from headrace.services.live import Renderer
 from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
@@ -57,6 +58,7 @@ class Doors:
     settings: Settings
     wake: Callable[[int], Coroutine[Any, Any, None]]
     lookups: LookUps
+    renderers: Renderer
 
 
 @dataclass(frozen=True, slots=True)

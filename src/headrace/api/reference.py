@@ -19,6 +19,7 @@ from headrace.model.access import (
     SignIn,
     UserSettings,
 )
+from headrace.model.activation import Activation
 from headrace.model.audience_template import Adoption, AudienceTemplate
 from headrace.model.block import Block
 from headrace.model.credentials import Credentials
@@ -58,6 +59,8 @@ BODIES: dict[str, type[Block]] = {
     f"{_FLOWS}/targetConnections/{{id}}/consent": Agreement,
     f"{_FLOWS}/flows/{{id}}/audiences/{{namespace}}/{{audience}}/adopt": Adoption,
     f"{_FLOWS}/flows": Flow,
+    "/activations": Activation,
+    "/activations/plan": Activation,
     "/access/organizations": NewOrganization,
     "/access/sandboxes": NewSandbox,
     "/access/users": NewUser,
