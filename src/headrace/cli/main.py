@@ -23,6 +23,7 @@ COMMANDS = {
     "destination": ("headrace.cli.destination.commands:app", "Write destinations as files and carry them to a server."),
     "api": ("headrace.cli.api:app", "Call the REST API of the server that runs here."),
     "account": ("headrace.cli.account:app", "Accounts at partners: list them, make one, try one."),
+    "activate": ("headrace.cli.activate:app", "Send audiences to a destination, as one file says."),
     "access": ("headrace.cli.access:app", "Say who may do what: users, API clients, sandboxes."),
     "keys": ("headrace.cli.keys:app", "Give secrets other keys, while everything runs."),
     "partner": ("headrace.cli.partner:app", "Be a partner to send to, and show what arrives."),
