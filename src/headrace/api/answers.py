@@ -245,6 +245,12 @@ SCHEMAS: dict[str, Schema] = {
         },
         about="An activation, and how far its members of before have been looked at.",
     ),
+    "StoredSchema": of_object({"id": TEXT, "version": COUNT, "name": TEXT, "jsonSchema": {"type": "object"}}),
+    "StoredMappingSet": of_object({"id": TEXT, "version": COUNT, "mappings": list_of({"type": "object"})}),
+    "UnionSchema": of_object(
+        {"$id": TEXT, "title": TEXT, "type": TEXT, "properties": {"type": "object"}},
+        about="The schema of people, read off those that `x-headrace.people` counts.",
+    ),
     "Counted": of_object({"count": COUNT}, about="How many there are."),
     "Choice": of_object({"name": TEXT, "value": {"type": ["string", "integer"]}}, about="A label and its value."),
     "PartnerSchema": of_object(
@@ -293,6 +299,15 @@ def _flow_service(noun: str) -> dict[tuple[str, str], Schema | None]:
         ("patch", f"{path}/{{id}}"): ref("CreatedObject"),
         ("post", f"{path}/{{id}}/action"): ref("CreatedObject"),
         ("delete", f"{path}/{{id}}"): None,
+    }
+
+
+def _conversion(noun: str, name: str) -> dict[tuple[str, str], Schema | None]:
+    path = f"/data/foundation/conversion/{noun}"
+    return {
+        ("get", path): of_object({"data": list_of(ref(name)), "_page": {"type": "object"}}),
+        ("post", path): ref(name),
+        ("get", f"{path}/{{id}}"): ref(name),
     }
 
 
@@ -345,6 +360,13 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
     ("get", "/activations"): {
         "anyOf": [of_object({"items": list_of(ref("ActivationStanding"))}, {"_links": _NEXT}), ref("Counted")]
     },
+    ("get", "/data/core/ups/config/entityTypes/_xdm.context.profile"): ref("UnionSchema"),
+    **{
+        key: answer
+        for noun, name in (("schemas", "StoredSchema"), ("mappingSets", "StoredMappingSet"))
+        for key, answer in _conversion(noun, name).items()
+    },
+    ("delete", "/data/foundation/conversion/mappingSets/{id}"): None,
     ("post", "/activations"): ref("ActivationPlan"),
     ("post", "/activations/plan"): {
         "allOf": [

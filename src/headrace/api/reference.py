@@ -33,6 +33,7 @@ from headrace.model.flow import (
     SourceConnection,
     TargetConnection,
 )
+from headrace.model.mapping_set import ConversionSchema, MappingSet
 from headrace.model.publishing import Agreement, Reason, Submission
 
 _AUTHORING, _FLOWS = "/data/core/activation/authoring", "/data/foundation/flowservice"
@@ -59,6 +60,8 @@ BODIES: dict[str, type[Block]] = {
     f"{_FLOWS}/targetConnections/{{id}}/consent": Agreement,
     f"{_FLOWS}/flows/{{id}}/audiences/{{namespace}}/{{audience}}/adopt": Adoption,
     f"{_FLOWS}/flows": Flow,
+    "/data/foundation/conversion/schemas": ConversionSchema,
+    "/data/foundation/conversion/mappingSets": MappingSet,
     "/activations": Activation,
     "/activations/plan": Activation,
     "/access/organizations": NewOrganization,

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from headrace.model.block import SERVER_SET, Block, Flag, Whole, rule
 from headrace.model.identities import Transformation
+from headrace.model.mapping_set import MappingSetRow, ProfileMapping
 from headrace.model.problem import Problem
 
 _FLOW_SERVICE_SET = SERVER_SET | {
@@ -223,7 +224,7 @@ class TransformParams(Block):
     profile_selectors: ProfileSelectors = Field(default_factory=ProfileSelectors, description="The mapping.")
     mandatory_fields: Any = Field(None, description="For files only.")
     primary_fields: Any = Field(None, description="For files only.")
-    profile_mapping: dict[str, Any] | None = Field(None, description="For files only.")
+    profile_mapping: ProfileMapping | None = Field(None, description="A mapping set whose rows are added.")
 
     @rule
     def _names_an_audience_once(self) -> Iterator[Problem]:
@@ -269,5 +270,16 @@ class Flow(Block):
 
     @property
     def mapping(self) -> tuple[FieldMapping, ...]:
-        """The rows of the mapping, in order."""
-        return tuple(selector.value.row() for selector in self.params.profile_selectors.selectors)
+        """The rows of the mapping, in order: its own, then those of the mapping set."""
+        reference = self.params.profile_mapping
+        referred = reference.extension.mappings if reference is not None else ()
+        own = (selector.value.row() for selector in self.params.profile_selectors.selectors)
+        return (*own, *map(_row_of, referred))
+
+
+def _row_of(row: MappingSetRow) -> FieldMapping:
+    """Return a row of a mapping set as dataflows have theirs: identities go to the target namespace that is named."""
+    if not row.source.startswith(IDENTITY_PATH):
+        return FieldMapping(source=row.source, destination=row.destination)
+    source = row.source.replace("//.", ".")
+    return FieldMapping(source=source, destination=f"{IDENTITY_PATH}{row.destination}")

@@ -15,6 +15,7 @@ from headrace.store.publishing import PublishRequest
 
 #: The states in which a request to publish holds what it froze.
 LIVE = frozenset({"REVIEW", "APPROVED", "PUBLISHED"})
+MAPPING_SET = "mapping-set"
 ACCOUNT, SOURCE, TARGET = _HELD = ("account", "source-connection", "target-connection")
 
 
@@ -56,6 +57,8 @@ def refuse_in_use(tx: Transaction, tenant: Tenant, noun: str, id_: str) -> None:
         uses = [use for number, use in connected if number == tenant.tenant]
         elsewhere = len(connected) - len(uses)
         uses += [_of_request(tx, item) for item in publishing.of_destination(tx, id_) if item.status in LIVE]
+    elif noun == MAPPING_SET:
+        uses, elsewhere = [*_referring(tx, tenant, id_)], 0
     elif noun in _HELD:
         uses, elsewhere = [*_holders(tx, tenant, noun, id_)], 0
     else:
@@ -74,6 +77,14 @@ def _holders(tx: Transaction, tenant: Tenant, noun: str, id_: str) -> Iterator[U
     for flow in dataflows.all_of(tx, tenant.tenant):
         wanted = {id_} if noun == SOURCE else targets
         if wanted & {*flow.document["sourceConnectionIds" if noun == SOURCE else "targetConnectionIds"]}:
+            yield Use("dataflow", flow.id, flow.document["name"])
+
+
+def _referring(tx: Transaction, tenant: Tenant, id_: str) -> Iterator[Use]:
+    """Return the dataflows that take their mapping from a set."""
+    for flow in dataflows.all_of(tx, tenant.tenant):
+        params = flow.document["transformations"][0]["params"]
+        if (params.get("profileMapping") or {}).get("mappingId") == id_:
             yield Use("dataflow", flow.id, flow.document["name"])
 
 

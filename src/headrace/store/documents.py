@@ -28,6 +28,8 @@ NOUNS: dict[str, Table] = {
     "account": tables.accounts,
     "source-connection": tables.source_connections,
     "target-connection": tables.target_connections,
+    "conversion-schema": tables.conversion_schemas,
+    "mapping-set": tables.mapping_sets,
 }
 
 

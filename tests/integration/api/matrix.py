@@ -106,6 +106,16 @@ def _run(world: World) -> str:
     return store.write_now(lambda tx: runs.ask(tx, 1, "rest", {}, "client:a", 0, due_at=LATE)).run
 
 
+def _schema(world: World) -> str:
+    document = {"name": "a schema", "jsonSchema": {"type": "object"}}
+    return made(world.api.post("/data/foundation/conversion/schemas", document))["id"]
+
+
+def _mapping_set(world: World) -> str:
+    document = {"mappings": [{"source": "homeAddress.city", "destination": "city"}]}
+    return made(world.api.post("/data/foundation/conversion/mappingSets", document))["id"]
+
+
 def _flow_run(world: World) -> str:
     store, subject = world.headrace.app.store, {"dataflow": world.operator.flow()}
     return store.write_now(lambda tx: runs.ask(tx, 1, "rest", subject, "client:a", 0, due_at=LATE)).run
@@ -132,6 +142,8 @@ MAKERS: dict[str, Callable[[World], str]] = {
     f"{FLOWS}/flows/": lambda world: world.operator.flow(),
     f"{FLOWS}/flowSpecs/": lambda _: STREAMING_FLOW_SPEC,
     f"{FLOWS}/runs/": _flow_run,
+    "/data/foundation/conversion/schemas/": _schema,
+    "/data/foundation/conversion/mappingSets/": _mapping_set,
     "/runs/": _run,
     "/schedules/": _schedule,
     "/dataflows/": lambda world: world.operator.flow(),

@@ -1,7 +1,7 @@
 """Where data comes from and what may be sent of it: namespaces, datasets, audiences, mapping sets, policies."""
 
 from alembic import op
-from sqlalchemy import BigInteger, Column, Integer, MetaData, Table
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Integer, MetaData, PrimaryKeyConstraint, Table, Text
 
 revision = "0004"
 down_revision = "0003"
@@ -26,7 +26,22 @@ AUDIENCES: tuple[Table, ...] = ()
 
 # -- mapping sets -----------------------------------------------------------------------------------------------------
 
-MAPPING_SETS: tuple[Table, ...] = ()
+
+def _declared(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+        Column("id", Text, nullable=False),
+        Column("version", Whole, nullable=False),
+        Column("document", JSON, nullable=False),
+        Column("created_at", Whole, nullable=False),
+        Column("modified_at", Whole, nullable=False),
+        PrimaryKeyConstraint("tenant", "id"),
+    )
+
+
+MAPPING_SETS: tuple[Table, ...] = (_declared("conversion_schemas"), _declared("mapping_sets"))
 
 # -- activation -------------------------------------------------------------------------------------------------------
 
