@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     requests_per_account: int = Field(
         8, ge=1, le=1000, description="How many requests may be under way for one account at a time."
     )
+    most_destinations: int = Field(
+        100, ge=1, description="The most target connections of one sandbox; the original's limit."
+    )
     renderers: int = Field(
         0, ge=0, le=64, description="Processes that render messages; 0 takes as many as there are processors."
     )

@@ -191,7 +191,7 @@ SCHEMAS: dict[str, Schema] = {
         },
         "The object as it was sent, its secrets masked, with what the server adds.",
     ),
-    "CreatedObject": of_object({"id": TEXT, "etag": TEXT}),
+    "CreatedObject": of_object({"id": TEXT, "etag": TEXT}, {"x-headrace": ref("Additions")}),
     "FlowServicePage": of_object(
         {"items": list_of(ref("FlowServiceObject"))},
         {"_links": of_object({}, {"next": of_object({"href": TEXT})})},

@@ -218,7 +218,15 @@ async def delete_source(id: str, caller: Operator, handed: Handed, if_match: IfM
 @router.post("/targetConnections", summary="Create a target connection", status_code=201)
 async def create_target(caller: Operator, body: JsonBody, handed: Handed) -> Object:
     return _versioned(
-        await targets.create_target(handed.store, handed.clock, handed.keyring, caller, body, handed.lookups)
+        await targets.create_target(
+            handed.store,
+            handed.clock,
+            handed.keyring,
+            caller,
+            body,
+            handed.lookups,
+            most=handed.settings.most_destinations,
+        )
     )
 
 

@@ -10,11 +10,12 @@ from fastapi.routing import APIRoute
 from headrace.api.doors import Doors, JsonBody, allowed, doors
 from headrace.api.listed import Listing, page_of
 from headrace.errors import HeadraceError, NotFound, RequestError, StaleVersion
-from headrace.model.flow import STREAMING_FLOW_SPEC
+from headrace.model.flow import STREAMING_FLOW_SPEC, Flow
 from headrace.model.problem import ConfigurationError, Problem
-from headrace.services import activation, connecting, flow_runs, flow_specs, targets
+from headrace.services import activation, connecting, flow_runs, flow_specs, limits, targets
 from headrace.services.at_partner import operating
 from headrace.services.caller import Caller
+from headrace.services.checks import lenient
 from headrace.services.moving import Held
 from headrace.services.patching import Operations
 from headrace.store.dataflows import StoredDataflow
@@ -49,7 +50,7 @@ Object = dict[str, Any]
 async def create_flow(caller: Operator, body: JsonBody, handed: Handed) -> Object:
     stored = await activation.create(handed.store, handed.clock, caller, body, handed.lookups)
     await handed.wake(caller.number)
-    return {"id": stored.id, "etag": activation.etag(stored)}
+    return _made(stored)
 
 
 @router.get("/flows", summary="List the dataflows, newest first")
@@ -75,7 +76,7 @@ async def patch_flow(
     operations, version = patch_of(body, if_match, "dataflow")
     stored = await activation.patch(handed.store, handed.clock, caller, id, version, operations, handed.lookups)
     await handed.wake(caller.number)
-    return {"id": stored.id, "etag": activation.etag(stored)}
+    return _made(stored)
 
 
 @router.post("/flows/{id}/action", summary="Enable or disable a dataflow")
@@ -87,7 +88,7 @@ async def act_on_flow(
 ) -> Object:
     stored = await activation.switch(handed.store, handed.clock, caller, id, on=op == "enable")
     await handed.wake(caller.number)
-    return {"id": stored.id, "etag": activation.etag(stored)}
+    return _made(stored)
 
 
 @router.delete("/flows/{id}", summary="Delete a dataflow; what waited is withheld", status_code=202)
@@ -123,6 +124,13 @@ def patch_of(body: Any, if_match: str | None, noun: str) -> tuple[Operations, st
 
 def _refused(status: int, message: str, error: HeadraceError) -> JSONResponse:
     return JSONResponse({"errorMessage": message, "errorDetails": error.message}, status)
+
+
+def _made(stored: StoredDataflow) -> Object:
+    """Return a dataflow's id and version, with what it has too much of."""
+    warnings = [problem.as_json() for problem in limits.warnings_of(lenient(Flow, stored.document))]
+    added = {"x-headrace": {"warnings": warnings}} if warnings else {}
+    return {"id": stored.id, "etag": activation.etag(stored), **added}
 
 
 async def _shown(handed: Doors, caller: Caller, items: list[StoredDataflow]) -> list[Object]:

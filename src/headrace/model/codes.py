@@ -201,6 +201,7 @@ CODES: dict[str, Code] = {
     "unknown-mapping-set": Code("There is no such mapping set, or not in this version.", "Create it first."),
     "unknown-schema": Code("There is no such schema.", "Create it first."),
     "dotted-target": Code("A target of a mapping set with a dot in its name.", "Write underscores."),
+    "many": Code("More than the original recommends.", "Share it out among several dataflows.", "warning"),
     "unknown-source": Code("There is no such source connection.", "Create it first."),
     "unknown-target": Code("There is no such target.", "Use one of those listed."),
     "credentials": Code("Credentials that cannot sign anything.", "Write them as the message says."),

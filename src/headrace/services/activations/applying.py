@@ -27,6 +27,7 @@ class Applier:
     keyring: Keyring
     lookups: LookUps
     password_grant: bool
+    most_destinations: int
 
     async def apply(self, caller: Caller, document: object) -> tuple[Plan, StoredDataflow]:
         """
@@ -65,7 +66,8 @@ class Applier:
         if known is None:
             document = {"name": made.wanted.name, "connectionSpec": _spec(made), "params": params}
             document |= {"baseConnectionId": account} if account is not None else {}
-            created = await targets.create_target(self.store, self.clock, self.keyring, caller, document, self.lookups)
+            made_with = (self.store, self.clock, self.keyring, caller, document, self.lookups)
+            created = await targets.create_target(*made_with, most=self.most_destinations)
             return created.id
         if made.is_other_connection:
             operations = [{"op": "add", "path": "/params", "value": params}]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal
 
 from headrace.connect.keyring import Keyring
@@ -9,7 +10,7 @@ from headrace.model.activation import Activation
 from headrace.model.flow import Flow
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
-from headrace.services import form, sealing
+from headrace.services import form, limits, sealing
 from headrace.services.activations.finding import Found, find
 from headrace.services.caller import Caller
 from headrace.services.checks import lenient
@@ -90,7 +91,7 @@ def plan(tx: Transaction, caller: Caller, keyring: Keyring, wanted: Activation) 
     rows = tuple(_rows(wanted))
     filled = form.fill(destination.customer_data_fields, wanted.connection, root=("connection",))
     flow, _ = read(Flow, _document(wanted, found, rows))
-    problems = [*filled.problems, *_told(problems_of(flow, destination))]
+    problems = [*filled.problems, *_told(chain(problems_of(flow, destination), limits.warnings_of(flow)))]
     if any(problem.is_error for problem in problems):
         raise ConfigurationError(problems)
     is_other = _is_other_connection(caller, keyring, wanted, found, filled)
