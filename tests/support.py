@@ -223,7 +223,8 @@ def in_process(folder: Path, **settings: Any) -> Iterator[InProcess]:
     """Run Headrace in a thread of this process, on a free port of loopback."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        wanted = {"data_dir": folder / "data", "key_file": folder / "keys" / "master.key", "port": port, **settings}
+        wanted = {"data_dir": folder / "data", "key_file": folder / "keys" / "master.key", "port": port}
+        wanted |= {"most_destinations": 100_000, **settings}  # Modules share one sandbox among all their tests.
         app = Headrace(Settings(**wanted))
         # Tests keep connections for as long as they like.
         config = uvicorn.Config(

@@ -137,6 +137,7 @@ class Headrace:
             call_limit,
             Revoking(self.store, self.clock, keyring, self.partners, self.tokens),
             datasets,
+            self.renderers,
         )
         self.app = application(doors, self._lifespan)
 

@@ -91,6 +91,9 @@ class Settings(BaseSettings):
         description="Seconds after which whoever made Headrace call a partner is told that it was not reached, "
         "whatever the reason, so that the time tells nothing of a network. Less than 10 tells something.",
     )
+    most_destinations: int = Field(
+        100, ge=1, description="The most target connections of one sandbox; the original's limit."
+    )
     renderers: int = Field(
         0, ge=0, le=64, description="Processes that render messages; 0 takes as many as there are processors."
     )

@@ -194,14 +194,65 @@ SCHEMAS: dict[str, Schema] = {
         },
         "The object as it was sent, its secrets masked, with what the server adds.",
     ),
-    "CreatedObject": of_object(
-        {"id": TEXT, "etag": TEXT},
-        {"x-headrace": of_object({}, {"warnings": list_of(ref("ConfigurationProblem"))})},
-    ),
+    "CreatedObject": of_object({"id": TEXT, "etag": TEXT}, {"x-headrace": ref("Additions")}),
     "FlowServicePage": of_object(
         {"items": list_of(ref("FlowServiceObject"))},
         {"_links": of_object({}, {"next": of_object({"href": TEXT})})},
         "One page; `_links.next` leads on.",
+    ),
+    "FlowSpec": of_object(
+        {"id": TEXT, "name": TEXT, "version": TEXT, "sourceConnectionSpecIds": TEXTS, "targetConnectionSpecIds": TEXTS},
+        about="A kind of dataflow: from what to what.",
+    ),
+    "FlowRun": of_object(
+        {"id": TEXT, "flowId": TEXT, "createdAt": COUNT, "updatedAt": COUNT, "metrics": {"type": "object"}},
+        about="One run of a dataflow; `metrics.statusSummary` says how it stands.",
+    ),
+    "ActivationPlan": of_object(
+        {
+            "name": TEXT,
+            "dataflow": TEXT_OR_NULL,
+            "steps": list_of(
+                of_object(
+                    {
+                        "action": {"enum": ["create", "change", "remove", "keep"]},
+                        "noun": TEXT,
+                        "name": TEXT,
+                        "changes": TEXTS,
+                    }
+                )
+            ),
+            "x-headrace": of_object({"warnings": list_of(ref("ConfigurationProblem"))}),
+        },
+        about="What it takes to make an activation true.",
+    ),
+    "Leaving": of_object(
+        {
+            **dict.fromkeys(("people", "entries", "messages", "mostPerMessage", "looked", "of"), COUNT),
+            "groups": {"type": "object", "additionalProperties": COUNT},
+            "next": {"type": ["integer", "null"]},
+        },
+        about="What would leave of those who were looked at; `messages` as full as they may be.",
+    ),
+    "ActivationStanding": of_object(
+        {
+            "id": TEXT,
+            "name": TEXT,
+            "state": TEXT,
+            "reason": TEXT_OR_NULL,
+            "destination": of_object({"id": TEXT, "name": TEXT}),
+            "account": {"anyOf": [of_object({"id": TEXT, "name": TEXT}), {"type": "null"}]},
+            "audiences": TEXTS,
+            "mapping": TEXTS,
+            "backfill": of_object({"looked": COUNT, "of": COUNT}),
+        },
+        about="An activation, and how far its members of before have been looked at.",
+    ),
+    "StoredSchema": of_object({"id": TEXT, "version": COUNT, "name": TEXT, "jsonSchema": {"type": "object"}}),
+    "StoredMappingSet": of_object({"id": TEXT, "version": COUNT, "mappings": list_of({"type": "object"})}),
+    "UnionSchema": of_object(
+        {"$id": TEXT, "title": TEXT, "type": TEXT, "properties": {"type": "object"}},
+        about="The schema of people, read off those that `x-headrace.people` counts.",
     ),
     "Counted": of_object({"count": COUNT}, about="How many there are."),
     "Choice": of_object({"name": TEXT, "value": {"type": ["string", "integer"]}}, about="A label and its value."),
@@ -254,6 +305,17 @@ def _flow_service(noun: str) -> dict[tuple[str, str], Schema | None]:
     }
 
 
+def _conversion(noun: str, name: str) -> dict[tuple[str, str], Schema | None]:
+    path = f"/data/foundation/conversion/{noun}"
+    return {
+        ("get", path): of_object({"data": list_of(ref(name)), "_page": {"type": "object"}}),
+        ("post", path): ref(name),
+        ("get", f"{path}/{{id}}"): ref(name),
+    }
+
+
+_NEXT = of_object({}, {"next": of_object({"href": TEXT})})
+_FLOW_RUNS = of_object({"items": list_of(ref("FlowRun"))}, {"_links": _NEXT})
 #: What a success answers, by method and path; ``None``: nothing.
 ANSWERS: dict[tuple[str, str], Schema | None] = {
     **access_answers.ANSWERS,
@@ -298,8 +360,29 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
     },
     **{
         ("get", f"{_FLOWS}/{noun}"): {"anyOf": [ref("FlowServicePage"), ref("Counted")]}
-        for noun in ("connections", "sourceConnections", "targetConnections")
+        for noun in ("connections", "sourceConnections", "targetConnections", "flows")
     },
+    ("get", "/activations"): {
+        "anyOf": [of_object({"items": list_of(ref("ActivationStanding"))}, {"_links": _NEXT}), ref("Counted")]
+    },
+    ("get", "/data/core/ups/config/entityTypes/_xdm.context.profile"): ref("UnionSchema"),
+    **{
+        key: answer
+        for noun, name in (("schemas", "StoredSchema"), ("mappingSets", "StoredMappingSet"))
+        for key, answer in _conversion(noun, name).items()
+    },
+    ("delete", "/data/foundation/conversion/mappingSets/{id}"): None,
+    ("post", "/activations"): ref("ActivationPlan"),
+    ("post", "/activations/plan"): {
+        "allOf": [
+            ref("ActivationPlan"),
+            of_object({"leaving": ref("Leaving"), "samples": list_of({"type": "object"})}),
+        ]
+    },
+    ("get", f"{_FLOWS}/runs/{{id}}"): items_of("FlowRun"),
+    ("get", f"{_FLOWS}/runs"): {"anyOf": [_FLOW_RUNS, ref("Counted")]},
+    ("get", f"{_FLOWS}/flowSpecs"): items_of("FlowSpec"),
+    ("get", f"{_FLOWS}/flowSpecs/{{id}}"): items_of("FlowSpec"),
 }
 
 #: Operations that answer with what a partner says.

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from headrace import __version__
 from headrace.api import (
     access,
+    activations,
     auditing,
     authoring,
     bodies,
@@ -19,6 +20,7 @@ from headrace.api import (
     datasets,
     flows,
     keys,
+    mapping_sets,
     namespaces,
     operations,
     partner_audiences,
@@ -56,6 +58,8 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         authoring.router,
         connections.router,
         flows.router,
+        activations.router,
+        mapping_sets.router,
         signing_in.router,
         sign_in_pages.router,
         partner_audiences.router,

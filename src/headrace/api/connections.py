@@ -6,17 +6,28 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from headrace.api.doors import Doors, Handed, JsonBody, allowed
 from headrace.api.flows import FlowServiceRoute, IfMatch, Patch, patch_of
+from headrace.api.listed import Filters, Listing, page_of
 from headrace.clock import iso
-from headrace.errors import OperationError
+from headrace.errors import NotFound, OperationError
 from headrace.model.flow import DATA_LAKE_SPEC, PROFILE_STORE_SPEC, ChoicesWanted, SchemaWanted
 from headrace.model.publishing import Agreement
 from headrace.model.reading import read as read_block
-from headrace.services import accounts, connecting, declared, sealing, signing_secrets, sources, specs, targets, trying
+from headrace.services import (
+    accounts,
+    connecting,
+    declared,
+    flow_specs,
+    sealing,
+    signing_secrets,
+    sources,
+    specs,
+    targets,
+    trying,
+)
 from headrace.services.accounts import ACCOUNT, SOURCE, TARGET
 from headrace.services.caller import Caller
 from headrace.services.catalog import Edition
 from headrace.services.listing import MOST
-from headrace.services.listing import Query as Wanted
 from headrace.store.documents import Declared
 
 router = APIRouter(prefix="/data/foundation/flowservice", tags=["activation"], route_class=FlowServiceRoute)
@@ -35,33 +46,12 @@ Abandon = Annotated[
 ]
 
 
-def wanted(
-    limit: Annotated[int, Query(ge=1, le=MOST, description="The most to list.")] = MOST,
-    order_by: Annotated[
-        str, Query(alias="orderby", description="By what to sort: names with commas between, `-` for descending.")
-    ] = "",
-    filters: Annotated[
-        list[str] | None,
-        Query(alias="property", description="A filter, `name==value`, with `.` for members of members."),
-    ] = None,
-    token: Annotated[
-        str, Query(alias="continuationToken", description="Where to go on, from `_links.next.href`.")
-    ] = "",
-    count: Annotated[bool, Query(description="Answer how many there are, and nothing else.")] = False,
-) -> tuple[Wanted, bool]:
-    """Read how a list is to be."""
-    return Wanted(tuple(filters or ()), limit, order_by, token), count
-
-
-Listing = Annotated[tuple[Wanted, bool], Depends(wanted)]
-
-
 # -- what can be connected ----------------------------------------------------------------------------------------
 
 
 @router.get("/connectionSpecs", summary="List the destinations that can be connected")
-async def list_specs(caller: Reader, handed: Handed) -> Object:
-    return {"items": [_profile_store(), *(await connecting.listing(handed.store, caller, _spec))]}
+async def list_specs(caller: Reader, handed: Handed, asked: Filters) -> Object:
+    return {"items": asked.kept([_profile_store(), *(await connecting.listing(handed.store, caller, _spec))])}
 
 
 @router.get("/connectionSpecs/{id}", summary="Read what connecting to a destination needs")
@@ -69,6 +59,19 @@ async def read_spec(id: str, caller: Reader, handed: Handed) -> Object:  # noqa:
     if id == PROFILE_STORE_SPEC:
         return {"items": [_profile_store()]}
     return {"items": [await connecting.read(handed.store, caller, id, _spec)]}
+
+
+@router.get("/flowSpecs", summary="List the kinds of dataflows")
+async def list_flow_specs(caller: Reader, handed: Handed, asked: Filters) -> Object:
+    return {"items": asked.kept([await flow_specs.streaming(handed.store, caller)])}
+
+
+@router.get("/flowSpecs/{id}", summary="Read a kind of dataflow")
+async def read_flow_spec(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002
+    spec = await flow_specs.streaming(handed.store, caller)
+    if id != spec["id"]:
+        raise NotFound(f"there is no flow spec {id!r}; this one is: {spec['id']}")
+    return {"items": [spec]}
 
 
 @router.get("/connectionSpecs/{id}/configs", summary="List the datasets that can be sent")
@@ -143,7 +146,7 @@ async def list_accounts(caller: Reader, handed: Handed, asked: Listing) -> Objec
     items = await declared.listing(handed.store, caller, ACCOUNT)
     told = await accounts.sign_ins(handed.store, caller, items)
     shown = [_account(item, accounts.listed(handed.keyring, caller, item), told) for item in items]
-    return _page("/connections", shown, asked)
+    return page_of("/connections", shown, asked)
 
 
 @router.get("/connections/{id}", summary="Read an account; its credentials are masked")
@@ -195,7 +198,7 @@ async def create_source(caller: Operator, body: JsonBody, handed: Handed) -> Obj
 @router.get("/sourceConnections", summary="List the source connections, newest first")
 async def list_sources(caller: Reader, handed: Handed, asked: Listing) -> Object:
     items = await declared.listing(handed.store, caller, SOURCE)
-    return _page("/sourceConnections", [_object(item, item.document) for item in items], asked)
+    return page_of("/sourceConnections", [_object(item, item.document) for item in items], asked)
 
 
 @router.get("/sourceConnections/{id}", summary="Read a source connection")
@@ -226,7 +229,15 @@ async def delete_source(id: str, caller: Operator, handed: Handed, if_match: IfM
 @router.post("/targetConnections", summary="Create a target connection", status_code=201)
 async def create_target(caller: Operator, body: JsonBody, handed: Handed) -> Object:
     return _versioned(
-        await targets.create_target(handed.store, handed.clock, handed.keyring, caller, body, handed.lookups)
+        await targets.create_target(
+            handed.store,
+            handed.clock,
+            handed.keyring,
+            caller,
+            body,
+            handed.lookups,
+            most=handed.settings.most_destinations,
+        )
     )
 
 
@@ -234,7 +245,7 @@ async def create_target(caller: Operator, body: JsonBody, handed: Handed) -> Obj
 async def list_targets(caller: Reader, handed: Handed, asked: Listing) -> Object:
     items = {item.id: item for item in await declared.listing(handed.store, caller, TARGET)}
     plain = [_object(item, sealing.without_sealed(item.document)) for item in items.values()]
-    page = _page("/targetConnections", plain, asked)
+    page = page_of("/targetConnections", plain, asked)
     if "items" in page:
         page["items"] = [await _listed_target(handed, caller, items[shown["id"]]) for shown in page["items"]]
     return page
@@ -319,16 +330,6 @@ def _object(item: Declared, document: Object) -> Object:
         "version": "1.0",
         "etag": declared.etag(item),
     }
-
-
-def _page(path: str, objects: list[Object], asked: tuple[Wanted, bool]) -> Object:
-    """Answer a page of a list, with the link to the next one; or how many there are, where only that is asked."""
-    query, only_count = asked
-    page = query.page(objects)
-    if only_count:
-        return {"count": page.count}
-    links = {"next": {"href": f"{path}?continuationToken={page.next}"}} if page.next else {}
-    return {"items": [*page.items], "_links": links}
 
 
 def _eligible(item: Declared, wanted: set[str]) -> Object:

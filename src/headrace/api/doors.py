@@ -18,6 +18,7 @@ from headrace.services.call_limit import CallLimit
 from headrace.services.caller import Caller, Principal
 from headrace.services.datasets import Datasets
 from headrace.services.ingestion import Ingestion
+from headrace.services.live import Renderer
 from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
@@ -64,6 +65,7 @@ class Doors:
     call_limit: CallLimit
     revoking: Revoking
     datasets: Datasets
+    renderers: Renderer
 
 
 @dataclass(frozen=True, slots=True)

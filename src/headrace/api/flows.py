@@ -8,9 +8,11 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from headrace.api.doors import Handed, JsonBody, allowed
+from headrace.api.listed import Listing, page_of
 from headrace.errors import HeadraceError, NotFound, RequestError, StaleVersion
+from headrace.model.flow import STREAMING_FLOW_SPEC
 from headrace.model.problem import ConfigurationError, Problem
-from headrace.services import activation, connecting, targets
+from headrace.services import activation, connecting, flow_runs, flow_specs, targets
 from headrace.services.at_partner import operating
 from headrace.services.caller import Caller
 from headrace.services.moving import Held
@@ -66,25 +68,15 @@ async def create_flow(caller: Operator, body: JsonBody, handed: Handed) -> Objec
 
 
 @router.get("/flows", summary="List the dataflows, newest first")
-async def list_flows(
-    caller: Reader, handed: Handed, limit: Annotated[int, Query(ge=1, le=100, description="The most to list.")] = 100
-) -> Object:
-    items = (await activation.listing(handed.store, caller))[:limit]
-    held = await connecting.held_back(handed.store, caller, items)
-    stopped = await connecting.stopped(handed.store, handed.partners, caller, items)
-    shown = await operating.shown(handed.store, caller, items)
-    return {
-        "items": [_flow(item, caller, held.get(item.id), stopped.get(item.id), shown.get(item.id)) for item in items]
-    }
+async def list_flows(caller: Reader, handed: Handed, asked: Listing) -> Object:
+    items = await activation.listing(handed.store, caller)
+    return page_of("/flows", (await _shown(handed, caller, items))[::-1], asked)
 
 
 @router.get("/flows/{id}", summary="Read a dataflow")
 async def read_flow(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002
     item = await activation.get(handed.store, caller, id)
-    held = await connecting.held_back(handed.store, caller, [item])
-    stopped = await connecting.stopped(handed.store, handed.partners, caller, [item])
-    shown = await operating.shown(handed.store, caller, [item])
-    return {"items": [_flow(item, caller, held.get(item.id), stopped.get(item.id), shown.get(item.id))]}
+    return {"items": await _shown(handed, caller, [item])}
 
 
 @router.patch("/flows/{id}", summary="Change a dataflow by JSON Patch")
@@ -108,7 +100,7 @@ async def act_on_flow(
 ) -> Object:
     stored = await activation.switch(handed.store, handed.clock, caller, id, on=op == "enable")
     await handed.wake(caller.number)
-    return {"id": stored.id, "etag": activation.etag(stored)}
+    return await _kept(stored, caller, handed)
 
 
 @router.delete("/flows/{id}", summary="Delete a dataflow; what waited is withheld", status_code=202)
@@ -124,17 +116,41 @@ async def _kept(stored: StoredDataflow, caller: Caller, handed: Handed) -> Objec
     return {"id": stored.id, "etag": activation.etag(stored), **added}
 
 
+@router.get("/runs", summary="List the runs of dataflows, newest first")
+async def list_runs(caller: Reader, handed: Handed, asked: Listing) -> Object:
+    return page_of("/runs", (await flow_runs.listing(handed.store, caller))[::-1], asked)
+
+
+@router.get("/runs/{id}", summary="Read a run of a dataflow")
+async def read_run(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002
+    return {"items": [await flow_runs.get(handed.store, caller, id)]}
+
+
 def _refused(status: int, message: str, error: HeadraceError) -> JSONResponse:
     return JSONResponse({"errorMessage": message, "errorDetails": error.message}, status)
 
 
-def _flow(
-    stored: StoredDataflow, caller: Caller, held: Held | None, stopped: str | None, at_partner: Object | None
-) -> Object:
+async def _shown(handed: Handed, caller: Caller, items: list[StoredDataflow]) -> list[Object]:
+    """Return dataflows as they are shown: what they take over, and what keeps them from going."""
+    held = await connecting.held_back(handed.store, caller, items)
+    stopped = await connecting.stopped(handed.store, handed.partners, caller, items)
+    shown = await operating.shown(handed.store, caller, items)
+    inherited = await flow_specs.inherited(handed.store, caller, items)
+    return [
+        _flow(
+            item, caller, inherited[item.id], _added(item, held.get(item.id), stopped.get(item.id), shown.get(item.id))
+        )
+        for item in items
+    ]
+
+
+def _added(stored: StoredDataflow, held: Held | None, stopped: str | None, at_partner: Object | None) -> Object:
     reason = stored.reason or stopped
     added: Object = {**(at_partner or {}), **({"reason": reason} if reason else {})}
-    added |= {"consentRequired": targets.told(held)} if held is not None else {}
-    extra = {"x-headrace": added} if added else {}
+    return added | ({"consentRequired": targets.told(held)} if held is not None else {})
+
+
+def _flow(stored: StoredDataflow, caller: Caller, inherited: Object, added: Object) -> Object:
     return {
         "id": stored.id,
         "createdAt": stored.created_at,
@@ -142,9 +158,11 @@ def _flow(
         "sandboxId": caller.tenant.sandbox_id,
         "sandboxName": caller.tenant.sandbox,
         "imsOrgId": caller.tenant.organization,
+        "flowSpec": {"id": STREAMING_FLOW_SPEC, "version": "1.0"},
         **stored.document,
         "version": "1.0",
         "state": "enabled" if stored.state == "enabled" else "disabled",
+        "inheritedAttributes": inherited,
         "etag": activation.etag(stored),
-        **extra,
+        **({"x-headrace": added} if added else {}),
     }

@@ -19,6 +19,7 @@ from headrace.model.access import (
     SignIn,
     UserSettings,
 )
+from headrace.model.activation import Activation
 from headrace.model.audience_template import Adoption, AudienceTemplate
 from headrace.model.block import Block
 from headrace.model.credentials import Credentials
@@ -33,6 +34,7 @@ from headrace.model.flow import (
     SourceConnection,
     TargetConnection,
 )
+from headrace.model.mapping_set import ConversionSchema, MappingSet
 from headrace.model.namespace import NamespaceDocument, NamespaceOrder
 from headrace.model.publishing import Agreement, Reason, Submission
 
@@ -62,6 +64,10 @@ BODIES: dict[str, type[Block]] = {
     f"{_FLOWS}/targetConnections/{{id}}/consent": Agreement,
     f"{_FLOWS}/flows/{{id}}/audiences/{{namespace}}/{{audience}}/adopt": Adoption,
     f"{_FLOWS}/flows": Flow,
+    "/data/foundation/conversion/schemas": ConversionSchema,
+    "/data/foundation/conversion/mappingSets": MappingSet,
+    "/activations": Activation,
+    "/activations/plan": Activation,
     "/access/organizations": NewOrganization,
     "/access/sandboxes": NewSandbox,
     "/access/users": NewUser,

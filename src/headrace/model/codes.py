@@ -137,6 +137,7 @@ CODES: dict[str, Code] = {
     "macro-twice": Code("A part that a name would have twice.", "Leave one out.", "warning"),
     "unfit-macro": Code("A part of a name that has no value with this grouping.", "Leave it out.", "warning"),
     # -- destinations and what they point to ------------------------------------------------------------------------
+    "ambiguous": Code("A name that several things have.", "Write the id of the one that is meant."),
     "wrong-rule": Code("Credentials of a kind that the server is not reached by.", "Take another rule."),
     "wrong-sign-in": Code("A way to sign in that this type of server does not have.", "Take one of those it has."),
     "wrong-credentials": Code("Shared credentials that sign in at another type of server.", "Take others."),
@@ -196,6 +197,10 @@ CODES: dict[str, Code] = {
         "A mapping could not be checked, for the attributes could not be fetched from the partner.",
         "Do as the reason says, and try again.",
     ),
+    "unknown-audience": Code("No audience has this name.", "Write its `id`."),
+    "unknown-mapping-set": Code("There is no such mapping set, or not in this version.", "Create it first."),
+    "unknown-schema": Code("There is no such schema.", "Create it first."),
+    "dotted-target": Code("A target of a mapping set with a dot in its name.", "Write underscores."),
     "unknown-source": Code("There is no such source connection.", "Create it first."),
     "unknown-target": Code("There is no such target.", "Use one of those listed."),
     "credentials": Code("Credentials that cannot sign anything.", "Write them as the message says."),

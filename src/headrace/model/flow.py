@@ -12,6 +12,7 @@ from pydantic import Field
 
 from headrace.model.block import SERVER_SET, Block, Flag, Whole, rule
 from headrace.model.identities import Transformation
+from headrace.model.mapping_set import MappingSetRow, ProfileMapping
 from headrace.model.problem import Problem
 from headrace.model.schema import ALIAS_MACRO
 
@@ -34,6 +35,10 @@ _FLOW_SERVICE_SET = SERVER_SET | {
 #: The connection spec of what datasets lie in.
 DATA_LAKE_SPEC = "23598e46-f560-407b-88d5-ea6207e49db0"
 PROFILE_STORE_SPEC = "8a9c3494-9708-43d7-ae3f-cda01e5030e1"
+#: The connection spec of datasets that are exported as they are.
+DATA_LAKE_SPEC = "23598e46-f560-407b-88d5-ea6207e49db0"
+#: The flow spec of everything that is sent in messages.
+STREAMING_FLOW_SPEC = "71471eba-b620-49e4-90fd-23f1fa0174d8"
 IDENTITY_PATH = "identityMap."
 
 
@@ -277,7 +282,7 @@ class TransformParams(Block):
     profile_selectors: ProfileSelectors = Field(default_factory=ProfileSelectors, description="The mapping.")
     mandatory_fields: Any = Field(None, description="For files only.")
     primary_fields: Any = Field(None, description="For files only.")
-    profile_mapping: dict[str, Any] | None = Field(None, description="For files only.")
+    profile_mapping: ProfileMapping | None = Field(None, description="A mapping set whose rows are added.")
 
     @rule
     def _names_an_audience_once(self) -> Iterator[Problem]:
@@ -323,5 +328,16 @@ class Flow(Block):
 
     @property
     def mapping(self) -> tuple[FieldMapping, ...]:
-        """The rows of the mapping, in order."""
-        return tuple(selector.value.row() for selector in self.params.profile_selectors.selectors)
+        """The rows of the mapping, in order: its own, then those of the mapping set."""
+        reference = self.params.profile_mapping
+        referred = reference.extension.mappings if reference is not None else ()
+        own = (selector.value.row() for selector in self.params.profile_selectors.selectors)
+        return (*own, *map(_row_of, referred))
+
+
+def _row_of(row: MappingSetRow) -> FieldMapping:
+    """Return a row of a mapping set as dataflows have theirs: identities go to the target namespace that is named."""
+    if not row.source.startswith(IDENTITY_PATH):
+        return FieldMapping(source=row.source, destination=row.destination)
+    source = row.source.replace("//.", ".")
+    return FieldMapping(source=source, destination=f"{IDENTITY_PATH}{row.destination}")

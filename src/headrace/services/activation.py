@@ -8,6 +8,7 @@ from headrace.errors import Conflict, HeadraceError, NotFound, StaleVersion, Too
 from headrace.model.flow import Flow
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
+from headrace.services import mapping_sets
 from headrace.services.accounts import ACCOUNT, SOURCE, TARGET
 from headrace.services.at_partner import wanting
 from headrace.services.at_partner.wanting import Place
@@ -36,12 +37,14 @@ async def create(
     Raises:
         ConfigurationError: with every problem of its audiences, its mapping and what it points to.
     """
-    flow, _ = read(Flow, document)
+    read(Flow, document)
     now, id_ = clock.now(), str(uuid.uuid4())
-    kept = _kept(document)
+    kept = await store.read(lambda tx: mapping_sets.resolved(tx, caller, _kept(document)))
+    flow, _ = read(Flow, kept)
     attributes = await _fetched(store, caller, lookups, flow)
 
     def work(tx: Transaction) -> StoredDataflow:
+        mapping_sets.resolved(tx, caller, kept)  # It must be there still.
         _refuse(tx, caller, flow, attributes)
         stored = dataflows.add(tx, caller.number, id_, kept, now)
         _follow_audiences(tx, caller, stored, flow, now)
@@ -91,14 +94,17 @@ async def patch(
         return stored, patched(_kept(stored.document), operations, DATAFLOW)
 
     seen, document = await store.read(look)
+    read(Flow, document)
+    document = await store.read(lambda tx: mapping_sets.resolved(tx, caller, _kept(document)))
     flow, _ = read(Flow, document)
     is_remapped = _sent(flow) != _sent(lenient(Flow, seen.document))
     attributes = await _fetched(store, caller, lookups, flow) if is_remapped else None
 
     def work(tx: Transaction) -> StoredDataflow:
         stored, _ = look(tx)
+        mapping_sets.resolved(tx, caller, document)  # It must be there still.
         _refuse(tx, caller, flow, attributes)
-        if not dataflows.change(tx, stored, now, document=_kept(document)):
+        if not dataflows.change(tx, stored, now, document=document):
             raise Conflict
         _follow_audiences(tx, caller, stored, flow, now, lenient(Flow, stored.document))
         _note(tx, caller, "replace", stored, now)
@@ -226,13 +232,14 @@ def _follow_audiences(
 
 
 def _kept(document: object) -> dict[str, Any]:
-    """Return a dataflow's document as it is stored: with its one transformation, which later patches address."""
+    """Return a dataflow's document as it is stored: with what later patches address, the one transformation first."""
     assert isinstance(document, dict)
     kept = {key: value for key, value in document.items() if key not in Flow.ignored}
     empty: dict[str, Any] = {"segmentSelectors": {"selectors": []}, "profileSelectors": {"selectors": []}}
     given = (kept.get("transformations") or [{}])[0]
     params = {**empty, **given.get("params", {})}
-    return {**kept, "transformations": [{"name": "GeneralTransform", **given, "params": params}]}
+    policy = {"enforcementRefs": [], **(kept.get("policy") or {})}
+    return {**kept, "policy": policy, "transformations": [{"name": "GeneralTransform", **given, "params": params}]}
 
 
 def _existing(tx: Transaction, caller: Caller, id_: str) -> StoredDataflow:

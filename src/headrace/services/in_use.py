@@ -17,6 +17,7 @@ from headrace.store.publishing import PublishRequest
 #: The states in which a request to publish holds what it froze.
 LIVE = frozenset({"REVIEW", "APPROVED", "PUBLISHED"})
 DATASET = "dataset"
+MAPPING_SET = "mapping-set"
 ACCOUNT, SOURCE, TARGET = _HELD = ("account", "source-connection", "target-connection")
 
 
@@ -75,6 +76,8 @@ def refuse_in_use(tx: Transaction, tenant: Tenant, noun: str, id_: str) -> None:
         uses += [_of_request(tx, item) for item in publishing.of_destination(tx, id_) if item.status in LIVE]
     elif noun == DATASET:
         uses, elsewhere = [*_readers(tx, tenant, id_)], 0
+    elif noun == MAPPING_SET:
+        uses, elsewhere = [*_referring(tx, tenant, id_)], 0
     elif noun in _HELD:
         uses, elsewhere = [*_holders(tx, tenant, noun, id_)], 0
     else:
@@ -104,6 +107,14 @@ def _readers(tx: Transaction, tenant: Tenant, id_: str) -> Iterator[Use]:
         named = item.document.get("params", {}).get("datasets")
         if isinstance(named, list) and any(isinstance(one, dict) and one.get("dataSetId") == id_ for one in named):
             yield Use(SOURCE, item.id, item.document["name"])
+
+
+def _referring(tx: Transaction, tenant: Tenant, id_: str) -> Iterator[Use]:
+    """Return the dataflows that take their mapping from a set."""
+    for flow in dataflows.all_of(tx, tenant.tenant):
+        params = flow.document["transformations"][0]["params"]
+        if (params.get("profileMapping") or {}).get("mappingId") == id_:
+            yield Use("dataflow", flow.id, flow.document["name"])
 
 
 def _is_under(target: Declared, account: str) -> bool:

@@ -7,6 +7,7 @@ Objects are the documents that the API shows, so nobody can filter by what they 
 import base64
 import binascii
 import json
+import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,10 +18,31 @@ from headrace.errors import RequestError
 Object = dict[str, Any]
 #: The most that one page holds.
 MOST = 100
-_FILTER = re.compile(r"\s*(?P<path>[\w.\[\]/-]+?)\s*(?P<operator>==|!=)\s*(?P<value>.*?)\s*", re.DOTALL)
+_FILTER = re.compile(r"\s*(?P<path>[\w.\[\]/-]+?)\s*(?P<operator>[=!<>]=|<|>)\s*(?P<value>.*?)\s*", re.DOTALL)
+
+
+def _is_among(found: list[str], value: str) -> bool:
+    """Say whether something is the value, or one of several with commas between."""
+    return value in found or any(part in found for part in value.split(","))
+
+
+def _measured(holds: Callable[[float, float], bool]) -> Callable[[list[str], str], bool]:
+    def compare(found: list[str], value: str) -> bool:
+        try:
+            return any(holds(float(text), float(value)) for text in found)
+        except ValueError:
+            return False
+
+    return compare
+
+
 _COMPARED: dict[str, Callable[[list[str], str], bool]] = {
-    "==": lambda found, value: value in found,
-    "!=": lambda found, value: value not in found,
+    "==": _is_among,
+    "!=": lambda found, value: not _is_among(found, value),
+    "<": _measured(operator.lt),
+    "<=": _measured(operator.le),
+    ">": _measured(operator.gt),
+    ">=": _measured(operator.ge),
 }
 
 
@@ -49,7 +71,7 @@ class Query:
         Raises:
             RequestError: a filter, the order or the token cannot be read.
         """
-        kept = [item for item in objects if all(test(item) for test in self._tests())]
+        kept = self.kept(objects)
         kept.reverse()
         for name, is_descending in reversed([*self._order()]):
             kept.sort(key=lambda item, name=name: _sortable(item, name), reverse=is_descending)  # type: ignore[misc]
@@ -57,6 +79,16 @@ class Query:
         items = kept[start : start + self.limit]
         has_more = start + len(items) < len(kept)
         return Page(items, len(kept), _token_of(items[-1]["id"]) if has_more and items else None)
+
+    def kept(self, objects: Iterable[Object]) -> list[Object]:
+        """
+        Return the objects that the filters let through.
+
+        Raises:
+            RequestError: a filter cannot be read.
+        """
+        tests = [*self._tests()]
+        return [item for item in objects if all(test(item) for test in tests)]
 
     def _tests(self) -> Iterator[Callable[[Object], bool]]:
         for written in self.properties:

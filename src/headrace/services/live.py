@@ -317,7 +317,7 @@ def _mapped_audiences(
                 audience.namespace,
                 audience.id,
                 audience.name,
-                _alias(selector, audience, parts.destination, at_partner.get(audience.audience)),
+                alias_of(selector, audience, parts.destination, at_partner.get(audience.audience)),
                 audience.created_at // 1000,
                 audience.modified_at // 1000,
                 mapped_at // 1000,
@@ -327,7 +327,7 @@ def _mapped_audiences(
     return found
 
 
-def _alias(
+def alias_of(
     selector: SegmentSelectorValue,
     audience: StoredAudience,
     destination: Destination,

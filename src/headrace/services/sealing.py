@@ -6,7 +6,7 @@ it under ``SEALED``, by the JSON pointer of its place. Dots that a client sends 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,6 +128,12 @@ def secrets_of(safe: Safe, record: str, stored: Document) -> tuple[Secret, ...]:
     """Return the secrets of a stored document, to keep them out of texts."""
     opened_ = safe.open(record, stored.get(SEALED, {}))
     return tuple(Secret(str(_read(secret))) for secret in opened_.values())
+
+
+def dotted(document: Document, pointers: Iterable[str]) -> Document:
+    """Return a document with dots at some of its places."""
+    whole: Document = _with(document, dict.fromkeys(pointers, MASK))
+    return whole
 
 
 def without_sealed(stored: Document) -> Document:

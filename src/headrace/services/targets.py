@@ -12,7 +12,7 @@ from headrace.errors import Conflict
 from headrace.model.flow import TargetConnection
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
-from headrace.services import declared, fitting, form, looking_up, moving, sealing
+from headrace.services import declared, fitting, form, limits, looking_up, moving, sealing
 from headrace.services.accounts import ACCOUNT, TARGET, offered
 from headrace.services.at_partner import abandoning
 from headrace.services.caller import Caller
@@ -43,12 +43,20 @@ class _Prepared:
 
 
 async def create_target(
-    store: Store, clock: Clock, keyring: Keyring, caller: Caller, document: object, lookups: LookUps | None = None
+    store: Store,
+    clock: Clock,
+    keyring: Keyring,
+    caller: Caller,
+    document: object,
+    lookups: LookUps | None = None,
+    *,
+    most: int | None = None,
 ) -> Declared:
     """
     Keep a target connection: a destination set up under an account. That it was made is the consent to what it sends.
 
-    Without ``lookups`` no partner is asked, and what hangs on an answer is refused.
+    Without ``lookups`` no partner is asked, and what hangs on an answer is refused. ``most`` is how many a sandbox may
+    have.
 
     Raises:
         ConfigurationError: the destination or the account is not there, or the form is not filled in right.
@@ -63,6 +71,7 @@ async def create_target(
     def work(tx: Transaction) -> Declared:
         edition = _edition_for(tx, caller, target)
         _refuse_another_edition(prepared.edition, edition)
+        declared.refuse([*limits.too_many_destinations(tx, caller, most)])
         declared.refuse([*_account_problems(tx, caller, target), *_taken(tx, caller, target, id_, unique)])
         moving.agree(tx, id_, caller, edition, now)  # Whoever looks at the connection asks for its edition.
         stored = declared.add(tx, caller, TARGET, id_, kept, now)

@@ -139,6 +139,14 @@ def next_backfill(tx: Transaction) -> Backfill | None:
     return None if row is None else Backfill(*row)
 
 
+def backfills_of(tx: Transaction, tenant: int, dataflow: int) -> list[Backfill]:
+    """Return the backfills of a dataflow that are not done."""
+    table = dataflow_audiences
+    columns = (table.c.tenant, table.c.dataflow, table.c.audience, table.c.backfill_from, table.c.backfill_to)
+    is_left = (table.c.tenant == tenant) & (table.c.dataflow == dataflow) & table.c.backfill_to.is_not(None)
+    return [Backfill(*row) for row in tx.core.execute(select(*columns).where(is_left))]
+
+
 def move_backfill(tx: Transaction, backfill: Backfill, after: int | None) -> None:
     """Note how far a backfill has come; ``None``: it is done."""
     table = dataflow_audiences

@@ -29,6 +29,8 @@ NOUNS: dict[str, Table] = {
     "source-connection": tables.source_connections,
     "target-connection": tables.target_connections,
     "dataset": tables.datasets,
+    "conversion-schema": tables.conversion_schemas,
+    "mapping-set": tables.mapping_sets,
 }
 
 

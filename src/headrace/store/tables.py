@@ -565,6 +565,9 @@ dataset_snapshots = Table(
 
 # -- mapping sets -----------------------------------------------------------------------------------------------------
 
+conversion_schemas = _declared("conversion_schemas")
+mapping_sets = _declared("mapping_sets")
+
 # -- activation -------------------------------------------------------------------------------------------------------
 
 # -- governance: labels, policies, erasure ----------------------------------------------------------------------------

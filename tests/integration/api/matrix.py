@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headrace.cli import examples
+from headrace.model.flow import STREAMING_FLOW_SPEC
 from headrace.services import schedules
 from headrace.store import runs
 from support import AUTHORING, FLOWS, Answer, Api, InProcess, eventually
@@ -106,6 +107,21 @@ def _run(world: World) -> str:
     return store.write_now(lambda tx: runs.ask(tx, 1, "rest", {}, "client:a", 0, due_at=LATE)).run
 
 
+def _schema(world: World) -> str:
+    document = {"name": "a schema", "jsonSchema": {"type": "object"}}
+    return made(world.api.post("/data/foundation/conversion/schemas", document))["id"]
+
+
+def _mapping_set(world: World) -> str:
+    document = {"mappings": [{"source": "homeAddress.city", "destination": "city"}]}
+    return made(world.api.post("/data/foundation/conversion/mappingSets", document))["id"]
+
+
+def _flow_run(world: World) -> str:
+    store, subject = world.headrace.app.store, {"dataflow": world.operator.flow()}
+    return store.write_now(lambda tx: runs.ask(tx, 1, "rest", subject, "client:a", 0, due_at=LATE)).run
+
+
 def _schedule(world: World) -> str:
     name = f"schedule-{next(_numbers)}"
     store = world.headrace.app.store
@@ -138,6 +154,10 @@ MAKERS: dict[str, Callable[[World], str]] = {
     f"{FLOWS}/targetConnections/": _target,
     f"{FLOWS}/flows/": lambda world: world.operator.flow(),
     f"{NAMESPACES}/": _namespace,
+    f"{FLOWS}/flowSpecs/": lambda _: STREAMING_FLOW_SPEC,
+    f"{FLOWS}/runs/": _flow_run,
+    "/data/foundation/conversion/schemas/": _schema,
+    "/data/foundation/conversion/mappingSets/": _mapping_set,
     "/runs/": _run,
     "/schedules/": _schedule,
     "/datasets/": _dataset,
@@ -195,6 +215,9 @@ HEADERS = {
 
 #: Beginnings of paths whose objects are the business of the host, wherever they are.
 HOST_SEES: set[str] = {f"{REQUESTS}/", REQUESTS}
+
+#: Beginnings of paths whose objects are the same for everybody.
+EVERYBODYS: set[str] = {f"{FLOWS}/flowSpecs/", f"{FLOWS}/flowSpecs"}
 
 #: Ends of paths of operations that leave an object other than it was, so that each is tried on one of its own.
 ENDING = ("/approve", "/reject", "/withdraw", "/snapshots")

@@ -16,7 +16,7 @@ from headrace.api.needs import needs_of
 from headrace.model.roles import PERMISSIONS, ROLES
 from support import Api
 
-from .matrix import BODIES, ENDING, FURTHER, HEADERS, HOST_SEES, MAKERS, QUERIES, World, made
+from .matrix import BODIES, ENDING, EVERYBODYS, FURTHER, HEADERS, HOST_SEES, MAKERS, QUERIES, World, made
 
 OWN, SANDBOX, ORGANIZATION = "own sandbox", "other sandbox", "other organization"
 PLACES = {
@@ -100,6 +100,7 @@ def judge(matrix: Matrix, holder: tuple[str, str], place: str, method: str, path
     held = ROLES[role].permissions if role else frozenset()
     is_seen_here = not needs.in_sandbox or path.partition("{")[0] in HOST_SEES
     is_foreign = place == ORGANIZATION or (place == SANDBOX and not is_seen_here)
+    is_foreign = is_foreign and path.partition("{")[0] not in EVERYBODYS
     if needs.permission not in held:
         answer = ask(api, method, path, matrix.world.object_for(path) if "{" in path else "")
         if answer.status != 403 or needs.permission not in answer.json["detail"]:

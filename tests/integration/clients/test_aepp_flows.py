@@ -9,7 +9,8 @@ from aepp.flowservice import FlowService
 from headrace.cli import examples
 from headrace.cli.demo import TOKEN
 from headrace.connect.secrets import MASK
-from headrace.model.flow import PROFILE_STORE_SPEC
+from headrace.model.flow import PROFILE_STORE_SPEC, STREAMING_FLOW_SPEC
+from headrace.store import runs
 from support import AUTHORING, in_process
 
 
@@ -63,6 +64,21 @@ class Operator(SimpleNamespace):
         params = examples.destination("lighthouse")["activation"]["customerData"]
         document = {"name": "target", "baseConnectionId": account, "connectionSpec": self.spec, "params": params}
         return self.client.createTargetConnection(data=document)
+
+    def flow(self, name="dataflow"):
+        return self.client.createFlow(
+            STREAMING_FLOW_SPEC,
+            name=name,
+            source_connection_id=self.source()["id"],
+            target_connection_id=self.target(self.account())["id"],
+        )
+
+
+class KnowsTheVersion(FlowService):
+    """The client, whose ``updatePolicy`` forgets the version that its ``updateFlow`` needs."""
+
+    def updateFlow(self, **given):
+        return super().updateFlow(etag=self.getFlow(given["flowId"])["etag"], **given)
 
 
 def test_what_can_be_connected(client, destination):
@@ -133,3 +149,105 @@ def test_what_is_in_use_is_not_deleted(client, operator):
     refused = client.deleteConnection(account)
 
     assert (refused["status"], refused["uses"][0]["id"]) == (409, target)
+
+
+def selector(kind, **value):
+    return {"type": kind, "value": value}
+
+
+def test_a_dataflow_from_its_making_to_its_end(client, operator):
+    made = operator.flow()
+    assert made.keys() == {"id", "etag"}
+    params = "/transformations/0/params"
+    row = selector("JSON_PATH", path="identityMap.crmId", identity={"namespace": "customer"})
+    changes = [
+        {"op": "ADD", "path": f"{params}/profileSelectors/selectors/-", "value": row},
+        {"op": "add", "path": f"{params}/segmentSelectors/selectors/-",
+         "value": selector("PLATFORM_SEGMENT", id="a", name="A", mappingId="list-a")},
+    ]  # fmt: skip
+    changed = client.updateFlow(made["id"], made["etag"], changes)
+    assert changed["etag"] != made["etag"], changed
+
+    removal = [{"op": "Remove", "path": f"{params}/segmentSelectors/selectors/0", "value": {"anything": 1}}]
+    stale = client.updateFlow(made["id"], made["etag"], removal)
+    assert made["etag"] in stale["errorDetails"]
+    assert changed["etag"] in stale["errorDetails"]
+    assert client.updateFlow(made["id"], changed["etag"], removal).keys() == {"id", "etag"}
+
+    assert client.postFlowAction(made["id"], "disable").keys() == {"id", "etag"}
+    assert client.getFlow(made["id"])["state"] == "disabled"
+    assert client.postFlowAction(made["id"], "enable").keys() == {"id", "etag"}
+    assert client.deleteFlow(made["id"]) == 202
+    assert client.getFlow(made["id"]) == {}
+
+
+def test_the_policies_of_a_dataflow(client, operator):
+    made = operator.flow()["id"]
+    knowing = KnowsTheVersion(dict(aepp.config.config_object), dict(aepp.config.header))
+
+    refs = ["/dulepolicy/marketingActions/custom/emails/constraints"]
+    assert knowing.updatePolicy(made, refs[0]).keys() == {"id", "etag"}
+    assert client.getFlow(made)["policy"] == {"enforcementRefs": refs}
+    more = [{"op": "add", "path": "/policy/enforcementRefs/-", "value": "/another"}]
+    assert client.updateFlow(made, client.getFlow(made)["etag"], more).keys() == {"id", "etag"}
+    assert client.getFlow(made)["policy"] == {"enforcementRefs": [*refs, "/another"]}
+    knowing.connector.session.close()
+
+
+def test_dataflows_are_found_by_what_they_take_over(client, operator):
+    made = [operator.flow(f"found {number}")["id"] for number in range(3)]
+
+    assert {*made} <= {item["id"] for item in client.getFlows(onlyDestinations=True)}
+    assert client.getFlows(onlySources=True) == []
+    assert {*made} <= {item["id"] for item in client.getFlows(limit=2, n_results="inf")}
+    by_spec = f"inheritedAttributes.targetConnections[].connectionSpec.id=={operator.spec['id']}"
+    assert {*made} <= {item["id"] for item in client.getFlows(prop=by_spec)}
+    assert [item["id"] for item in client.getFlows(prop=f"id=={made[0]},{made[1]}")] == [made[1], made[0]]
+    assert client.getFlows(prop="state==disabled") == []
+    target = client.getFlow(made[0])["targetConnectionIds"][0]
+    assert [item["id"] for item in client.getFlows(filterTargetIds=[target])] == [made[0]]
+
+
+def test_kinds_of_dataflows(client, operator):
+    (spec,) = client.getFlowSpecs()
+
+    assert operator.spec["id"] in spec["targetConnectionSpecIds"]
+    assert client.getFlowSpec(STREAMING_FLOW_SPEC) == spec
+    assert client.getFlowSpecIdFromNames(spec["name"], "profileStore", "Lighthouse") == STREAMING_FLOW_SPEC
+    assert client.getFlowSpecs("name==nothing") == []
+
+
+def test_runs_are_those_of_ours_that_are_about_a_dataflow(headrace, client, operator):
+    made = operator.flow()["id"]
+    assert client.getRuns(prop=f"flowId=={made}") == []
+    asked = [
+        headrace.app.store.write_now(lambda tx: runs.ask(tx, 1, "rest", {"dataflow": made}, "client:a", 10, 1 << 50))
+        for _ in range(3)
+    ]
+
+    found = client.getRuns(limit=2, prop=[f"flowId=={made}"])
+
+    assert {item["id"] for item in found} == {run.run for run in asked}
+    assert found[0]["metrics"]["statusSummary"] == {"status": "waiting"}
+    assert client.getRun(found[0]["id"]) == [found[0]]
+    assert client.getRuns(prop=[f"flowId=={made}", "metrics.statusSummary.status==success"]) == []
+    assert client.getRuns(prop=[f"flowId=={made}", "createdAt>=11"]) == []
+
+
+def test_there_are_no_datasets_to_export(client, operator):
+    assert client.getExportableDatasets(operator.spec["id"]) == []
+
+
+def test_what_a_dataflow_uses_is_deleted_after_it(client, operator):
+    made = operator.flow()["id"]
+    flow = client.getFlow(made)
+    (source,), (target,) = flow["sourceConnectionIds"], flow["targetConnectionIds"]
+    account = client.getTargetConnection(target)["baseConnectionId"]
+
+    assert client.deleteSourceConnection(source)["status"] == 409
+    assert client.deleteTargetConnection(target)["status"] == 409
+    assert client.deleteConnection(account)["status"] == 409
+    assert client.deleteFlow(made) == 202
+    assert client.deleteSourceConnection(source) == 202
+    assert client.deleteTargetConnection(target) == 202
+    assert client.deleteConnection(account) == 204

@@ -109,7 +109,22 @@ AUDIENCES: tuple[Table, ...] = ()
 
 # -- mapping sets -----------------------------------------------------------------------------------------------------
 
-MAPPING_SETS: tuple[Table, ...] = ()
+
+def _declared(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+        Column("id", Text, nullable=False),
+        Column("version", Whole, nullable=False),
+        Column("document", JSON, nullable=False),
+        Column("created_at", Whole, nullable=False),
+        Column("modified_at", Whole, nullable=False),
+        PrimaryKeyConstraint("tenant", "id"),
+    )
+
+
+MAPPING_SETS: tuple[Table, ...] = (_declared("conversion_schemas"), _declared("mapping_sets"))
 
 # -- activation -------------------------------------------------------------------------------------------------------
 

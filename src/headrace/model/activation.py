@@ -1,0 +1,36 @@
+"""An activation in one document: what an operator wants sent where, by names, as people write it in a file."""
+
+from typing import Any
+
+from pydantic import Field
+
+from headrace.model.block import Block
+from headrace.model.flow import Auth
+
+
+class WantedAudience(Block):
+    """One audience, by its id, or by its name where that is of one audience only."""
+
+    id: str | None = Field(None, min_length=1, description="The audience's id; without it, it is found by its name.")
+    name: str | None = Field(None, min_length=1, description="The audience's name.")
+    namespace: str = Field("ups", min_length=1, description="The audience's origin.")
+    mapping_id: str | None = Field(None, description="The audience's identifier at the partner, typed by the operator.")
+    schedule: dict[str, Any] | None = Field(None, description="Start and end date.")
+
+
+class Activation(Block):
+    """Who is sent where: a destination, an account, audiences and a mapping. Its name makes it the same one again."""
+
+    name: str = Field(min_length=1, description="The dataflow's name. What has this name already is changed.")
+    description: str | None = Field(None, description="What it is for.")
+    destination: str = Field(min_length=1, description="The destination's name or id.")
+    account: str | None = Field(None, min_length=1, description="The account's name or id, where one is needed.")
+    auth: Auth | None = Field(
+        None, description="How to sign in: with it, an account of that name is made where there is none."
+    )
+    connection: dict[str, Any] = Field(default_factory=dict, description="The customer data, by field name.")
+    audiences: tuple[WantedAudience, ...] = Field((), description="The audiences.")
+    mapping: tuple[dict[str, Any], ...] = Field(
+        (), description="Rows `source: target`; or `source`, `target` and a `transformation` that is ticked."
+    )
+    policy: dict[str, Any] | None = Field(None, description="Marketing actions; without it, they stay as they are.")

@@ -1,0 +1,217 @@
+"""What it takes to make an activation true: the steps, each with what it makes, changes or takes away."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, Literal
+
+from headrace.connect.keyring import Keyring
+from headrace.model.activation import Activation
+from headrace.model.flow import Flow
+from headrace.model.problem import ConfigurationError, Problem
+from headrace.model.reading import read
+from headrace.services import form, sealing
+from headrace.services.activations.finding import Found, find
+from headrace.services.caller import Caller
+from headrace.services.checks import lenient
+from headrace.services.form import Filled
+from headrace.services.rules import problems_of, warnings_of
+from headrace.services.sealing import Safe
+from headrace.store.database import Transaction
+
+Object = dict[str, Any]
+Action = Literal["create", "change", "remove", "keep"]
+#: Stands for the id of what is still to be made.
+TO_BE = "to-be-made"
+_MAPPING = "/transformations/0/params/profileSelectors/selectors"
+_AUDIENCES = "/transformations/0/params/segmentSelectors/selectors"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that is made, changed, taken away, or stays; ``changes`` says in words what becomes another."""
+
+    action: Action
+    noun: str
+    name: str
+    changes: tuple[str, ...] = ()
+
+    def as_json(self) -> Object:
+        return {"action": self.action, "noun": self.noun, "name": self.name, "changes": [*self.changes]}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps, and what would be sent to the flow service for them. ``flow`` is the dataflow as it would be."""
+
+    wanted: Activation
+    found: Found
+    filled: Filled
+    flow: Flow
+    rows: tuple[Object, ...]
+    steps: tuple[Step, ...]
+    is_other_connection: bool
+    warnings: tuple[Problem, ...] = field(default=())
+
+    @property
+    def new_audiences(self) -> frozenset[tuple[str, str]]:
+        """The audiences whose members are sent when this is applied, by origin and id."""
+        before = _stored_flow(self.found)
+        known = {(item.namespace, item.id) for item in (before.audiences if before is not None else ())}
+        return frozenset((item.namespace, item.id) for item in self.flow.audiences) - known
+
+
+def read_activation(document: object) -> Activation:
+    """
+    Read an activation.
+
+    Raises:
+        ConfigurationError: with everything that is wrong with it.
+    """
+    wanted, _ = read(Activation, document)
+    problems = [
+        Problem("missing-field", f"/audiences/{place}/id", "an audience needs its `id` or its `name`")
+        for place, item in enumerate(wanted.audiences)
+        if item.id is None and item.name is None
+    ]
+    if problems:
+        raise ConfigurationError(problems)
+    return wanted
+
+
+def plan(tx: Transaction, caller: Caller, keyring: Keyring, wanted: Activation) -> Plan:
+    """
+    Say what it takes to make an activation true. Changes nothing.
+
+    Raises:
+        ConfigurationError: with everything that keeps it from being made.
+    """
+    found = find(tx, caller, wanted)
+    destination = found.edition.destination
+    rows = tuple(_rows(wanted))
+    filled = form.fill(destination.customer_data_fields, wanted.connection, root=("connection",))
+    flow, _ = read(Flow, _document(wanted, found, rows))
+    problems = [*filled.problems, *_told(chain(problems_of(flow, destination), warnings_of(flow, destination)))]
+    if any(problem.is_error for problem in problems):
+        raise ConfigurationError(problems)
+    is_other = _is_other_connection(caller, keyring, wanted, found, filled)
+    steps = (*_connection_steps(wanted, found, is_other=is_other), *_flow_steps(wanted, found, flow))
+    return Plan(wanted, found, filled, flow, rows, steps, is_other, tuple(problems))
+
+
+def _document(wanted: Activation, found: Found, rows: tuple[Object, ...]) -> Object:
+    document: Object = {
+        "name": wanted.name,
+        "sourceConnectionIds": [found.source.id if found.source is not None else TO_BE],
+        "targetConnectionIds": [found.target.id if found.target is not None else TO_BE],
+        "transformations": [{"name": "GeneralTransform", "params": chosen(found.selectors, rows)}],
+    }
+    if wanted.description is not None:
+        document["description"] = wanted.description
+    return document if wanted.policy is None else {**document, "policy": wanted.policy}
+
+
+def chosen(selectors: tuple[Object, ...], rows: tuple[Object, ...]) -> Object:
+    """Return the audiences and the mapping as the flow service writes them."""
+    return {"segmentSelectors": {"selectors": [*selectors]}, "profileSelectors": {"selectors": [*rows]}}
+
+
+def _rows(wanted: Activation) -> Iterator[Object]:
+    """Yield the rows of the mapping as the flow service writes them."""
+    for place, row in enumerate(wanted.mapping):
+        whole = row if len(row) != 1 else dict(zip(("source", "target"), next(iter(row.items())), strict=True))
+        source, target = whole.get("source"), whole.get("target")
+        rest = {key: value for key, value in whole.items() if key not in ("source", "target")}
+        if not isinstance(source, str) or not isinstance(target, str) or rest.keys() - {"transformation"}:
+            message = "a row is `source: target`, or has `source`, `target` and perhaps a `transformation`"
+            raise ConfigurationError([Problem("invalid", f"/mapping/{place}", message)])
+        mapping: Object = {"sourceType": "text/x.schema-path", "source": source, "destination": target}
+        mapping |= {"x-headrace": rest} if rest else {}
+        yield {"type": "JSON_PATH", "value": {"path": source, "mapping": mapping}}
+
+
+def _told(problems: Iterator[Problem]) -> Iterator[Problem]:
+    """Yield problems of the dataflow at the places that the activation has for them."""
+    for problem in problems:
+        yield Problem(problem.code, _place_of(problem.pointer), problem.message, problem.severity)
+
+
+def _place_of(pointer: str) -> str:
+    """
+    Return where in an activation something of its dataflow stands.
+
+    >>> _place_of("/transformations/0/params/segmentSelectors/selectors/3/value/mappingId")
+    '/audiences/3/mappingId'
+    """
+    if pointer.startswith(_MAPPING):
+        return "/mapping" + "/".join(pointer.removeprefix(_MAPPING).split("/")[:2])
+    if pointer.startswith(_AUDIENCES):
+        return "/audiences" + pointer.removeprefix(_AUDIENCES).replace("/value", "", 1)
+    return "/destination" if pointer == "/targetConnectionIds/0" else pointer
+
+
+def _is_other_connection(caller: Caller, keyring: Keyring, wanted: Activation, found: Found, filled: Filled) -> bool:
+    """Say whether the target connection that is there has another account or other customer data."""
+    if found.target is None:
+        return False
+    opened = sealing.opened(Safe(keyring, caller.tenant), found.target.id, found.target.document)
+    account = found.account.id if found.account is not None else None
+    is_moved = account != opened.get("baseConnectionId") and wanted.account is not None
+    return is_moved or opened.get("params", {}) != filled.values
+
+
+def _connection_steps(wanted: Activation, found: Found, *, is_other: bool) -> Iterator[Step]:
+    if wanted.account is not None:
+        yield Step("keep" if found.account is not None else "create", "account", wanted.account)
+    if found.source is None:
+        yield Step("create", "source connection", "profiles")
+    if found.target is None:
+        yield Step("create", "target connection", wanted.name)
+    else:
+        changes = ("the account or the customer data",) if is_other else ()
+        yield Step("change" if is_other else "keep", "target connection", found.target.document["name"], changes)
+
+
+def _flow_steps(wanted: Activation, found: Found, flow: Flow) -> Iterator[Step]:
+    before = _stored_flow(found)
+    if before is None:
+        yield Step("create", "dataflow", wanted.name)
+    else:
+        changes = tuple(_other_words(wanted, found))
+        yield Step("change" if changes else "keep", "dataflow", wanted.name, changes)
+    yield from _compared("audience", audiences_of(before) if before is not None else {}, audiences_of(flow))
+    yield from _compared("mapping", rows_of(before) if before is not None else {}, rows_of(flow))
+
+
+def _other_words(wanted: Activation, found: Found) -> Iterator[str]:
+    assert found.dataflow is not None
+    for name, value in (("description", wanted.description), ("policy", wanted.policy)):
+        if value is not None and value != found.dataflow.document.get(name):
+            yield name
+
+
+def _compared(noun: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Step]:
+    for name, value in after.items():
+        if name not in before:
+            yield Step("create", noun, name)
+        else:
+            yield Step("keep" if before[name] == value else "change", noun, name)
+    yield from (Step("remove", noun, name) for name in before if name not in after)
+
+
+def audiences_of(flow: Flow) -> dict[str, Any]:
+    """Return the audiences of a dataflow, by the name they have in a plan, with what is said of each."""
+    return {_named(item.namespace, item.id): (item.name, item.mapping_id, item.schedule) for item in flow.audiences}
+
+
+def rows_of(flow: Flow) -> dict[str, Any]:
+    """Return the mapping of a dataflow, by the name that a row has in a plan."""
+    return {f"{row.source} -> {row.destination}": row.extension.transformation for row in flow.mapping}
+
+
+def _named(namespace: str, id_: str) -> str:
+    return id_ if namespace == "ups" else f"{namespace}/{id_}"
+
+
+def _stored_flow(found: Found) -> Flow | None:
+    return lenient(Flow, found.dataflow.document) if found.dataflow is not None else None

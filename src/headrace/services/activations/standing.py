@@ -1,0 +1,45 @@
+"""How activations stand: what sends whom where, and how far those who were there before have been looked at."""
+
+from typing import Any
+
+from headrace.model.flow import Flow
+from headrace.services.accounts import ACCOUNT, TARGET
+from headrace.services.activations.planning import audiences_of, rows_of
+from headrace.services.caller import Caller
+from headrace.services.catalog import Catalog
+from headrace.services.checks import lenient
+from headrace.store import dataflows, documents
+from headrace.store.database import Store, Transaction
+from headrace.store.dataflows import StoredDataflow
+
+Object = dict[str, Any]
+
+
+async def listing(store: Store, caller: Caller) -> list[Object]:
+    """Return the activations of a sandbox, newest first."""
+
+    def look(tx: Transaction) -> list[Object]:
+        catalog = Catalog(tx, caller.tenant)
+        return [_shown(tx, catalog, caller, stored) for stored in dataflows.all_of(tx, caller.number)]
+
+    return await store.read(look)
+
+
+def _shown(tx: Transaction, catalog: Catalog, caller: Caller, stored: StoredDataflow) -> Object:
+    flow = lenient(Flow, stored.document)
+    target = documents.get(tx, caller.number, TARGET, flow.target_connection_ids[0])
+    assert target is not None, "what is in use is not deleted"
+    edition, account_id = catalog.in_force(target), target.document.get("baseConnectionId")
+    account = documents.get(tx, caller.number, ACCOUNT, account_id) if account_id is not None else None
+    left = dataflows.backfills_of(tx, caller.number, stored.dataflow)
+    return {
+        "id": stored.id,
+        "name": flow.name,
+        "state": stored.state,
+        "reason": stored.reason,
+        "destination": {"id": edition.id, "name": edition.destination.name},
+        "account": {"id": account.id, "name": account.document["name"]} if account is not None else None,
+        "audiences": [*audiences_of(flow)],
+        "mapping": [*rows_of(flow)],
+        "backfill": {"looked": sum(item.after for item in left), "of": sum(item.upto for item in left)},
+    }
