@@ -279,8 +279,8 @@ def stopping(store, number):
 
 @pytest.mark.parametrize(
     ("present", "wanted"),
-    [("0001", "0002"), ("0002", "0001"), ("0002", "0003"), ("0003", "0002")],
-    ids=["up", "down", "up again", "down again"],
+    [("0001", "0002"), ("0002", "0001"), ("0002", "0003"), ("0003", "0002"), ("0003", "0004"), ("0004", "0003")],
+    ids=["up to 2", "down to 1", "up to 3", "down to 2", "up to 4", "down to 3"],
 )
 def test_a_revision_that_fails_anywhere_leaves_the_store_as_it_was(old, present, wanted):
     migrate(old, present)
