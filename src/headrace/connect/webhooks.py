@@ -3,7 +3,9 @@
 import base64
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from headrace.model.destination_server import SIGNATURE_HEADERS
 from headrace.model.http import Request
