@@ -268,6 +268,7 @@ SCHEMAS: dict[str, Schema] = {
 }
 
 _AUTHORING, _FLOWS = "/data/core/activation/authoring", "/data/foundation/flowservice"
+_CONVERSION = "/data/foundation/conversion"
 _KINDS = {
     "destinations": "StoredDestination",
     "destination-servers": "StoredDestinationServer",
@@ -488,6 +489,6 @@ def _refusal(status: int, path: str) -> dict[str, Any]:
     content: dict[str, Any] = dict(_PROBLEM)
     if status in (400, 401, 403):
         content |= _GATEWAY
-    if path.startswith(_FLOWS) and status in (404, 412):
+    if path.startswith((_FLOWS, _CONVERSION)) and status in (404, 412):
         content |= _FLOW_SERVICE
     return _said(content, _MEANINGS[status])

@@ -237,8 +237,8 @@ async def test_a_load_goes_on_where_it_was_when_the_process_died(station, monkey
     taken = []
     take = Loading._take
 
-    async def dies(self, run, steps, part):
-        await take(self, run, steps, part)
+    async def dies(self, run, steps, part, order):
+        await take(self, run, steps, part, order)
         taken.append(len(part))
         if len(taken) == 2:
             raise running.RunLost

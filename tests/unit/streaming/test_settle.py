@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from headrace.connect.retry import RetryPolicy
 from headrace.connect.transport import Garbled, NotSent, Unanswered, Unsendable
-from headrace.errors import AccountError, EgressError, HeadraceError, PartnerError
+from headrace.errors import AccountError, EgressError, ExpressionError, HeadraceError, PartnerError
 from headrace.model.http import Response
 from headrace.model.message import Entry, Settled
 from headrace.model.outcome import Delivered, Parked, Retry
@@ -84,12 +84,16 @@ def test_no_answer_is_told_with_what_is_known(error, expected):
     assert explain(error) == expected
 
 
+#: What errors are made of, where that is more than a reason.
+MADE_OF = {ExpressionError: ("a + ", 4, "why")}
+
+
 def test_no_error_of_ours_is_taken_for_success():
     waiting = [HeadraceError]
     while waiting:
         waiting += (kind := waiting.pop()).__subclasses__()
         if issubclass(kind, PartnerError | AccountError):
-            assert not isinstance(explain(kind("why")), Delivered)
+            assert not isinstance(explain(kind(*MADE_OF.get(kind, ("why",)))), Delivered)
 
 
 # -- what follows -------------------------------------------------------------------------------------------------
