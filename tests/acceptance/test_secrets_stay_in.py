@@ -454,6 +454,8 @@ def world(tmp_path_factory, lend_database):
             "log_format": "json",
             "retry_steps": "0.05,0.05,0.05",
             "request_deadline": "0.5",
+            "calls_per_minute": "100000",
+            "unreached_after": "0",
             "metrics_token": CANARIES["metrics token"],
             "egress_proxy": f"http://me:{quote(CANARIES['proxy password'], safe='')}@127.0.0.1:{proxy.port}",
             "database_url": address,
