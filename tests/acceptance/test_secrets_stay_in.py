@@ -524,6 +524,7 @@ HEARD = {
         "password of the password grant",
         "authorization code",
         "issued refresh token",
+        "issued access token",  # When it is ended.
     },
     "the proxy": {"proxy password"},
 }
