@@ -8,7 +8,7 @@ from typing import Any
 from headrace.model.profile import Profile, decode
 from headrace.store.database import Transaction
 
-#: How many keys are asked for at once; fewer are filled up, so that there are few statements to plan. SQLite joins 500 at most.
+#: How many keys are asked for at once; fewer are filled up, so that there are few statements to plan. SQLite joins 500.
 _AT_ONCE = (1, 16, 128)
 _LAST = "SELECT coalesce(max(profile), 0) FROM profiles WHERE tenant = :tenant"
 _INSERT = """
