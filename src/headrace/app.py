@@ -111,14 +111,8 @@ class Headrace:
         )
         ingestion = Ingestion(self.store, self.clock, self.live, self.board, self.worker.wake)
         self.runs = Runs(self.store, self.clock, self.board, self._orchestrator)
-        calls = AudienceCalls(self.store, self.clock, self.partners, self.wake_all)
-        self.runs.register(AUDIENCE, calls.carry)
-        self.runs.register(NOTIFY, Notices(self.store, self.clock, self.partners).carry)
-        telling = Telling(self.store, self.clock, keyring, self.partners)
-        self.runs.register(REVOCATION, telling.carry, on_cancel=forget)
         datasets = Datasets(self.store, self.clock, ground)
-        self.runs.register(TAKE, TakingSnapshots(datasets).carry)
-        self.runs.register(LOAD, Loading(datasets, ingestion, self.board).carry, at_once=1)
+        self._register_runs(keyring, datasets, ingestion)
         self.passwords = Passwords()
         call_limit = CallLimit(self.store, self.clock, settings.calls_per_minute)
         doors = Doors(
@@ -140,6 +134,16 @@ class Headrace:
             self.renderers,
         )
         self.app = application(doors, self._lifespan)
+
+    def _register_runs(self, keyring: Keyring, datasets: Datasets, ingestion: Ingestion) -> None:
+        """Say what is done for each kind of run."""
+        calls = AudienceCalls(self.store, self.clock, self.partners, self.wake_all)
+        self.runs.register(AUDIENCE, calls.carry)
+        self.runs.register(NOTIFY, Notices(self.store, self.clock, self.partners).carry)
+        telling = Telling(self.store, self.clock, keyring, self.partners)
+        self.runs.register(REVOCATION, telling.carry, on_cancel=forget)
+        self.runs.register(TAKE, TakingSnapshots(datasets).carry)
+        self.runs.register(LOAD, Loading(datasets, ingestion, self.board).carry, at_once=1)
 
     async def wake_all(self, tenant: int) -> None:
         """Look again at every dataflow of a sandbox whose configuration has changed."""

@@ -53,10 +53,11 @@ def activate(
             return
         if not yes and not typer.confirm("Do it?"):
             raise typer.Exit(1)
+        before = client.get(f"/dataflows/{plan['dataflow']}/ledger") if plan["dataflow"] is not None else {}
         applied = client.post("/activations", document)
         is_new = any(step["action"] != "keep" for step in applied["steps"])
         console.print(f"{'activated' if is_new else 'nothing to do'}: {applied['name']} ({applied['dataflow']})")
-        if plan["leaving"]["messages"] and not _follow(client, applied["dataflow"], console, wait):
+        if plan["leaving"]["messages"] and not _follow(client, applied["dataflow"], before, console, wait):
             raise typer.Exit(1)
 
 
@@ -186,20 +187,29 @@ def _printable(text: str) -> str:
 # -- watching it begin --------------------------------------------------------------------------------------------
 
 
-def _follow(client: Client, dataflow: str, console: Console, wait: float) -> bool:
-    """Show how far those who were members before have been looked at, until a message was delivered."""
+def _follow(client: Client, dataflow: str, before: Object, console: Console, wait: float) -> bool:
+    """
+    Show how far those who were members before have been looked at, until a message was delivered.
+
+    ``before`` is the ledger before anything was applied: what was delivered then is no news of this.
+    """
     deadline = time.monotonic() + wait
     with Progress(TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as progress:
         bar = progress.add_task("members looked at", total=None)
         while True:
             standing = client.get(f"/activations?property=id=={dataflow}")["items"][0]
-            ledger = client.get(f"/dataflows/{dataflow}/ledger")
+            ledger = since(before, client.get(f"/dataflows/{dataflow}/ledger"))
             left = standing["backfill"]
             progress.update(bar, total=left["of"] or 1, completed=left["looked"] if left["of"] else 1)
             if ledger["messages"] or time.monotonic() >= deadline or _is_at_rest(standing, ledger):
                 break
             time.sleep(0.2)
     return _conclude(console, standing, ledger)
+
+
+def since(before: Object, ledger: Object) -> Object:
+    """Return a ledger that counts from another one on; what is pending is pending."""
+    return {name: count if name == "pending" else count - before.get(name, 0) for name, count in ledger.items()}
 
 
 def _is_at_rest(standing: Object, ledger: Object) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from headrace.cli.activate import read_activation, summed
+from headrace.cli.activate import read_activation, since, summed
 from headrace.errors import HeadraceError
 
 FILE = """
@@ -70,3 +70,13 @@ def test_a_look_at_some_estimates_the_rest():
 
 def test_nobody_is_nobody():
     assert summed([part(0, 0, None, of=0)]) == {"people": 0, "messages": 0, "isEstimate": False}
+
+
+def test_what_was_delivered_before_is_no_news():
+    before = {"accepted": 2, "delivered": 2, "pending": 0, "messages": 2}
+
+    assert since(before, before)["messages"] == 0
+    assert since(before, {**before, "accepted": 3, "pending": 1}) == {
+        "accepted": 1, "delivered": 0, "pending": 1, "messages": 0,
+    }  # fmt: skip
+    assert since({}, before) == before
