@@ -55,7 +55,7 @@ check: $(INSTALLED)/dev  ## format, lint, types, and whether the locks are up to
 verify: $(INSTALLED)/dev  ## everything that has to hold before a change is handed in
 	@$(MAKE) check
 	@$(MAKE) contract ARGS='--seconds 120'
-	@$(MAKE) test ARGS='tests/acceptance -m campaign --numprocesses 2 --dist loadfile'
+	@$(MAKE) test ARGS='-m campaign --numprocesses 2 --dist loadfile'
 	@$(MAKE) test
 
 docs: $(INSTALLED)/docs  ## build the documentation into site/, strictly

@@ -223,12 +223,13 @@ def main() -> None:
     print(f"{'requests per':22} {'CPU second':>12} {'far end’s':>12} {'second':>12}")
     ours = run("headrace, to a sink", serve_sink, measure_ours, options)
     bare = run("bare, to a sink", serve_sink, measure_bare, options)
-    run("headrace, to a Partner", serve_partner, measure_ours, options)
+    ours_to_partner = run("headrace, to a Partner", serve_partner, measure_ours, options)
     run("pyreqwest, to a sink", serve_sink, measure_pyreqwest, options)
     run("behind the guard", serve_sink, measure_second, options)
     if importlib.util.find_spec("aiohttp") is not None:
         theirs = run("aiohttp, to a sink", serve_sink, measure_aiohttp, options)
-        print(f"headrace is {ours / theirs:.1f} times aiohttp")
+        to_partner = run("aiohttp, to a Partner", serve_partner, measure_aiohttp, options)
+        print(f"headrace is {ours / theirs:.1f} times aiohttp, {ours_to_partner / to_partner:.1f} times to a Partner")
     print(f"headrace is {ours / bare:.0%} of the bare protocol and parser")
 
 

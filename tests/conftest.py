@@ -1,6 +1,7 @@
 """What holds for all tests."""
 
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -11,6 +12,17 @@ from postgres import server
 # A busy machine is no finding: what has to be quick is measured in benchmarks/.
 settings.register_profile("headrace", deadline=None)
 settings.load_profile("headrace")
+
+#: What is written for both databases, and run on both by `make test`. What stands on it needs `make verify` for that.
+STORE = Path(__file__).parent / "unit" / "store"
+
+
+def pytest_collection_modifyitems(items):
+    """Make campaigns of the tests that are run on PostgreSQL too, but for those of the store itself."""
+    for item in items:
+        called = getattr(item, "callspec", None)
+        if called is not None and "postgres" in called.id and STORE not in item.path.parents:
+            item.add_marker(pytest.mark.campaign)
 
 
 @pytest.fixture(scope="session")

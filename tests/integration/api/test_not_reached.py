@@ -126,6 +126,7 @@ def test_a_sign_in_at_an_address_that_is_not_reached_tells_no_more(api, operator
     assert len(answers) == 1, answers
 
 
+@pytest.mark.campaign
 def test_the_time_does_not_tell_a_blocked_address_from_a_closed_port(desk, places):
     """
     Nobody does better than by guessing who sees the times alone.

@@ -20,6 +20,7 @@ def held(tmp_path_factory):
         yield held
 
 
+@pytest.mark.campaign
 def test_no_answer_is_a_fault_of_ours_or_outside_the_document(held):
     end, tried = time.monotonic() + MOST, 0
     for operation, mode in itertools.product(held.operations, MODES):

@@ -242,14 +242,18 @@ def test_where_the_copy_cannot_be_written_nothing_is_moved(old):
 
 # -- all or nothing -----------------------------------------------------------------------------------------------
 
+#: What the connection to PostgreSQL says by itself, whenever two seconds have gone by.
+BY_THE_CLOCK = "DISCARD PLANS"
+
 
 @contextlib.contextmanager
 def statements(store):
-    """Note every statement that the connection which writes is given."""
+    """Note every statement of the revisions that the connection which writes is given."""
     noted = []
 
     def note(_connection, _cursor, statement, *_):
-        noted.append(statement)
+        if statement != BY_THE_CLOCK:
+            noted.append(statement)
 
     engine = store.write_now(lambda tx: tx.core.engine)
     event.listen(engine, "before_cursor_execute", note)
@@ -263,11 +267,11 @@ class Stopped(Exception):
 
 @contextlib.contextmanager
 def stopping(store, number):
-    """Fail at the statement of a number."""
+    """Fail at the statement of a number, as ``statements`` counts them."""
     left = [number]
 
-    def stop(*_):
-        left[0] -= 1
+    def stop(_connection, _cursor, statement, *_):
+        left[0] -= statement != BY_THE_CLOCK
         if left[0] == 0:
             raise Stopped
 
