@@ -99,6 +99,7 @@ class Guard:
         self._head_timeout = head_timeout
         self._passes: dict[str, Pass] = {}
         self._server: asyncio.Server | None = None
+        self._is_stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._of_nobody = token_urlsafe(32)
 
@@ -130,6 +131,7 @@ class Guard:
 
     async def start(self) -> None:
         """Listen."""
+        self._is_stopping = False
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=LONGEST)
 
     async def stop(self) -> None:
@@ -137,12 +139,13 @@ class Guard:
         if self._server is None:
             return
         self._server.close()
+        self._is_stopping = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
-        for _ in range(3):
-            await asyncio.sleep(0)  # The event loop closes the sockets in its next rounds.
+        for _ in range(10):  # What was just accepted is only now being served; the sockets close in the next rounds.
+            await asyncio.sleep(0)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -153,7 +156,7 @@ class Guard:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is None or len(self._tasks) >= self._most:
+        if task is None or self._is_stopping or len(self._tasks) >= self._most:
             _cut(writer)
             return
         self._tasks.add(task)

@@ -154,6 +154,11 @@ class Partner:
         """How many connections are open at this moment."""
         return len(self._connections)
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether it was started and not stopped."""
+        return self._server is not None
+
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _Connection(self, self._connections), self._host, self._port)
@@ -168,7 +173,7 @@ class Partner:
         for connection in list(self._connections):
             connection.break_off()
         await server.wait_closed()
-        for _ in range(3):  # The event loop lets go of broken connections in its next rounds.
+        for _ in range(10):  # The event loop lets go of broken connections in its next rounds.
             await asyncio.sleep(0)
 
     def break_off(self) -> None:
@@ -241,6 +246,8 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._connections.add(self)
+        if not self._partner.is_listening:  # Accepted just before the partner stopped.
+            self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

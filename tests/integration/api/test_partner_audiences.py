@@ -209,7 +209,7 @@ def test_whoever_asks_for_what_a_dataflow_does_not_have_is_told_so(pier):
 def test_a_partner_is_told_of_an_export_until_it_answers_and_always_under_the_same_id(pier):
     """Files are not exported yet, so no destination that has `notify` can be connected: the store is given one."""
     answers = [Answer(reset=True), 200]
-    pier.book.messages = lambda _: answers.pop(0)
+    pier.book.messages = lambda received: answers.pop(0) if received.path.startswith("/arrived/") else 200
     arrived = {"url": f"{pier.partner.origin}/arrived/{{{{ export.id }}}}", "httpMethod": "POST"}
     store = pier.headrace.app.store
 
