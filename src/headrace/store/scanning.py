@@ -6,6 +6,7 @@ file, and a checkpoint of the writer would pull the ground from under the reader
 It decodes the documents too, which leaves the writer's process alone. Rows come in batches, so memory stays flat.
 """
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,26 +18,11 @@ import msgspec
 import pyarrow as pa
 
 from headrace.store.dialect import StoreUnavailable
+from headrace.store.wanted import Wanted
 
-#: The columns that are no paths into a document; every other name is one, its steps parted by dots.
-OWN = {"profile": pa.int64(), "key": pa.string(), "sequence": pa.int64(), "document": pa.binary()}
-#: Rows of a batch.
-BATCH = 16_384
-
-
-class Wanted(msgspec.Struct, frozen=True):
-    """What a scan is told: where the store is, which columns of which sandbox, and since which state."""
-
-    address: str
-    is_file: bool
-    tenant: int
-    columns: tuple[str, ...]
-    since: int | None = None
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The columns as Arrow has them: what is found at a path is JSON as text, null where nothing is."""
-        return pa.schema([(name, OWN.get(name, pa.string())) for name in self.columns])
+_PROCESS = {True: "headrace.store.scan_sqlite", False: "headrace.store.scan_postgres"}
+#: What a step of a path cannot hold: JSON would have to escape it.
+_ESCAPED = re.compile(r'["\\\x00-\x1f]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +43,12 @@ class Profiles:
 
         Raises:
             StoreUnavailable: the store cannot be read; also while the reader is read.
+            ValueError: a path has a quotation mark, a backslash or a control character in it.
         """
+        if bad := [name for name in columns if _ESCAPED.search(name)]:
+            raise ValueError(f"the path {bad[0]!r} holds a character that the name of an attribute cannot have")
         wanted = Wanted(self.address, self.is_file, self.tenant, tuple(columns), since)
-        command = [sys.executable, "-m", "headrace.store.scanner"]
+        command = [sys.executable, "-m", _PROCESS[self.is_file]]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # noqa: S603
         assert process.stdin is not None
         assert process.stdout is not None

@@ -1,13 +1,16 @@
 """Scans: everybody or who has changed, as columns, as of one moment, while the writer goes on."""
 
+import contextlib
 import threading
+from pathlib import Path
 
 import orjson
 import pyarrow as pa
 import pytest
 
 from headrace.errors import OperationError
-from headrace.store.scanning import BATCH, Profiles
+from headrace.store.scanning import Profiles
+from headrace.store.wanted import BATCH, BATCH_OF_DOCUMENTS
 from unit.services.house import House, person
 
 
@@ -49,6 +52,31 @@ async def test_memberships_and_the_document_are_columns(house):
 
     assert orjson.loads(row["document"])["segmentMembership"] == orjson.loads(row["segmentMembership"])
     assert row["sequence"] == sequence_of(house)
+
+
+@pytest.mark.parametrize("count", [2, BATCH_OF_DOCUMENTS, 2 * BATCH_OF_DOCUMENTS + 1])
+async def test_documents_of_however_many_are_whole(house, count):
+    fill(house, count)
+
+    rows = scanned(house, ["profile", "document"])
+
+    assert [row["profile"] for row in rows] == list(range(1, count + 1))
+    assert {row["document"] for row in rows} == {b'{"version":0}'}
+
+
+async def test_who_is_gone_leaves_no_hole(house):
+    fill(house, 3 * BATCH)
+    house.store.write_now(
+        lambda tx: tx.run("DELETE FROM profiles WHERE profile > 2 AND profile < :n", {"n": 3 * BATCH})
+    )
+
+    assert [row["profile"] for row in scanned(house, ["profile"])] == [1, 2, 3 * BATCH]
+    assert [row["profile"] for row in scanned(house, ["profile", "version"], 2)] == [3 * BATCH]
+
+
+def test_a_path_that_no_attribute_can_have_is_refused():
+    with pytest.raises(ValueError, match="path"), Profiles("", True, 1).scan(['a"b']):
+        pass
 
 
 async def test_only_who_has_changed_since_is_read(house):
@@ -131,16 +159,31 @@ async def test_a_store_that_cannot_be_read_is_an_error_and_not_nobody(tmp_path):
         reader.read_all()
 
 
+def peak_of_children():
+    """Return the largest memory that a process of a scan has had so far, in bytes."""
+    peaks = [0]
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if b"headrace.store.scan_" in (process / "cmdline").read_bytes():
+                status = (process / "status").read_text()
+                peaks += [int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmHWM")]
+    return max(peaks)
+
+
 @pytest.mark.campaign
-async def test_a_million_people_are_read_in_memory_that_stays_flat(house):
+@pytest.mark.parametrize("columns", [["key"], ["key", "version", "document"]])
+async def test_a_million_people_are_read_in_memory_that_stays_flat(house, columns):
     count = 1_000_000
     for start in range(0, count, 100_000):
         fill(house, 100_000, start)
 
-    before, rows = pa.total_allocated_bytes(), 0
-    with house.people.scan(["key", "version"]) as reader:
+    before, rows, peaks = pa.total_allocated_bytes(), 0, []
+    with house.people.scan(columns) as reader:
         for batch in reader:
             rows += batch.num_rows
             assert pa.total_allocated_bytes() - before < 64 << 20
+            if rows % (50 * BATCH) < BATCH:
+                peaks.append(peak_of_children())
 
     assert rows == count
+    assert max(peaks) < min(peak for peak in peaks if peak) + (32 << 20)
