@@ -8,13 +8,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-import orjson
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -27,7 +25,9 @@ from headrace.cli.partner import describe
 from headrace.model.flow import PROFILE_STORE_SPEC
 from headrace.testkit.oracle import Truth, compare
 from headrace.testkit.partner import Partner
-from headrace.testkit.profiles import AUDIENCES, generate, leave, ndjson
+from headrace.testkit.people.audiences import AUDIENCES
+from headrace.testkit.people.days import Scenario
+from headrace.testkit.people.writing import texts
 
 app = typer.Typer(add_completion=False)
 
@@ -36,7 +36,7 @@ SCRIPTS = {"moviestar": [200, 200, 200, 400], "lighthouse": [200, 503]}
 TOKEN = "demo-token-of-the-partner"  # noqa: S105 - known to the demo's own partner only
 SEED = 1
 BATCH = 500
-SHARE_LEAVING = 20
+DAYS = 3
 LONGEST_WAIT = 600.0
 
 
@@ -60,7 +60,7 @@ def demo(
     Show the main job end to end, on this machine.
 
     Starts Headrace in a temporary directory and two partners on loopback, authors the example destinations, connects
-    them, ingests people, moves some of them out of their audiences, and accounts for every change.
+    them, ingests people and what happens to them in three days, and accounts for every change.
     """
     console = Console()
     with tempfile.TemporaryDirectory(prefix="headrace-demo-") as directory, _partners() as partners:
@@ -111,23 +111,23 @@ def connect(client: Client, name: str, partner: Partner) -> Connected:
 
 
 def deliver(console: Console, client: Client, connected: list[Connected], count: int) -> tuple[Truth, float]:
-    """Ingest people, move some of them out, wait until nothing is pending; return what is true now and the seconds."""
-    truth = Truth()
+    """Ingest people and their changes, wait until nothing is pending; return what is true now and the seconds."""
+    truth, scenario = Truth(), Scenario(count, DAYS, SEED)
     columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     started = time.monotonic()
     with Progress(*columns, console=console) as progress:
         ingesting = progress.add_task("people ingested", total=count)
-        moving = progress.add_task("people moved out", total=count // SHARE_LEAVING)
+        changing = progress.add_task(f"changes of {DAYS} days", total=None)
         bars = {item.dataflow: progress.add_task(f"{item.name}: settled", total=None) for item in connected}
-        for batch in _batches(_people(count)):
+        for batch in _batches(_sent(scenario, range(1))):
             _ingest(client, batch, truth)
             progress.advance(ingesting, len(batch))
             _show_settled(client, progress, bars)
-        for batch in _batches(_leaving(count)):
+        for batch in _batches(_sent(scenario, range(1, DAYS + 1))):
             _ingest(client, batch, truth)
-            progress.advance(moving, len(batch))
+            progress.advance(changing, len(batch))
             _show_settled(client, progress, bars)
-        progress.update(moving, total=progress.tasks[moving].completed)
+        progress.update(changing, total=progress.tasks[changing].completed)
         deadline = time.monotonic() + LONGEST_WAIT
         while _show_settled(client, progress, bars) and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -200,26 +200,12 @@ def _stay(
         console.print("\nEnding the demo; its directory goes with it.")
 
 
-def _people(count: int) -> Iterator[bytes]:
-    """Yield people as NDJSON lines: those of ``examples/profiles.ndjson`` first, then the generator goes on."""
-    with (examples.folder() / "profiles.ndjson").open("rb") as file:
-        written = 0
-        for line in islice(file, count):
-            written += 1
-            yield line.rstrip(b"\n")
-    yield from (line.rstrip(b"\n") for line in ndjson(generate(count - written, seed=SEED, start=written)))
-
-
-def _leaving(count: int) -> Iterator[bytes]:
-    """Yield every twentieth person once more, out of the first audience they were in."""
-    now = datetime.now(UTC)
-    for line in islice(_people(count), 0, None, SHARE_LEAVING):
-        person = orjson.loads(line)
-        for memberships in person["segmentMembership"].values():
-            inside = [id_ for id_, membership in memberships.items() if membership["status"] == "realized"]
-            if inside:
-                yield orjson.dumps(leave(person, inside[0], now))
-                break
+def _sent(scenario: Scenario, days: range) -> Iterator[bytes]:
+    """Yield what comes in on some days as NDJSON lines: on day 0 everybody, then the changes."""
+    for day in days:
+        for wanted in scenario.sent_on(day):
+            for lines in texts(wanted):
+                yield from (line.strip().encode() for line in lines)
 
 
 def _batches(lines: Iterator[bytes]) -> Iterator[list[bytes]]:

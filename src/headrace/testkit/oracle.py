@@ -6,10 +6,12 @@ last thing a partner was told of a person and an audience must be what is true, 
 """
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 import orjson
 
+from headrace.model.profile import instant
 from headrace.testkit.partner import Received
 from headrace.testkit.profiles import AUDIENCES
 
@@ -25,9 +27,10 @@ class Truth:
 
     def __init__(self) -> None:
         self.members: dict[Pair, bool] = {}
+        self._newest: dict[Pair, tuple[datetime, bool]] = {}
 
     def take(self, records: Iterable[bytes]) -> None:
-        """Note what records say that were accepted; each is the newest of its person."""
+        """Note what records say that were accepted; the newest of each membership counts, in any order."""
         for record in records:
             person = orjson.loads(record)
             customer = person["identityMap"]["crmId"][0]["id"]
@@ -35,8 +38,11 @@ class Truth:
                 for audience, membership in memberships.items():
                     pair = (customer, _NAMES[namespace, audience])
                     is_member = membership["status"] == "realized"
-                    if is_member or pair in self.members:
-                        self.members[pair] = is_member
+                    age = (instant(membership.get("lastQualificationTime")), not is_member)
+                    if age >= self._newest.get(pair, age):
+                        self._newest[pair] = age
+                        if is_member or pair in self.members:
+                            self.members[pair] = is_member
 
 
 def compare(destination: str, truth: Truth, received: Iterable[Received], parked: set[str]) -> list[str]:
@@ -60,20 +66,22 @@ def compare(destination: str, truth: Truth, received: Iterable[Received], parked
     ]
 
 
-def _read_moviestar(request: Received) -> dict[Pair, bool]:
+def told_by_moviestar(request: Received) -> dict[Pair, bool]:
+    """Return what one message of the example Moviestar says."""
     person: dict[str, Any] = request.json()
     customer = person["ids"]["customer"]
     joined = {(customer, audience): True for audience in person["joined"]}
     return joined | {(customer, audience): False for audience in person["left"]}
 
 
-def _read_lighthouse(request: Received) -> dict[Pair, bool]:
+def told_by_lighthouse(request: Received) -> dict[Pair, bool]:
+    """Return what one message of the example Lighthouse says."""
     message: dict[str, Any] = request.json()
     audience = _BY_LIST[message["list"]]
     return {(member["customer"], audience): member["member"] for member in message["members"]}
 
 
 _READERS: dict[str, Callable[[Received], dict[Pair, bool]]] = {
-    "moviestar": _read_moviestar,
-    "lighthouse": _read_lighthouse,
+    "moviestar": told_by_moviestar,
+    "lighthouse": told_by_lighthouse,
 }
