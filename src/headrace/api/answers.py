@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from headrace.api import access_answers, dataset_answers, run_answers
+from headrace.api import access_answers, dataset_answers, governance_answers, run_answers
 from headrace.api.schema import (
     COUNT,
     DATE,
@@ -37,6 +37,7 @@ SCHEMAS: dict[str, Schema] = {
     **access_answers.SCHEMAS,
     **run_answers.SCHEMAS,
     **dataset_answers.SCHEMAS,
+    **governance_answers.SCHEMAS,
     "ConfigurationProblem": of_object(
         {"code": TEXT, "path": TEXT, "message": TEXT, "severity": {"enum": ["error", "warning"]}},
         about="One thing to mend: `path` is a JSON pointer.",
@@ -47,6 +48,7 @@ SCHEMAS: dict[str, Schema] = {
             "errors": list_of(ref("ConfigurationProblem")),
             "uses": list_of(of_object({"noun": TEXT, "id": TEXT, "name": TEXT})),
             "usesElsewhere": COUNT,
+            "violations": list_of(ref("PolicyViolation")),
         },
         "What is wrong (RFC 9457). `code` does not change: script on it.",
     ),
@@ -322,6 +324,7 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
     **access_answers.ANSWERS,
     **run_answers.ANSWERS,
     **dataset_answers.ANSWERS,
+    **governance_answers.ANSWERS,
     **{
         key: answer for path, name in _KINDS.items() for key, answer in _authoring(f"{_AUTHORING}/{path}", name).items()
     },

@@ -24,6 +24,7 @@ from headrace.errors import (
 )
 from headrace.events import Announce, RequestFailed, told
 from headrace.model.problem import ConfigurationError
+from headrace.services.governance.evaluating import PolicyViolation
 from headrace.services.in_use import InUse
 from headrace.services.ingestion import IdempotencyKeyReused
 from headrace.store.database import StoreUnavailable
@@ -80,7 +81,9 @@ async def ours(_request: Request, error: Exception) -> JSONResponse:
         answer = problem(503, title, error.message, error.code)
         answer.headers["Retry-After"] = str(RETRY_AFTER)
         return answer
-    more = {"uses": error.uses, "usesElsewhere": error.elsewhere} if isinstance(error, InUse) else {}
+    more: dict[str, Any] = {}
+    more |= {"uses": error.uses, "usesElsewhere": error.elsewhere} if isinstance(error, InUse) else {}
+    more |= {"violations": error.violations} if isinstance(error, PolicyViolation) else {}
     answer = problem(_status(error), title, error.message, error.code, **more)
     if isinstance(error, TooManyTries | TooManyCalls):
         answer.headers["Retry-After"] = str(error.seconds)

@@ -34,11 +34,13 @@ from headrace.model.flow import (
     SourceConnection,
     TargetConnection,
 )
+from headrace.model.governance import EnabledPolicies, LabelsPut, MarketingAction, Policy, UsageLabel
 from headrace.model.mapping_set import ConversionSchema, MappingSet
 from headrace.model.namespace import NamespaceDocument, NamespaceOrder
 from headrace.model.publishing import Agreement, Reason, Submission
 
 _AUTHORING, _FLOWS = "/data/core/activation/authoring", "/data/foundation/flowservice"
+_POLICIES = "/data/foundation/dulepolicy"
 _KINDS: dict[str, type[Block]] = {
     f"{_AUTHORING}/destinations": Destination,
     f"{_AUTHORING}/destination-servers": DestinationServer,
@@ -80,6 +82,12 @@ BODIES: dict[str, type[Block]] = {
     "/data/core/idnamespace/identities": NamespaceDocument,
     "/data/core/idnamespace/identities/{id}": NamespaceDocument,
     "/namespace-order": NamespaceOrder,
+    f"{_POLICIES}/labels/custom/{{name}}": UsageLabel,
+    f"{_POLICIES}/marketingActions/custom/{{name}}": MarketingAction,
+    f"{_POLICIES}/policies/custom": Policy,
+    f"{_POLICIES}/policies/custom/{{id}}": Policy,
+    f"{_POLICIES}/enabledCorePolicies": EnabledPolicies,
+    "/governance/labels": LabelsPut,
 }
 _PATCH: dict[str, Any] = {
     "type": "array",
@@ -89,6 +97,26 @@ _PATCH: dict[str, Any] = {
         "required": ["op", "path"],
     },
     "description": "A JSON Patch (RFC 6902).",
+}
+_ENTITY: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "entityType": {"const": "dataSet"},
+        "entityId": {"type": "string"},
+        "entityMeta": {"type": "object", "properties": {"fields": {"type": "array", "items": {"type": "string"}}}},
+    },
+    "required": ["entityType", "entityId"],
+}
+_ENTITIES: dict[str, Any] = {"type": "array", "items": _ENTITY, "description": "Datasets."}
+_EVALUATION: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "evalRef": {"type": "string", "description": "A reference to a marketing action."},
+        "includeDraft": {"type": "boolean"},
+        "labels": {"type": "array", "items": {"type": "string"}},
+        "entityList": {"type": "array", "items": _ENTITY},
+    },
+    "required": ["evalRef"],
 }
 _CREDENTIALS: dict[str, Any] = {
     "type": "object",
@@ -105,6 +133,9 @@ _OTHER_BODIES = {
         ("patch", f"{_FLOWS}/{noun}/{{id}}"): _PATCH
         for noun in ("flows", "connections", "sourceConnections", "targetConnections")
     },
+    ("patch", f"{_POLICIES}/policies/custom/{{id}}"): _PATCH,
+    **{("post", f"{_POLICIES}/marketingActions/{kind}/{{name}}/constraints"): _ENTITIES for kind in ("core", "custom")},
+    ("post", f"{_POLICIES}/bulk-eval"): {"type": "array", "items": _EVALUATION, "description": "Evaluations."},
     ("post", "/ims/token/v3"): _CREDENTIALS,
 }
 _SCHEMES = {

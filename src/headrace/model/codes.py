@@ -221,6 +221,12 @@ CODES: dict[str, Code] = {
         "The destination is declared, and Headrace does not carry out yet what it asks for.",
         "Leave out what the message names, or wait for a release that carries it out.",
     ),
+    "unknown-marketing-action": Code(
+        "A marketing action that there is not.", "Take one of those listed, or create it first."
+    ),
+    "unknown-label": Code("A usage label that there is not.", "Take one of those listed, or create it first."),
+    "unknown-policy": Code("A core policy that there is not.", "Take one of those listed."),
+    "unknown-dataset": Code("A dataset that is not here.", "Take the id of one that is."),
     "chosen-twice": Code("An audience is chosen twice.", "Leave one out."),
     "aggregation-in-use": Code(
         "People are on their way under the grouping that would change.", "Delete the dataflow first."

@@ -14,6 +14,8 @@ PermissionName = Literal[
     "audit:read",
     "access:read",
     "access:write",
+    "governance:read",
+    "governance:write",
 ]
 RoleName = Literal["viewer", "author", "reviewer", "operator", "admin"]
 
@@ -29,6 +31,8 @@ PERMISSIONS: dict[str, str] = {
     "audit:read": "Read the organization's audit, and check that it is whole.",
     "access:read": "Read the organization's sandboxes, users and API clients.",
     "access:write": "Create, change and end sandboxes, users and API clients.",
+    "governance:read": "Read what governs data: labels, marketing actions, policies.",
+    "governance:write": "Change what governs data: labels, marketing actions, policies.",
 }
 
 
@@ -40,12 +44,15 @@ class Role:
     permissions: frozenset[str]
 
 
-_VIEWER: frozenset[str] = frozenset({"authoring:read", "activation:read", "monitoring:read"})
+_VIEWER: frozenset[str] = frozenset({"authoring:read", "activation:read", "monitoring:read", "governance:read"})
 
 ROLES: dict[str, Role] = {
     "viewer": Role("Sees everything that is declared and what became of it, and changes nothing.", _VIEWER),
     "author": Role("Writes destinations.", _VIEWER | {"authoring:write"}),
-    "reviewer": Role("Decides what is published.", _VIEWER | {"publishing:review", "audit:read"}),
+    "reviewer": Role(
+        "Decides what is published, and what may be done with data.",
+        _VIEWER | {"publishing:review", "audit:read", "governance:write"},
+    ),
     "operator": Role(
         "Connects accounts, activates audiences, sends profiles.", _VIEWER | {"activation:write", "profiles:write"}
     ),

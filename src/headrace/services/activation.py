@@ -15,6 +15,7 @@ from headrace.services.at_partner.wanting import Place
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog
 from headrace.services.checks import lenient
+from headrace.services.governance import holding
 from headrace.services.looked_up import attributes_of
 from headrace.services.looking_up import LookUps, Question
 from headrace.services.patching import Operations, patched
@@ -36,6 +37,7 @@ async def create(
 
     Raises:
         ConfigurationError: with every problem of its audiences, its mapping and what it points to.
+        PolicyViolation: policies deny it.
     """
     read(Flow, document)
     now, id_ = clock.now(), str(uuid.uuid4())
@@ -46,6 +48,7 @@ async def create(
     def work(tx: Transaction) -> StoredDataflow:
         mapping_sets.resolved(tx, caller, kept)  # It must be there still.
         _refuse(tx, caller, flow, attributes)
+        holding.refuse_violating(tx, caller, id_, flow)
         stored = dataflows.add(tx, caller.number, id_, kept, now)
         _follow_audiences(tx, caller, stored, flow, now)
         _note(tx, caller, "create", stored, now)
@@ -84,6 +87,7 @@ async def patch(
     Raises:
         StaleVersion: ``version`` is not the one that is stored.
         ConfigurationError: a path is not there, or what would come out is not right.
+        PolicyViolation: policies deny what would come out.
     """
     now = clock.now()
 
@@ -104,6 +108,7 @@ async def patch(
         stored, _ = look(tx)
         mapping_sets.resolved(tx, caller, document)  # It must be there still.
         _refuse(tx, caller, flow, attributes)
+        holding.refuse_violating(tx, caller, id_, flow, was=stored)
         if not dataflows.change(tx, stored, now, document=document):
             raise Conflict
         _follow_audiences(tx, caller, stored, flow, now, lenient(Flow, stored.document))
@@ -119,6 +124,8 @@ async def switch(store: Store, clock: Clock, caller: Caller, id_: str, *, on: bo
 
     def work(tx: Transaction) -> StoredDataflow:
         stored = _existing(tx, caller, id_)
+        if on:
+            holding.refuse_to_enable(tx, caller, stored)
         state = "enabled" if on else "disabled"
         if not dataflows.change(tx, stored, now, state=state, reason=None):
             raise Conflict
@@ -203,7 +210,7 @@ def _unknown_schema(why: str) -> Problem:
 
 def _refuse(tx: Transaction, caller: Caller, flow: Flow, attributes: list[str] | None) -> None:
     """Raise every problem of a dataflow, in the transaction that would keep it."""
-    problems: list[Problem] = []
+    problems = [*holding.action_problems(tx, caller.number, flow)]
     if documents.get(tx, caller.number, SOURCE, flow.source_connection_ids[0]) is None:
         problems.append(Problem("unknown-source", "/sourceConnectionIds/0", "there is no such source connection"))
     target = documents.get(tx, caller.number, TARGET, flow.target_connection_ids[0])

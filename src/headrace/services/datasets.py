@@ -21,6 +21,8 @@ from headrace.model.dataset import OF_A_SOURCE, Dataset
 from headrace.model.reading import read
 from headrace.services import declared
 from headrace.services.caller import Caller
+from headrace.services.governance.holding import held
+from headrace.services.governance.labelling import refuse_labelled
 from headrace.services.in_use import DATASET, refuse_in_use
 from headrace.store import audit, dataset_snapshots, documents, runs
 from headrace.store.access import Tenant
@@ -91,13 +93,16 @@ class Datasets:
             NotFound: it is not in this sandbox.
             StaleVersion: it was changed since it was read.
             ConfigurationError, Misplaced, UnknownSource: as when it is created.
+            PolicyViolation: its labels would be on more, and dataflows would violate policies.
         """
         now = self.clock.now()
 
         def work(tx: Transaction) -> Declared:
             known = declared.existing(tx, caller, DATASET, id_)
             declared.refuse_stale(known, if_match)
-            return declared.replace(tx, caller, DATASET, known, self._judged(caller.tenant, document), now)
+            kept = self._judged(caller.tenant, document)
+            with held(tx, caller.tenant):
+                return declared.replace(tx, caller, DATASET, known, kept, now)
 
         return await self.store.write(work)
 
@@ -109,6 +114,7 @@ class Datasets:
             NotFound: it is not in this sandbox.
             StaleVersion: it was changed since it was read.
             InUse: something uses it; it says what.
+            Conflict: it carries labels.
         """
         now = self.clock.now()
 
@@ -116,6 +122,7 @@ class Datasets:
             known = declared.existing(tx, caller, DATASET, id_)
             declared.refuse_stale(known, if_match)
             refuse_in_use(tx, caller.tenant, DATASET, id_)
+            refuse_labelled(tx, caller, id_)
             dataset_snapshots.remove_of(tx, caller.number, id_)
             declared.remove(tx, caller, DATASET, known, now)
 

@@ -31,6 +31,9 @@ NOUNS: dict[str, Table] = {
     "dataset": tables.datasets,
     "conversion-schema": tables.conversion_schemas,
     "mapping-set": tables.mapping_sets,
+    "usage-label": tables.usage_labels,
+    "marketing-action": tables.marketing_actions,
+    "policy": tables.policies,
 }
 
 

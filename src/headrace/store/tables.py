@@ -572,6 +572,31 @@ mapping_sets = _declared("mapping_sets")
 
 # -- governance: labels, policies, erasure ----------------------------------------------------------------------------
 
+usage_labels = _declared("usage_labels")
+marketing_actions = _declared("marketing_actions")
+policies = _declared("policies")
+
+#: The labels that data carries. ``kind`` says on what they were put: ``field``, ``dataset`` or ``namespace``.
+put_labels = Table(
+    "put_labels",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("modified_at", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "kind", "name"),
+)
+
+#: The core policies that a sandbox enforces; without a row, none.
+enabled_policies = Table(
+    "enabled_policies",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), primary_key=True, autoincrement=False),
+    Column("policies", JSON, nullable=False),
+    Column("modified_at", Whole, nullable=False),
+)
+
 # -- the ledger and the audit --------------------------------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ from .conftest import PUBLISH, REQUESTS, Operator, dataset_document, destination
 
 #: A moment that never comes while tests run.
 LATE = 4_000_000_000_000
+POLICIES = "/data/foundation/dulepolicy"
 NAMESPACES = "/data/core/idnamespace/identities"
 _numbers = itertools.count(1)
 
@@ -140,6 +141,25 @@ def _dataset(world: World) -> str:
     return id_
 
 
+def _label(world: World) -> str:
+    name = f"label-{next(_numbers)}"
+    return made(world.api.put(f"{POLICIES}/labels/custom/{name}", {"name": name}))["name"]
+
+
+def _action(world: World) -> str:
+    name = f"action-{next(_numbers)}"
+    return made(world.api.put(f"{POLICIES}/marketingActions/custom/{name}", {"name": name}))["name"]
+
+
+def _policy_document() -> dict[str, Any]:
+    refs = ["/dulepolicy/marketingActions/core/analytics"]
+    return {"name": "a policy", "marketingActionRefs": refs, "deny": {"label": "C8"}}
+
+
+def _policy(world: World) -> str:
+    return made(world.api.post(f"{POLICIES}/policies/custom", _policy_document()))["id"]
+
+
 #: One object for the routes whose path begins like this, up to its first parameter.
 MAKERS: dict[str, Callable[[World], str]] = {
     f"{AUTHORING}/destination-servers/": _server,
@@ -158,6 +178,12 @@ MAKERS: dict[str, Callable[[World], str]] = {
     f"{FLOWS}/runs/": _flow_run,
     "/data/foundation/conversion/schemas/": _schema,
     "/data/foundation/conversion/mappingSets/": _mapping_set,
+    f"{POLICIES}/labels/core/": lambda _: "C1",
+    f"{POLICIES}/labels/custom/": _label,
+    f"{POLICIES}/marketingActions/core/": lambda _: "analytics",
+    f"{POLICIES}/marketingActions/custom/": _action,
+    f"{POLICIES}/policies/core/": lambda _: "corepolicy_0001",
+    f"{POLICIES}/policies/custom/": _policy,
     "/runs/": _run,
     "/schedules/": _schedule,
     "/datasets/": _dataset,
@@ -198,6 +224,10 @@ BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
     ("POST", "/schedules/{id}/backfill"): lambda _: {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z"},
     ("PUT", f"{NAMESPACES}/{{id}}"): lambda _: {"code": "mine", "name": "Another", "idType": "CROSS_DEVICE"},
     ("PUT", "/datasets/{id}"): lambda _: dataset_document(),
+    ("PUT", f"{POLICIES}/labels/custom/{{name}}"): lambda id_: {"name": id_},
+    ("PUT", f"{POLICIES}/marketingActions/custom/{{name}}"): lambda id_: {"name": id_},
+    ("PUT", f"{POLICIES}/policies/custom/{{id}}"): lambda _: _policy_document(),
+    ("PATCH", f"{POLICIES}/policies/custom/{{id}}"): lambda _: [],
     ("PUT", "/access/users/{id}"): lambda id_: {"email": f"{id_}@example.com", "name": "Another"},
     ("PUT", "/access/clients/{id}"): lambda _: {"name": "another", "permissions": []},
 }
@@ -217,7 +247,23 @@ HEADERS = {
 HOST_SEES: set[str] = {f"{REQUESTS}/", REQUESTS}
 
 #: Beginnings of paths whose objects are the same for everybody.
-EVERYBODYS: set[str] = {f"{FLOWS}/flowSpecs/", f"{FLOWS}/flowSpecs"}
+EVERYBODYS: set[str] = {
+    f"{FLOWS}/flowSpecs/",
+    f"{FLOWS}/flowSpecs",
+    *(f"{POLICIES}/{noun}/core{end}" for noun in ("labels", "marketingActions", "policies") for end in ("", "/")),
+}
+
+#: Operations that make an object of the name that they are given, in whatever sandbox: there are no others' objects.
+MAKING: set[tuple[str, str]] = {
+    ("PUT", f"{POLICIES}/labels/custom/{{name}}"),
+    ("PUT", f"{POLICIES}/marketingActions/custom/{{name}}"),
+}
+
+#: Operations whose method is unsafe in name alone.
+HARMLESS: set[tuple[str, str]] = {
+    ("POST", f"{POLICIES}/bulk-eval"),
+    *(("POST", f"{POLICIES}/marketingActions/{kind}/{{name}}/constraints") for kind in ("core", "custom")),
+}
 
 #: Ends of paths of operations that leave an object other than it was, so that each is tried on one of its own.
 ENDING = ("/approve", "/reject", "/withdraw", "/snapshots")

@@ -132,7 +132,25 @@ ACTIVATION: tuple[Table, ...] = ()
 
 # -- governance: labels, policies, erasure ----------------------------------------------------------------------------
 
-GOVERNANCE: tuple[Table, ...] = ()
+put_labels = Table(
+    "put_labels",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("modified_at", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "kind", "name"),
+)
+enabled_policies = Table(
+    "enabled_policies",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), primary_key=True, autoincrement=False),
+    Column("policies", JSON, nullable=False),
+    Column("modified_at", Whole, nullable=False),
+)
+POLICIES = (*map(_declared, ("usage_labels", "marketing_actions", "policies")), put_labels, enabled_policies)
+GOVERNANCE: tuple[Table, ...] = (*POLICIES,)
 
 #: In the order in which they are made.
 NEW = (*INTAKE, *DATASETS, *AUDIENCES, *MAPPING_SETS, *ACTIVATION, *GOVERNANCE)
