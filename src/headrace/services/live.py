@@ -207,7 +207,9 @@ class LiveDataflows:
         mapped = Audiences(_mapped_audiences(tx, tenant.tenant, stored, parts, names))
         mapping = mapping_of(parts.flow, parts.destination)
         namespaces = tuple(parts.destination.identity_namespaces)
-        watched = Watched(stored.dataflow, mapped, mapping, policy, Parting.of(policy, namespaces))
+        watched = Watched(
+            stored.dataflow, mapped, mapping, policy, Parting.of(policy, namespaces), parts.destination.follows_profiles
+        )
         try:
             route = self._route(tx, tenant, stored, parts, watched)
         except HeadraceError as error:
@@ -232,6 +234,7 @@ class LiveDataflows:
             mapping=watched.mapping,
             audiences=watched.audiences,
             parting=watched.parting,
+            is_whole=watched.follows_profiles,
             facts=facts,
             customer_data=dict(access_.customer_data),
             auth_data=dict(access_.given),
