@@ -313,7 +313,7 @@ def _mapped_audiences(
         audience = numbers[selector.namespace, selector.id]
         if audience.audience not in mapped:  # The partner does not have it yet.
             continue
-        mapped_at, modified_at = mapped[audience.audience]
+        row = mapped[audience.audience]
         found.append(
             MappedAudience(
                 audience.audience,
@@ -323,8 +323,8 @@ def _mapped_audiences(
                 alias_of(selector, audience, parts.destination, at_partner.get(audience.audience)),
                 audience.created_at // 1000,
                 audience.modified_at // 1000,
-                mapped_at // 1000,
-                modified_at // 1000,
+                row.mapped_at // 1000,
+                row.modified_at // 1000,
             )
         )
     return found
