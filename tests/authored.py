@@ -317,7 +317,7 @@ def messages_with_everything() -> Document:
             "/sources": ["ACCOUNTS"],
             "/inputSchemaId": "schema-1",
             "/releaseNotes": "The first of its kind.",
-            "/x-headrace": {"documentation": documentation()},
+            "/x-headrace": {"documentation": documentation(), "trigger": "audience"},
         },
     )
 

@@ -29,7 +29,7 @@ from headrace.model.roles import PERMISSIONS
 from headrace.services import access, keys
 from headrace.settings import Settings
 from headrace.store import access as stored_access
-from headrace.store import clients
+from headrace.store import clients, runs
 
 __all__ = ["AUTHORING", "FLOWS", "Answer", "Api", "InProcess", "Server", "add_client", "eventually", "in_process"]
 
@@ -187,13 +187,9 @@ class InProcess:
 
     def wait_until_backfilled(self, dataflow: str) -> None:
         """Wait until everybody who was there when a dataflow was made has been looked at, and told about."""
-        query = """
-            SELECT count(*) FROM dataflow_audiences a
-            JOIN dataflows d ON d.tenant = a.tenant AND d.dataflow = a.dataflow
-            WHERE d.id = :id AND a.backfill_to IS NOT NULL
-        """
         look = self.app.store.read_now
-        eventually("the backfill is done", lambda: look(lambda tx: tx.run(query, {"id": dataflow}).fetchone()) == (0,))
+        is_done = lambda tx: all(run.subject["dataflow"] != dataflow for run in runs.unended(tx, "backfill"))  # noqa: E731
+        eventually("the backfill is done", lambda: look(is_done))
         self.wait_until_settled(dataflow)
 
     def wait_until_settled(self, dataflow: str) -> dict[str, int]:

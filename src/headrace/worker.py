@@ -7,7 +7,9 @@ from random import Random
 from headrace.clock import Clock
 from headrace.connect.retry import RetryPolicy
 from headrace.events import Announce, WorkerFailed, told
-from headrace.services.delivery import Backfiller, StoredOutbox, keep_house
+from headrace.services import backfills
+from headrace.services.backfilling import Backfiller
+from headrace.services.delivery import StoredOutbox, keep_house
 from headrace.services.live import LiveDataflows
 from headrace.store.database import Store
 from headrace.streaming import pipeline
@@ -18,6 +20,9 @@ LEASE_MARGIN = 30.0
 #: How long what is under way may take when the process is asked to stop.
 GRACE = 30.0
 HOUSEKEEPING = 2.0
+#: How often to look whether there is a backfill to do, and whether one that waits for the outbox may go on.
+BACKFILLING = 1.0
+HELD_UP = 0.05
 
 
 class Worker:
@@ -57,10 +62,12 @@ class Worker:
             lease=self._deadline + LEASE_MARGIN,
             deadline=self._deadline,
         )
-        backfiller = Backfiller(self._store, self._clock, self._live, self._outbox)
+        backfiller = Backfiller(self._store, self._clock, self._live, self._outbox, self._announce)
+        await self._store.write(lambda tx: backfills.adopt(tx, self._clock.now()))
         self._tasks = [
             asyncio.create_task(self._deliver(self._outbox)),
-            asyncio.create_task(keep_house(self._store, backfiller, self._announce, HOUSEKEEPING)),
+            asyncio.create_task(keep_house(self._store, self._announce, HOUSEKEEPING)),
+            asyncio.create_task(self._backfill(backfiller)),
         ]
 
     async def stop(self) -> None:
@@ -68,8 +75,9 @@ class Worker:
         if self._outbox is None:
             return
         self._outbox.close()
-        delivering, housekeeping = self._tasks
-        housekeeping.cancel()
+        delivering, *others = self._tasks
+        for task in others:
+            task.cancel()
         await asyncio.wait([delivering], timeout=GRACE)
         delivering.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -86,3 +94,15 @@ class Worker:
             except Exception as error:  # What was claimed comes back when its lease ends; the rest must go on.
                 self._announce(WorkerFailed(step="deliver", error=told(error)))
                 await asyncio.sleep(1)
+
+    async def _backfill(self, backfiller: Backfiller) -> None:
+        """Until cancelled: send whom audiences have already, beside what happens."""
+        while True:
+            try:
+                while await backfiller.step():
+                    pass
+                pause = HELD_UP if backfiller.is_held_up else BACKFILLING
+            except Exception as error:  # Whatever it was, the run is still in the store.
+                self._announce(WorkerFailed(step="backfill", error=told(error)))
+                pause = BACKFILLING
+            await asyncio.sleep(pause)

@@ -100,3 +100,13 @@ right("no word of the backfill", MESSAGES, {"/backfillHistoricalProfileData": AB
 refused(
     "no backfill", MESSAGES, {"/backfillHistoricalProfileData": False}, "no-backfill /backfillHistoricalProfileData"
 )
+refused(
+    "all identities, and a part for each",
+    MESSAGES,
+    {
+        "/x-headrace": {"trigger": "profile"},
+        "/aggregation/bestEffortAggregation/splitUserById": True,
+    },
+    "parted-by-identity /x-headrace/trigger",
+)
+right("all identities", MESSAGES, {"/x-headrace": {"trigger": "profile"}})

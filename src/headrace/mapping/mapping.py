@@ -82,6 +82,7 @@ class Mapping:
     _attributes: tuple[_Attribute, ...] = field(init=False)
     _identities: tuple[_Identity, ...] = field(init=False)
     _sources: tuple[Getter, ...] = field(init=False)
+    _plain: int = field(init=False)
     _calculations: tuple[Calculation, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,6 +93,7 @@ class Mapping:
         paths = [parse(row.source) for row in self.attribute_rows if not row.is_calculated]
         paths += [path for item in calculations for path in item.reads]
         plain = [getter(row.source) for row in self.attribute_rows if not row.is_calculated]
+        object.__setattr__(self, "_plain", len(plain))
         plain += [_values(row) for row in rows if not row.is_calculated]
         object.__setattr__(self, "reads_audience", reads_audience(paths))
         object.__setattr__(self, "_attributes", tuple(map(_attribute, self.attribute_rows)))
@@ -134,6 +136,12 @@ class Mapping:
         if any(get(before) != get(after) for get in self._sources):
             return True
         return any(_gives_another(item, before, after) for item in self._calculations)
+
+    def is_written(self, written: Profile) -> bool:
+        """Say whether a record says anything of a mapped attribute, be it what is known."""
+        if any(get(written) is not None for get in self._sources[: self._plain]):
+            return True
+        return any(value is not None for item in self._calculations for value in item.read(written))
 
 
 def _attribute(row: AttributeRow) -> _Attribute:

@@ -56,6 +56,10 @@ CODES: dict[str, Code] = {
     "no-backfill": Code(
         "Members of an audience from before its activation are not to be sent.", "Leave the field out: they always are."
     ),
+    "parted-by-identity": Code(
+        "Messages with all identities of people are to be grouped or split by them.",
+        "Leave `splitUserById` and `includeIdentity` out, or follow audiences.",
+    ),
     # -- destinations: signing in -------------------------------------------------------------------------------
     "lookup-rule": Code(
         "Choices or a schema are fetched with credentials that this destination does not have.",

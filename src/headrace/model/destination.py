@@ -201,6 +201,15 @@ class Destination(Block):
             yield from self.aggregation.targets_in_no_group(tuple(self.identity_namespaces), "/aggregation")
 
     @rule
+    def _whole_people_are_not_parted(self) -> Iterator[Problem]:
+        policy = self.aggregation.policy if self.aggregation is not None else None
+        if policy is None or not self.follows_profiles:
+            return
+        if policy.split_user_by_id or (policy.aggregation_key is not None and policy.aggregation_key.include_identity):
+            message = "where `trigger` is `profile`, messages hold all identities of people: do not part people by them"
+            yield Problem("parted-by-identity", "/x-headrace/trigger", message)
+
+    @rule
     def _everybody_is_sent(self) -> Iterator[Problem]:
         if not self.backfill_historical_profile_data:
             message = "everybody who is in an audience is sent when it is activated: set it to `true`, or leave it out"
@@ -210,6 +219,11 @@ class Destination(Block):
     def delivery(self) -> Delivery:
         """The one delivery."""
         return self.destination_delivery[0]
+
+    @property
+    def follows_profiles(self) -> bool:
+        """Whether whatever is written of people is told, with all their identities, and not audiences alone."""
+        return self.extension.trigger == "profile"
 
     @property
     def exports_datasets(self) -> bool:

@@ -1,6 +1,6 @@
 """What the documentation page of a destination says that its configuration does not: written by the author."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -63,3 +63,9 @@ class DestinationExtension(Block):
     ignored: ClassVar[frozenset[str]] = frozenset({"warnings", "fingerprints"})
 
     documentation: Documentation | None = Field(None, description="What its documentation page says.")
+    trigger: Literal["audience", "profile"] = Field(
+        "audience",
+        description="What is told of a person. `audience`: entering and leaving mapped audiences, and changes of what "
+        "is mapped. `profile`: also whatever is written of what is mapped, be it what is known, and every change of an "
+        "identity; messages hold all identities, no identity can be mapped, and consent is not asked for.",
+    )

@@ -25,6 +25,7 @@ from headrace.render.target import (
     taken_back,
     target_profile,
 )
+from headrace.render.whole import whole_person
 from headrace.template import Template
 from headrace.template import compile as compile_template
 
@@ -69,10 +70,15 @@ class Composed:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """An entry with the (narrowed) target profile that templates see."""
+    """
+    An entry with the (narrowed) target profile that the partner knows after it.
+
+    ``told`` is what templates see of it, where that is not the same.
+    """
 
     entry: Entry
     target: TargetProfile
+    told: TargetProfile
 
 
 class CompiledDestination:
@@ -158,11 +164,12 @@ class CompiledDestination:
                 target["attributes"] = mapped_attributes(entry, profile, told, self.mapping, self.audiences)
             namespaces = self.parting.namespaces(part.identity_group)
             target = narrow(target, namespaces=namespaces, identity=part.identity)
-        return _Prepared(entry, target)
+        told = whole_person(target, entry, profile, self.audiences) if self.recipe.is_whole else target
+        return _Prepared(entry, target, told)
 
     def _message(self, group: Group, prepared: Sequence[_Prepared]) -> Message:
         entries = tuple(item.entry for item in prepared)
-        targets = [item.target for item in prepared]
+        targets = [item.told for item in prepared]
         name = message_id(self.recipe.dataflow, self.recipe.version, entries)
         context = {
             **self._context,
@@ -173,7 +180,7 @@ class CompiledDestination:
             },
             "message": {"id": name, "attempt": group.attempt},
         }
-        shown = tuple(shown_after(target, self.audiences) for target in targets)
+        shown = tuple(shown_after(item.target, self.audiences) for item in prepared)
         return Message(name, self._request(context, name), entries, shown)
 
     def _key(self, bucket: Bucket) -> dict[str, Any]:

@@ -48,7 +48,8 @@ class Recipe(msgspec.Struct, frozen=True, dict=True):
     What one dataflow's messages are composed from.
 
     ``version`` names the configuration and mapping in force: it is part of every message's id. ``identity_groups`` are
-    numbered from 1; none: identities stay together. ``facts`` are what templates see under ``destination``.
+    numbered from 1; none: identities stay together. ``is_whole``: people are told with all identities. ``facts`` are
+    what templates see under ``destination``.
     """
 
     dataflow: str
@@ -63,6 +64,7 @@ class Recipe(msgspec.Struct, frozen=True, dict=True):
     predefined: bool = False
     identity_groups: tuple[tuple[str, ...], ...] = ()
     splits: bool = False
+    is_whole: bool = False
     content_type: str | None = None
     headers: tuple[HeaderRecipe, ...] = ()
     query: TextRecipe | None = None

@@ -22,6 +22,7 @@ def recipe_of(
     mapping: Mapping,
     audiences: Audiences,
     parting: Parting,
+    is_whole: bool = False,
     facts: dict[str, Any],
     customer_data: dict[str, Any],
     auth_data: dict[str, str],
@@ -48,6 +49,7 @@ def recipe_of(
         audiences=tuple(audiences.by_number.values()),
         identity_groups=parting.groups,
         splits=parting.splits,
+        is_whole=is_whole,
         facts=facts,
         customer_data=customer_data,
     )

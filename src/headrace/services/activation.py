@@ -8,7 +8,7 @@ from headrace.errors import Conflict, HeadraceError, NotFound, StaleVersion, Too
 from headrace.model.flow import Flow
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
-from headrace.services import mapping_sets
+from headrace.services import backfills, mapping_sets
 from headrace.services.accounts import ACCOUNT, SOURCE, TARGET
 from headrace.services.at_partner import wanting
 from headrace.services.at_partner.wanting import Place
@@ -144,8 +144,9 @@ async def delete(store: Store, clock: Clock, caller: Caller, id_: str) -> None:
         if not dataflows.change(tx, stored, now, state="deleted", deleted_at=now):
             raise Conflict
         outbox.withhold(tx, caller.number, stored.dataflow)
+        backfills.cancel(tx, caller.number, id_, "the dataflow was deleted", now)
         target = lenient(Flow, stored.document).target_connection_ids[0]
-        wanting.leave(Place.of(tx, caller.tenant, target), stored, None)
+        wanting.leave(Place.of(tx, caller.tenant, target), stored, None, now)
         wanting.follow(tx, caller.tenant, target, caller.actor, now)
         _note(tx, caller, "delete", stored, now)
 
@@ -233,7 +234,7 @@ def _follow_audiences(
     numbers = {audiences.number(tx, caller.number, item.namespace, item.id, item.name, now) for item in flow.audiences}
     target = flow.target_connection_ids[0]
     is_moved = was is not None and was.target_connection_ids[0] != target
-    mapped = wanting.leave(Place.of(tx, caller.tenant, target), stored, flow, moved=is_moved)
+    mapped = wanting.leave(Place.of(tx, caller.tenant, target), stored, flow, now, moved=is_moved)
     wanting.follow(tx, caller.tenant, target, caller.actor, now)
     wanting.follow_audiences(tx, caller.tenant, numbers | mapped, caller.actor, now, but=target)
 

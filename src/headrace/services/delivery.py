@@ -21,17 +21,14 @@ from headrace.events import (
     WorkerFailed,
     told,
 )
-from headrace.model.change import Changes
 from headrace.model.message import Group, Settled
 from headrace.model.outcome import Delivered, Parked, Retry
 from headrace.services.live import FAULT_PAUSE, LiveDataflow, LiveDataflows, PartnerRoute
-from headrace.store import access, audit, dataflows, epochs, ledger, outbox, profiles
+from headrace.store import access, audit, dataflows, epochs, ledger, outbox
 from headrace.store.database import Store, StoreUnavailable, Transaction
-from headrace.store.dataflows import Backfill
 from headrace.streaming.settle import conclude
 from headrace.streaming.slots import Slots
 from headrace.streaming.streak import Streak
-from headrace.streaming.triggers import lanes
 
 T = TypeVar("T")
 #: One dataflow of one sandbox.
@@ -41,8 +38,6 @@ Address = tuple[int, int]
 REFUSALS_TO_HOLD = 100
 #: Entries claimed in one turn of the writer: small enough that ingestion gets its own.
 MOST_CLAIMED = 2000
-#: People looked at in one turn of a backfill.
-BACKFILL_STEP = 500
 #: Seconds between two tries to write what is known while the store cannot take anything.
 STORE_PAUSE = 1.0
 #: The longest the outbox sleeps although nobody woke it, in seconds.
@@ -284,52 +279,10 @@ class StoredOutbox:
             self._announce(DataflowHeld(dataflow=name, reason=reason))
 
 
-class Backfiller:
-    """Sends those who are members already when an audience is mapped, a step at a time, from where it was left."""
-
-    def __init__(self, store: Store, clock: Clock, live: LiveDataflows, outbox_: StoredOutbox) -> None:
-        self._store = store
-        self._clock = clock
-        self._live = live
-        self._outbox = outbox_
-
-    async def step(self) -> bool:
-        """Look at the next people of a backfill, if there is one; say whether there may be more to do."""
-        backfill = await self._store.read(dataflows.next_backfill)
-        if backfill is None:
-            return False
-        made = await self._store.write(lambda tx: self._work(tx, backfill))
-        if made:
-            self._outbox.wake(backfill.tenant, [backfill.dataflow])
-        return True
-
-    def _work(self, tx: Transaction, backfill: Backfill) -> int:
-        current = dataflows.next_backfill(tx)
-        flow = self._live.of(tx, backfill.tenant).get(backfill.dataflow)
-        if current != backfill or flow is None:
-            return 0
-        people = list(profiles.scan(tx, backfill.tenant, backfill.after, backfill.upto, BACKFILL_STEP))
-        seq = profiles.next_sequence(tx, backfill.tenant, len(people))
-        first, last = (people[0][0], people[-1][0]) if people else (0, 0)
-        told = outbox.told(tx, backfill.tenant, backfill.dataflow, backfill.audience, first, last)
-        made = []
-        for place, (profile, document) in enumerate(people):
-            status = flow.watched.audiences.statuses(document).get(backfill.audience, {}).get("status")
-            if (status == "realized") != (profile in told):
-                moved = (backfill.audience,)
-                touched = lanes(document, moved, flow.watched)
-                made.append(Changes(backfill.dataflow, profile, seq + place, moved, touched))
-        outbox.accept(tx, backfill.tenant, made, self._clock.now())
-        dataflows.move_backfill(tx, backfill, people[-1][0] if len(people) == BACKFILL_STEP else None)
-        return len(made)
-
-
-async def keep_house(store: Store, backfiller: Backfiller, announce: Announce, every: float) -> None:
-    """Until cancelled: backfill what is newly mapped, and fold the ledger."""
+async def keep_house(store: Store, announce: Announce, every: float) -> None:
+    """Until cancelled: fold the ledger."""
     while True:
         try:
-            while await backfiller.step():
-                pass
             await store.write(ledger.fold)
         except Exception as error:  # A fault of ours must not end the house-keeping of everybody else.
             announce(WorkerFailed(step="keep_house", error=told(error)))

@@ -207,7 +207,7 @@ def keep(
             done, touched = len(made), set()
         touched.add(profile)
         for dataflow in live.values():
-            changes = _changes(tx, tenant, dataflow, profile, number, before, kept, late)
+            changes = _changes(tx, tenant, dataflow, profile, number, before, kept, late, record.profile)
             if changes is not None:
                 made.append(changes)
     people.write(tx)
@@ -263,10 +263,11 @@ def _changes(
     before: Profile | None,
     after: Profile,
     late: list[tuple[str, str]],
+    written: Profile,
 ) -> Changes | None:
     """Return what a record changes for one dataflow; ``None`` for nothing."""
     watched = dataflow.watched
-    moved = changed(before, after, watched)
+    moved = changed(before, after, watched, written)
     numbers = watched.audiences.numbers
     too_late = tuple(numbers[origin][id_] for origin, id_ in late if id_ in numbers.get(origin, ()))
     if not moved and not too_late:

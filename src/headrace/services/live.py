@@ -207,7 +207,9 @@ class LiveDataflows:
         mapped = Audiences(_mapped_audiences(tx, tenant.tenant, stored, parts, names))
         mapping = mapping_of(parts.flow, parts.destination)
         namespaces = tuple(parts.destination.identity_namespaces)
-        watched = Watched(stored.dataflow, mapped, mapping, policy, Parting.of(policy, namespaces))
+        watched = Watched(
+            stored.dataflow, mapped, mapping, policy, Parting.of(policy, namespaces), parts.destination.follows_profiles
+        )
         try:
             route = self._route(tx, tenant, stored, parts, watched)
         except HeadraceError as error:
@@ -232,6 +234,7 @@ class LiveDataflows:
             mapping=watched.mapping,
             audiences=watched.audiences,
             parting=watched.parting,
+            is_whole=watched.follows_profiles,
             facts=facts,
             customer_data=dict(access_.customer_data),
             auth_data=dict(access_.given),
@@ -310,7 +313,7 @@ def _mapped_audiences(
         audience = numbers[selector.namespace, selector.id]
         if audience.audience not in mapped:  # The partner does not have it yet.
             continue
-        mapped_at, modified_at = mapped[audience.audience]
+        row = mapped[audience.audience]
         found.append(
             MappedAudience(
                 audience.audience,
@@ -320,8 +323,8 @@ def _mapped_audiences(
                 alias_of(selector, audience, parts.destination, at_partner.get(audience.audience)),
                 audience.created_at // 1000,
                 audience.modified_at // 1000,
-                mapped_at // 1000,
-                modified_at // 1000,
+                row.mapped_at // 1000,
+                row.modified_at // 1000,
             )
         )
     return found

@@ -36,7 +36,9 @@ def problems_of(flow: Flow, destination: Destination, attributes: Collection[str
     yield from _problems_of_required(flow, destination)
     rows = mapped_rows(flow, destination)
     identities = [row for row in rows if row.target_namespace is not None]
-    if flow.audiences and not identities and _has_mapping(destination):
+    if destination.follows_profiles:
+        yield from _problems_of_whole_people(flow)
+    elif flow.audiences and not identities and _has_mapping(destination):
         names = ", ".join(destination.identity_namespaces)
         yield Problem("no-identity", _MAPPING, f"map at least one target identity, else nobody can be told of: {names}")
     yield from _limit_problems(len(rows) - len(identities), len(identities), destination)
@@ -161,6 +163,14 @@ def _problems_of_required(flow: Flow, destination: Destination) -> Iterator[Prob
             yield Problem("required-only", f"{where}/mapping/destination", message)
     if flow.audiences:
         yield from _missing_rows({row.destination for row in flow.mapping}, destination)
+
+
+def _problems_of_whole_people(flow: Flow) -> Iterator[Problem]:
+    """Say which identities are mapped though all of them are sent as they are."""
+    for place, row in enumerate(flow.mapping):
+        if row.target_namespace is not None:
+            message = f"this destination is sent all identities as they are: leave the row to `{row.destination}` out"
+            yield Problem("not-mappable", f"{_MAPPING}/{place}/value", message)
 
 
 def _missing_rows(mapped: set[str], destination: Destination) -> Iterator[Problem]:

@@ -27,17 +27,22 @@ class StoredDataflow:
 
 
 @dataclass(frozen=True, slots=True)
-class Backfill:
-    """People up to number ``upto`` were there when an audience was mapped; up to ``after`` they have been looked at."""
+class Mapped:
+    """
+    An audience that a dataflow sends, since when, and when that was last changed.
 
-    tenant: int
-    dataflow: int
+    ``ended_at``: nothing more of it is told. ``leaving``: how it was chosen, while people are told to have left it.
+    """
+
     audience: int
-    after: int
-    upto: int
+    mapped_at: int
+    modified_at: int
+    ended_at: int | None
+    leaving: dict[str, Any] | None
 
 
 _COLUMNS = tuple(StoredDataflow.__dataclass_fields__)
+_SELECTED = tuple(dataflows.c[name] for name in _COLUMNS)
 
 
 def add(tx: Transaction, tenant: int, id_: str, document: dict[str, Any], now: int) -> StoredDataflow:
@@ -50,7 +55,7 @@ def add(tx: Transaction, tenant: int, id_: str, document: dict[str, Any], now: i
 
 def get(tx: Transaction, tenant: int, id_: str) -> StoredDataflow | None:
     """Return a dataflow that is not deleted."""
-    query = select(dataflows).where(
+    query = select(*_SELECTED).where(
         dataflows.c.tenant == tenant, dataflows.c.id == id_, dataflows.c.deleted_at.is_(None)
     )
     row = tx.core.execute(query).mappings().one_or_none()
@@ -72,13 +77,15 @@ def document_of(tx: Transaction, tenant: int, id_: str) -> dict[str, Any] | None
 
 def all_of(tx: Transaction, tenant: int) -> list[StoredDataflow]:
     """Return a tenant's dataflows, newest first."""
-    query = select(dataflows).where(dataflows.c.tenant == tenant, dataflows.c.deleted_at.is_(None))
+    query = select(*_SELECTED).where(dataflows.c.tenant == tenant, dataflows.c.deleted_at.is_(None))
     return [StoredDataflow(**row) for row in tx.core.execute(query.order_by(dataflows.c.dataflow.desc())).mappings()]
 
 
 def every(tx: Transaction) -> list[StoredDataflow]:
     """Return the dataflows of all tenants."""
-    query = select(dataflows).where(dataflows.c.deleted_at.is_(None)).order_by(dataflows.c.tenant, dataflows.c.dataflow)
+    query = (
+        select(*_SELECTED).where(dataflows.c.deleted_at.is_(None)).order_by(dataflows.c.tenant, dataflows.c.dataflow)
+    )
     return [StoredDataflow(**row) for row in tx.core.execute(query).mappings()]
 
 
@@ -100,11 +107,17 @@ def hold(tx: Transaction, tenant: int, dataflow: int, reason: str, now: int) -> 
     return tx.core.execute(update(dataflows).where(where).values(**row)).rowcount > 0
 
 
-def map_audience(tx: Transaction, tenant: int, dataflow: int, audience: int, upto: int, now: int) -> None:
-    """Note that a dataflow sends an audience from now on; those who are members already, up to ``upto``, come first."""
+def map_audience(tx: Transaction, tenant: int, dataflow: int, audience: int, now: int) -> None:
+    """Note that a dataflow sends an audience from now on."""
     row = {"tenant": tenant, "dataflow": dataflow, "audience": audience, "mapped_at": now, "modified_at": now}
-    span = {"backfill_from": 0, "backfill_to": upto} if upto else {"backfill_from": None, "backfill_to": None}
-    tx.core.execute(insert(dataflow_audiences).values(**row, **span))
+    tx.core.execute(insert(dataflow_audiences).values(**row))
+
+
+def change_mapped(tx: Transaction, tenant: int, dataflow: int, audience: int, now: int, **values: Any) -> None:
+    """Change how an audience takes part in a dataflow."""
+    table = dataflow_audiences
+    where = (table.c.tenant == tenant) & (table.c.dataflow == dataflow) & (table.c.audience == audience)
+    tx.core.execute(update(table).where(where).values(modified_at=now, **values))
 
 
 def unmap_audience(tx: Transaction, tenant: int, dataflow: int, audience: int) -> None:
@@ -118,42 +131,32 @@ def unmap_audience(tx: Transaction, tenant: int, dataflow: int, audience: int) -
     )
 
 
-def mapped_audiences(tx: Transaction, tenant: int, dataflow: int) -> dict[int, tuple[int, int]]:
-    """Return the audiences of a dataflow by number, each with when it was mapped and when that was last changed."""
+def mapped_audiences(tx: Transaction, tenant: int, dataflow: int) -> dict[int, Mapped]:
+    """Return the audiences of a dataflow by number."""
     table = dataflow_audiences
-    query = select(table.c.audience, table.c.mapped_at, table.c.modified_at)
-    rows = tx.core.execute(query.where(table.c.tenant == tenant, table.c.dataflow == dataflow))
-    return {audience: (mapped_at, modified_at) for audience, mapped_at, modified_at in rows}
+    query = select(*(table.c[name] for name in Mapped.__dataclass_fields__))
+    rows = tx.core.execute(query.where(table.c.tenant == tenant, table.c.dataflow == dataflow)).mappings()
+    return {row["audience"]: Mapped(**row) for row in rows}
 
 
-def next_backfill(tx: Transaction) -> Backfill | None:
-    """Return a backfill that is not done, of a dataflow that is enabled."""
+def take_old_backfills(tx: Transaction) -> list[tuple[int, str, int, int, int]]:
+    """Return what an older form noted of backfills that are not done, and take it away: (tenant, id, audience, …)."""
     table = dataflow_audiences
-    query = (
-        select(table.c.tenant, table.c.dataflow, table.c.audience, table.c.backfill_from, table.c.backfill_to)
-        .join(dataflows, (dataflows.c.tenant == table.c.tenant) & (dataflows.c.dataflow == table.c.dataflow))
-        .where(table.c.backfill_to.is_not(None), dataflows.c.state == "enabled", dataflows.c.deleted_at.is_(None))
-        .limit(1)
-    )
-    row = tx.core.execute(query).one_or_none()
-    return None if row is None else Backfill(*row)
+    is_of = (dataflows.c.tenant == table.c.tenant) & (dataflows.c.dataflow == table.c.dataflow)
+    columns = (table.c.tenant, dataflows.c.id, table.c.audience, table.c.backfill_from, table.c.backfill_to)
+    query = select(*columns).join(dataflows, is_of).where(table.c.backfill_to.is_not(None))
+    found = [(row[0], row[1], row[2], row[3] or 0, row[4]) for row in tx.core.execute(query)]
+    tx.core.execute(update(table).where(table.c.backfill_to.is_not(None)).values(backfill_from=None, backfill_to=None))
+    return found
 
 
-def backfills_of(tx: Transaction, tenant: int, dataflow: int) -> list[Backfill]:
-    """Return the backfills of a dataflow that are not done."""
-    table = dataflow_audiences
-    columns = (table.c.tenant, table.c.dataflow, table.c.audience, table.c.backfill_from, table.c.backfill_to)
-    is_left = (table.c.tenant == tenant) & (table.c.dataflow == dataflow) & table.c.backfill_to.is_not(None)
-    return [Backfill(*row) for row in tx.core.execute(select(*columns).where(is_left))]
+def set_window(tx: Transaction, tenant: int, dataflow: int, at: int | None) -> None:
+    """Note when the dates of an audience next begin or end; ``None``: never."""
+    where = (dataflows.c.tenant == tenant) & (dataflows.c.dataflow == dataflow)
+    tx.core.execute(update(dataflows).where(where).values(window_at=at))
 
 
-def move_backfill(tx: Transaction, backfill: Backfill, after: int | None) -> None:
-    """Note how far a backfill has come; ``None``: it is done."""
-    table = dataflow_audiences
-    values = {"backfill_from": after} if after is not None else {"backfill_from": None, "backfill_to": None}
-    where = (
-        (table.c.tenant == backfill.tenant)
-        & (table.c.dataflow == backfill.dataflow)
-        & (table.c.audience == backfill.audience)
-    )
-    tx.core.execute(update(table).where(where).values(**values))
+def windows_due(tx: Transaction, now: int) -> list[StoredDataflow]:
+    """Return the dataflows of which the dates of an audience have begun or ended."""
+    query = select(*_SELECTED).where(dataflows.c.window_at <= now, dataflows.c.deleted_at.is_(None))
+    return [StoredDataflow(**row) for row in tx.core.execute(query).mappings()]

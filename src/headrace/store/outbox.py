@@ -24,12 +24,13 @@ from headrace.store.transaction import storable
 
 _UPSERT_LANE = """
     INSERT INTO lanes (tenant, dataflow, profile, audience, part, bucket, desired_seq, waiting_since, due)
-    VALUES (:tenant, :dataflow, :profile, :audience, :part, :bucket, :seq, :now, :now)
+    VALUES (:tenant, :dataflow, :profile, :audience, :part, :bucket, :seq, :now, :due)
     ON CONFLICT (tenant, dataflow, profile, audience, part) DO UPDATE SET
         bucket = excluded.bucket,
         desired_seq = excluded.desired_seq,
         waiting_since = coalesce(lanes.waiting_since, excluded.waiting_since),
-        due = CASE WHEN lanes.claim_group IS NULL THEN coalesce(lanes.due, excluded.due) END
+        due = CASE WHEN lanes.claim_group IS NOT NULL THEN NULL
+            WHEN lanes.due < excluded.due THEN lanes.due ELSE excluded.due END
 """
 _INSERT_CHANGE = """
     INSERT INTO changes (tenant, dataflow, profile, audience, seq)
@@ -48,12 +49,13 @@ _DELETE_CHANGE = """
 """
 
 
-def accept(tx: Transaction, tenant: int, batch: Sequence[Changes], now: int) -> int:
+def accept(tx: Transaction, tenant: int, batch: Sequence[Changes], now: int, stand_back: int = 0) -> int:
     """
     Put changes into the outbox and the ledger, and return how many were accepted.
 
     A change that touches no lane has nothing to say to the partner and is withheld; one that came too late is
-    superseded, and so is one that still waits and is now overtaken by a newer one of the same audience.
+    superseded, and so is one that still waits and is now overtaken by a newer one of the same audience. Changes that
+    ``stand_back`` for so many milliseconds are overtaken by those that come within them.
     """
     tally = ledger.Tally()
     for accepted in batch:
@@ -70,7 +72,7 @@ def accept(tx: Transaction, tenant: int, batch: Sequence[Changes], now: int) -> 
                 tally[dataflow, audience, "superseded"] += 1
     going = [accepted for accepted in batch if accepted.lanes]
     tx.many(_INSERT_CHANGE, _change_rows(tenant, going))
-    tx.many(_UPSERT_LANE, _lane_rows(tenant, going, now))
+    tx.many(_UPSERT_LANE, _lane_rows(tenant, going, now, now + stand_back))
     ledger.post(tx, tenant, tally)
     return sum(len(accepted.changed) + len(accepted.late) for accepted in batch)
 
@@ -96,16 +98,49 @@ _SHOWN = """
 """
 
 
-def told(tx: Transaction, tenant: int, dataflow: int, audience: int, first: int, last: int) -> set[int]:
-    """
-    Return who, of the people between two numbers, the partner has been told to be in an audience.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Whom a partner knows to be in an audience, and whose change of the two is about to be told."""
 
-    So are those whose change of the two is about to be told.
-    """
+    shown: frozenset[int]
+    waiting: frozenset[int]
+
+
+def told(tx: Transaction, tenant: int, dataflow: int, audience: int, first: int, last: int) -> Told:
+    """Return who, of the people between two numbers, the partner has been told to be in an audience, or is about to."""
     which = {"tenant": tenant, "dataflow": dataflow, "audience": audience, "first": first, "last": last}
-    known = {profile for (profile,) in tx.run(_UNDER_WAY, which)}
+    waiting = frozenset(profile for (profile,) in tx.run(_UNDER_WAY, which))
     name = str(audience)
-    return known | {profile for profile, shown in tx.run(_SHOWN, which) if name in orjson.loads(shown)["audiences"]}
+    rows = tx.run(_SHOWN, which)
+    return Told(frozenset(profile for profile, shown in rows if name in orjson.loads(shown)["audiences"]), waiting)
+
+
+_SHOWN_LANES = """
+    SELECT audience, part, profile, shown FROM lanes
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile BETWEEN :first AND :last AND shown IS NOT NULL
+"""
+_SHOW = """
+    UPDATE lanes SET shown = :shown
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND audience = :audience AND part = :part
+"""
+
+
+def forget_shown(tx: Transaction, tenant: int, dataflow: int, audience: int, first: int, last: int) -> int:
+    """
+    Forget that the partner knows people between two numbers to be in an audience: it has none of that name any more.
+
+    Returns how many were forgotten.
+    """
+    whose = {"tenant": tenant, "dataflow": dataflow}
+    forgotten = []
+    for lane, part, profile, text in tx.run(_SHOWN_LANES, {**whose, "first": first, "last": last}):
+        shown = orjson.loads(text)
+        if shown["audiences"].pop(str(audience), None) is not None:
+            left = orjson.dumps(shown) if shown["audiences"] else None
+            forgotten.append({**whose, "profile": profile, "audience": lane, "part": part, "shown": left})
+    tx.many(_SHOW, forgotten)
+    tx.many(_FORGET_PARKED_LANE, [{name: value for name, value in row.items() if name != "shown"} for row in forgotten])
+    return len(forgotten)
 
 
 def _supersede(tx: Transaction, tenant: int, accepted: Changes) -> list[int]:
@@ -132,7 +167,7 @@ def _change_rows(tenant: int, batch: Iterable[Changes]) -> Iterable[dict[str, An
             }
 
 
-def _lane_rows(tenant: int, batch: Iterable[Changes], now: int) -> Iterable[dict[str, Any]]:
+def _lane_rows(tenant: int, batch: Iterable[Changes], now: int, due: int) -> Iterable[dict[str, Any]]:
     for accepted in batch:
         for lane in accepted.lanes:
             yield {
@@ -144,6 +179,7 @@ def _lane_rows(tenant: int, batch: Iterable[Changes], now: int) -> Iterable[dict
                 "bucket": lane.bucket,
                 "seq": accepted.seq,
                 "now": now,
+                "due": due,
             }
 
 
@@ -435,6 +471,12 @@ def _lane(group: Group, entry: Entry) -> dict[str, Any]:
 
 # -- what waits ---------------------------------------------------------------------------------------------------
 
+_WAITING_LANES = """
+    SELECT 1 FROM lanes WHERE tenant = :tenant AND dataflow = :dataflow AND due IS NOT NULL LIMIT 1 OFFSET :others
+"""
+_ANY_OF_AUDIENCE = """
+    SELECT 1 FROM changes WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience LIMIT 1
+"""
 _EXPIRE_LEASES = "UPDATE groups SET lease_until = NULL, due = :now WHERE lease_until IS NOT NULL AND epoch < :epoch"
 _NEXT_DUE = """
     SELECT min(moment) FROM (
@@ -475,6 +517,18 @@ def next_due(tx: Transaction, tenant: int, dataflow: int) -> int | None:
     """Return when a claimed group of a dataflow is next due: its retry, or the end of its lease."""
     row: tuple[int | None] = tx.run(_NEXT_DUE, {"tenant": tenant, "dataflow": dataflow}).fetchone()
     return row[0]
+
+
+def is_waiting(tx: Transaction, tenant: int, dataflow: int, lanes: int) -> bool:
+    """Say whether so many lanes of a dataflow, one at the least, wait to be claimed."""
+    which = {"tenant": tenant, "dataflow": dataflow, "others": lanes - 1}
+    return tx.run(_WAITING_LANES, which).fetchone() is not None
+
+
+def is_any_of(tx: Transaction, tenant: int, dataflow: int, audience: int) -> bool:
+    """Say whether a change of an audience is not settled yet."""
+    which = {"tenant": tenant, "dataflow": dataflow, "audience": audience}
+    return tx.run(_ANY_OF_AUDIENCE, which).fetchone() is not None
 
 
 def withhold(tx: Transaction, tenant: int, dataflow: int) -> int:

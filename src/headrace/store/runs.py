@@ -127,6 +127,19 @@ def moments_asked(tx: Transaction, tenant: int, schedule: str, after: int, until
     return set(tx.core.execute(query).scalars())
 
 
+def unended(tx: Transaction, kind: str) -> list[Run]:
+    """Return the runs of a kind that have not ended, of all sandboxes, the longest asked for first."""
+    query = select(runs).where(runs.c.state.in_(("asked", "running")), runs.c.kind == kind)
+    rows = tx.core.execute(query.order_by(runs.c.asked_at, runs.c.run)).mappings()
+    return [Run(**row) for row in rows]
+
+
+def advance(tx: Transaction, run: str, now: int, progress: dict[str, Any]) -> bool:
+    """Note how far a run has come that no process has under way: whoever is there goes on with it, a step at a time."""
+    is_going = (runs.c.run == run) & runs.c.state.in_(("asked", "running"))
+    return _update(tx, is_going, state="running", began_at=func.coalesce(runs.c.began_at, now), progress=progress)
+
+
 # -- carrying ---------------------------------------------------------------------------------------------------------
 
 

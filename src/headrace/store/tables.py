@@ -341,7 +341,8 @@ schedules = Table(
 )
 Index("schedules_by_moment", schedules.c.next_at)
 
-#: ``state``: enabled, disabled by the operator, or held because everything it sent was refused.
+#: ``state``: enabled, disabled by the operator, or held because everything it sent was refused. ``window_at``: when the
+#: dates of an audience next begin or end.
 dataflows = Table(
     "dataflows",
     metadata,
@@ -355,6 +356,7 @@ dataflows = Table(
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=True),
     Column("deleted_at", Whole, nullable=True),
+    Column("window_at", Whole, nullable=True),
     PrimaryKeyConstraint("tenant", "dataflow"),
     UniqueConstraint("tenant", "id"),
 )
@@ -374,7 +376,9 @@ audiences = Table(
     UniqueConstraint("tenant", "namespace", "id"),
 )
 
-#: Which audiences a dataflow sends, since when, and how far the sending of those who were members already has come.
+#: Which audiences a dataflow sends, and since when; ``ended_at``: nothing more of it is told; ``leaving``: how the
+#: audience was chosen, while those whom the partner knows of it are told to have left. How far backfills have come
+#: stands in their runs; an older form kept it here (``backfill_from``, ``backfill_to``).
 dataflow_audiences = Table(
     "dataflow_audiences",
     metadata,
@@ -385,6 +389,8 @@ dataflow_audiences = Table(
     Column("modified_at", Whole, nullable=False),
     Column("backfill_from", Whole, nullable=True),
     Column("backfill_to", Whole, nullable=True),
+    Column("ended_at", Whole, nullable=True),
+    Column("leaving", JSON(none_as_null=True), nullable=True),
     PrimaryKeyConstraint("tenant", "dataflow", "audience"),
     sqlite_with_rowid=False,
 )

@@ -1,6 +1,8 @@
 """
 What triggers a message: pure functions of a person before, the person after, and what a dataflow watches.
 
+Most dataflows follow **audiences**:
+
 | what happens to a person | message |
 |---|---|
 | enters a mapped audience | yes, ``realized`` |
@@ -8,6 +10,13 @@ What triggers a message: pure functions of a person before, the person after, an
 | a mapped attribute, or an identity of a mapped namespace, changes while in a mapped audience | yes |
 | anything that is not mapped changes | no |
 | is first heard of as ``exited`` | no: nobody was told of a membership that could end |
+
+Those whose destination says so follow **profiles**, and what is above triggers a message there, too:
+
+| what happens to a person who is in a mapped audience | message |
+|---|---|
+| a mapped attribute is written, even with the value it has | yes |
+| any identity changes, of whatever namespace | yes |
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,17 +36,29 @@ KnownLane = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What one dataflow watches, and how it parts people into lanes."""
+    """
+    What one dataflow watches, and how it parts people into lanes.
+
+    ``follows_profiles``: whatever is written of what is mapped is told, and every identity.
+    """
 
     dataflow: int
     audiences: Audiences
     mapping: Mapping
     policy: BestEffortAggregation
     parting: Parting
+    follows_profiles: bool = False
 
 
-def changed(before: Profile | None, after: Profile, watched: Watched) -> tuple[int, ...]:
-    """Return the numbers of the audiences a person entered or left; 0 if attributes or identities changed as well."""
+def changed(
+    before: Profile | None, after: Profile, watched: Watched, written: Profile | None = None
+) -> tuple[int, ...]:
+    """
+    Return the numbers of the audiences a person entered or left; 0 if anything else of them must be told as well.
+
+    ``written`` is what the sender said of the person, for dataflows that follow what is written; without it, what the
+    person is after it.
+    """
     was = watched.audiences.statuses(before) if before is not None else {}
     now = watched.audiences.statuses(after)
     moved = tuple(
@@ -46,9 +67,20 @@ def changed(before: Profile | None, after: Profile, watched: Watched) -> tuple[i
         if (membership["status"] == "realized") != (number in was and was[number]["status"] == "realized")
     )
     is_member = any(membership["status"] == "realized" for membership in now.values())
-    if before is not None and is_member and watched.mapping.differs(before, after):
+    if before is not None and is_member and _is_news(before, after, watched, written):
         return (NO_AUDIENCE, *moved)
     return moved
+
+
+def _is_news(before: Profile, after: Profile, watched: Watched, written: Profile | None) -> bool:
+    """Say whether attributes or identities of a member are to be told."""
+    if watched.mapping.differs(before, after):
+        return True
+    if not watched.follows_profiles:
+        return False
+    if watched.mapping.is_written(after if written is None else written):
+        return True
+    return before.get("identityMap") != after.get("identityMap")
 
 
 def lanes(

@@ -19,8 +19,9 @@ from headrace.model.roles import PERMISSIONS
 from headrace.render.destination import CompiledDestination
 from headrace.services import access as letting_in
 from headrace.services import activation, authoring, monitoring, sources, targets
+from headrace.services.backfilling import Backfiller
 from headrace.services.caller import Caller
-from headrace.services.delivery import Backfiller, StoredOutbox
+from headrace.services.delivery import StoredOutbox
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
 from headrace.services.partners import Partners
@@ -174,7 +175,7 @@ class House:
         self.outbox = await SteppedOutbox.open(
             self.store, self.clock, self.live, self.events.append, policy, Random(1), lease=60, deadline=30
         )
-        self.backfiller = Backfiller(self.store, self.clock, self.live, self.outbox)
+        self.backfiller = Backfiller(self.store, self.clock, self.live, self.outbox, self.events.append)
 
     def close(self):
         self.store.close()

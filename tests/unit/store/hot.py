@@ -36,6 +36,8 @@ HOT = {
     "ingest: the new state": (profiles._UPDATE, {"profiles"}),
     "backfill: who is about to be told": (outbox._UNDER_WAY, {"changes"}),
     "backfill: who was told": (outbox._SHOWN, {"lanes"}),
+    "backfill: what the partner forgets": (outbox._SHOWN_LANES, {"lanes"}),
+    "backfill: how much waits": (outbox._WAITING_LANES, {"lanes_due"}),
     "backfill: people": (profiles._SCAN, {"profiles"}),
     "ledger: waiting": (ledger._WAITING, {"changes"}),
 }

@@ -569,7 +569,8 @@ def test_a_group_whose_audience_is_no_longer_sent_comes_to_its_end(yard):
 
 
 def told(yard, audience, first=1, last=9):
-    return yard.run(lambda tx: outbox.told(tx, yard.tenant, 1, audience, first, last))
+    found = yard.run(lambda tx: outbox.told(tx, yard.tenant, 1, audience, first, last))
+    return found.shown | found.waiting
 
 
 def test_who_was_told_of_is_known(yard):

@@ -3,6 +3,7 @@
 from typing import Any
 
 from headrace.model.flow import Flow
+from headrace.services import backfills
 from headrace.services.accounts import ACCOUNT, TARGET
 from headrace.services.activations.planning import audiences_of, rows_of
 from headrace.services.caller import Caller
@@ -31,7 +32,7 @@ def _shown(tx: Transaction, catalog: Catalog, caller: Caller, stored: StoredData
     assert target is not None, "what is in use is not deleted"
     edition, account_id = catalog.in_force(target), target.document.get("baseConnectionId")
     account = documents.get(tx, caller.number, ACCOUNT, account_id) if account_id is not None else None
-    left = dataflows.backfills_of(tx, caller.number, stored.dataflow)
+    left = [run.progress for run in backfills.unended(tx, caller.number, stored.id)]
     return {
         "id": stored.id,
         "name": flow.name,
@@ -41,5 +42,5 @@ def _shown(tx: Transaction, catalog: Catalog, caller: Caller, stored: StoredData
         "account": {"id": account.id, "name": account.document["name"]} if account is not None else None,
         "audiences": [*audiences_of(flow)],
         "mapping": [*rows_of(flow)],
-        "backfill": {"looked": sum(item.after for item in left), "of": sum(item.upto for item in left)},
+        "backfill": {name: sum(int(item.get(name, 0)) for item in left) for name in ("looked", "of")},
     }

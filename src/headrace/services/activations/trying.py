@@ -80,7 +80,7 @@ def trial_of(tx: Transaction, caller: Caller, clock: Clock, plan: Plan) -> Trial
     mapped = _mapped(tx, caller, clock, plan)
     mapping = mapping_of(flow, destination)
     parting = Parting.of(policy, tuple(destination.identity_namespaces))
-    watched = Watched(0, Audiences(mapped), mapping, policy, parting)
+    watched = Watched(0, Audiences(mapped), mapping, policy, parting, destination.follows_profiles)
     recipe = recipe_of(
         dataflow=plan.found.dataflow.id if plan.found.dataflow is not None else "a-dataflow-to-be",
         version="planned",
@@ -89,6 +89,7 @@ def trial_of(tx: Transaction, caller: Caller, clock: Clock, plan: Plan) -> Trial
         mapping=mapping,
         audiences=watched.audiences,
         parting=parting,
+        is_whole=destination.follows_profiles,
         facts={"id": "planned", "name": flow.name, **_place(caller)},
         customer_data=_without_secrets(plan),
         auth_data={},

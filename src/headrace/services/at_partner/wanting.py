@@ -14,10 +14,11 @@ import orjson
 
 from headrace.model.audience_template import AudienceTemplate, MetadataTemplate
 from headrace.model.flow import Flow
+from headrace.services import backfills
 from headrace.services.at_partner.deciding import Abilities, Facts, Step, next_step
 from headrace.services.catalog import Catalog, Edition
 from headrace.services.checks import AUDIENCE_TEMPLATE, lenient
-from headrace.store import audiences, dataflows, documents, outbox, partner_audiences, profiles, runs
+from headrace.store import audiences, dataflows, documents, outbox, partner_audiences, runs
 from headrace.store.access import Tenant
 from headrace.store.audiences import StoredAudience
 from headrace.store.database import Transaction
@@ -196,13 +197,13 @@ def join_dataflow(place: Place, stored: StoredDataflow, flow: Flow, now: int) ->
     if not _has_begun(place, stored):
         return
     mapped = dataflows.mapped_audiences(tx, tenant, stored.dataflow)
-    upto = profiles.last_number(tx, tenant)
     for audience in sorted(_numbers(place, flow) - mapped.keys()):
         if may_join(place, audience):
-            dataflows.map_audience(tx, tenant, stored.dataflow, audience, upto, now)
+            dataflows.map_audience(tx, tenant, stored.dataflow, audience, now)
+            backfills.ask(tx, tenant, stored.id, audience, "mapped", "headrace", now)
 
 
-def leave(place: Place, stored: StoredDataflow, flow: Flow | None, *, moved: bool = False) -> set[int]:
+def leave(place: Place, stored: StoredDataflow, flow: Flow | None, now: int, *, moved: bool = False) -> set[int]:
     """
     Let audiences leave a dataflow that does not send them any longer; what waits of them is withheld.
 
@@ -214,6 +215,7 @@ def leave(place: Place, stored: StoredDataflow, flow: Flow | None, *, moved: boo
     kept = _numbers(place, flow) if flow is not None else set()
     for audience in mapped:
         if audience not in kept or (moved and not may_join(place, audience)):
+            backfills.cancel(tx, tenant, stored.id, "the audience was taken out of the dataflow", now, audience)
             dataflows.unmap_audience(tx, tenant, stored.dataflow, audience)
             outbox.withhold_audience(tx, tenant, stored.dataflow, audience)
     return mapped

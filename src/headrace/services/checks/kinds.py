@@ -77,7 +77,7 @@ def _the_server_carries_messages(destination: Destination, server: DestinationSe
 
 
 def _somebody_can_be_told_of(destination: Destination, server: DestinationServer) -> Iterator[Clash]:
-    if not destination.identity_namespaces:
+    if not destination.identity_namespaces and not destination.follows_profiles:
         message = "messages tell of somebody: declare at least one target identity in `identityNamespaces`"
         yield Clash("no-namespaces", message, "/identityNamespaces")
 

@@ -148,9 +148,8 @@ class Branch(House):
         return []
 
     def _due(self):
-        found = self.rows(
-            "SELECT run FROM runs WHERE state = 'asked' AND due_at <= :now ORDER BY asked_at, run", now=self.clock.now()
-        )
+        due = "state = 'asked' AND kind <> 'backfill' AND due_at <= :now"
+        found = self.rows(f"SELECT run FROM runs WHERE {due} ORDER BY asked_at, run", now=self.clock.now())
         return [self.store.read_now(lambda tx, id_=id_: runs.get(tx, id_)) for (id_,) in found]
 
     async def retry(self, name="flow"):

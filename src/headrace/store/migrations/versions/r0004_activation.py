@@ -130,6 +130,19 @@ MAPPING_SETS: tuple[Table, ...] = (_declared("conversion_schemas"), _declared("m
 
 ACTIVATION: tuple[Table, ...] = ()
 
+
+def _change_activation() -> None:
+    op.add_column("dataflow_audiences", Column("ended_at", Whole, nullable=True))
+    op.add_column("dataflow_audiences", Column("leaving", JSON(none_as_null=True), nullable=True))
+    op.add_column("dataflows", Column("window_at", Whole, nullable=True))
+
+
+def _change_activation_back() -> None:
+    op.drop_column("dataflows", "window_at")
+    op.drop_column("dataflow_audiences", "leaving")
+    op.drop_column("dataflow_audiences", "ended_at")
+
+
 # -- governance: labels, policies, erasure ----------------------------------------------------------------------------
 
 put_labels = Table(
@@ -161,10 +174,12 @@ def upgrade() -> None:
         table.create(op.get_bind())
     op.add_column("profiles", Column("sequence", Whole, nullable=True))
     op.create_index("profiles_by_sequence", "profiles", ["tenant", "sequence"])
+    _change_activation()
     statistics.pin(op.get_bind())
 
 
 def downgrade() -> None:
+    _change_activation_back()
     op.drop_index("profiles_by_sequence", "profiles")
     op.drop_column("profiles", "sequence")
     for table in reversed(NEW):

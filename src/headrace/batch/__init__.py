@@ -1,0 +1,1 @@
+"""Files: what goes into one, and how it is written."""
