@@ -44,6 +44,7 @@ from headrace.services.at_partner.carrying import AudienceCalls
 from headrace.services.at_partner.notifying import KIND as NOTIFY
 from headrace.services.at_partner.notifying import Notices
 from headrace.services.at_partner.wanting import KIND as AUDIENCE
+from headrace.services.audiences.expiring import Expiring
 from headrace.services.call_limit import CallLimit
 from headrace.services.datasets import LOAD, TAKE, Datasets, Ground
 from headrace.services.ingestion import Ingestion
@@ -114,6 +115,7 @@ class Headrace:
             requests_per_account=settings.requests_per_account,
         )
         ingestion = Ingestion(self.store, self.clock, self.live, self.board, self.worker.wake)
+        self.expiring = Expiring(self.store, self.clock, ingestion, self.board)
         self.runs = Runs(self.store, self.clock, self.board, self._orchestrator)
         datasets = Datasets(self.store, self.clock, ground)
         self._register_runs(keyring, datasets, ingestion)
@@ -174,9 +176,11 @@ class Headrace:
         await self.worker.start()
         await self.runs.start()
         mending = asyncio.create_task(self.tokens.keep_trying())
+        expiring = asyncio.create_task(self.expiring.keep_going())
         self.board(Started(url=url_of(self.settings), data_dir=str(self.settings.data_dir)))
         yield
         mending.cancel()
+        expiring.cancel()
         await self.runs.stop()
         await self.worker.stop()
         await self.renderers.stop()

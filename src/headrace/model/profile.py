@@ -209,9 +209,13 @@ def _identity_key(identities: dict[str, list[dict[str, Any]]], order: Sequence[s
     raise ProfileError("no-key", "nothing says who this is: give `profileId` or an identity in `identityMap`")
 
 
+def prefix_of(namespace: str) -> str:
+    """Return what keys of a namespace begin with. A colon in it is escaped: no two identities make the same key."""
+    return f"{namespace.replace('%', '%25').replace(':', '%3A')}:"
+
+
 def _named(namespace: str, identity: str) -> str:
-    """Write an identity as a key. A colon in a namespace is escaped: no two identities make the same key."""
-    return f"{namespace.replace('%', '%25').replace(':', '%3A')}:{identity}"
+    return prefix_of(namespace) + identity
 
 
 def _check_depth(record: bytes, profile: Profile) -> None:
@@ -279,10 +283,11 @@ def _check_membership(where: str, membership: object) -> None:
     if type(membership) is not dict or type(status) is not str or status not in _STATUSES:
         raise ProfileError("segment-membership", f"`{where}` needs a `status`: realized or exited")
     membership["status"] = _STATUSES[status]
-    time = membership.get("lastQualificationTime")
-    if time is None:
-        return
-    try:
-        instant(time if type(time) is str else "").astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ProfileError("segment-membership", f"`{where}.lastQualificationTime` is not an ISO 8601 time") from None
+    for name in ("lastQualificationTime", "validUntil"):
+        time = membership.get(name)
+        if time is None:
+            continue
+        try:
+            instant(time if type(time) is str else "").astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise ProfileError("segment-membership", f"`{where}.{name}` is not an ISO 8601 time") from None

@@ -117,6 +117,14 @@ def after(
     return {**_in_order(old, record), MEMBERSHIPS: merged}, late
 
 
+def whom_of(key: str) -> Profile:
+    """Return what a key says of the person that it is of, as a patch names them."""
+    if key.startswith(":"):
+        return {"profileId": key[1:]}
+    namespace, identity = identity_of(key)
+    return {"identityMap": {namespace: [{"id": identity}]}}
+
+
 def _in_order(old: Profile, record: Record) -> Profile:
     """Return attributes, identities and stamps after a record that has a place in the order of its sender."""
     ours = old.get(OURS) or {}
@@ -142,10 +150,7 @@ def _patched(old: Profile, patch: Profile) -> Profile:
 
 def _whom(named: Profile, key: str) -> Profile:
     """Return what a person that only patches have named has of their own: what the key says, whoever names them."""
-    if key.startswith(":"):
-        return {"profileId": named["profileId"]}
-    namespace, identity = identity_of(key)
-    return {"identityMap": {namespace: [{"id": identity}]}}
+    return {"profileId": named["profileId"]} if key.startswith(":") else whom_of(key)
 
 
 def _left(new: dict[str, Any], known: dict[str, Any], arrived: str) -> dict[str, Any]:

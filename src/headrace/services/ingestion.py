@@ -17,8 +17,10 @@ from headrace.crashpoints import crashpoint
 from headrace.errors import RequestError
 from headrace.events import Announce, ProfilesIngested
 from headrace.model.change import Changes
+from headrace.model.expiry import next_due
 from headrace.model.profile import Profile, ProfileError, decode, encode
 from headrace.model.record import Record, after, read_patch, read_whole, stamp
+from headrace.services.audiences.counting import Sizes
 from headrace.services.caller import Caller
 from headrace.services.live import LiveDataflow, LiveDataflows
 from headrace.store import namespaces, outbox, profiles, taken_requests
@@ -193,7 +195,7 @@ def keep(
     For every service that has records and a transaction. Records of one person are merged in their order.
     """
     arrived = iso(now)
-    people = _People(tx, tenant, records)
+    people, sizes = _People(tx, tenant, records), Sizes()
     seq = profiles.next_sequence(tx, tenant, len(records))
     made: list[Changes] = []
     done, touched = 0, set[int]()
@@ -201,6 +203,7 @@ def keep(
         stamp(record, arrived)
         before = people.before(record.key)
         kept, late = after(before, record, arrived, replace_at)
+        sizes.note(before, kept)
         profile = people.keep(record.key, kept, number)
         if profile in touched:  # What this person's record before it means must be in the outbox first.
             outbox.accept(tx, tenant, made[done:], now)
@@ -211,6 +214,7 @@ def keep(
             if changes is not None:
                 made.append(changes)
     people.write(tx)
+    sizes.write(tx, tenant, now)
     namespaces.register(tx, tenant, _namespaces(records), now)
     outbox.accept(tx, tenant, made[done:], now)
     return made
@@ -239,12 +243,12 @@ class _People:
         self._now[key] = profile
         if key not in self._known:
             self._last += 1
-            self._new[key] = Kept(self._last, key, document, sequence)
+            self._new[key] = Kept(self._last, key, document, sequence, next_due(profile))
             self._known[key] = (self._last, document)
         elif document != self._known[key][1]:
             number = self._known[key][0]
             place = self._new if key in self._new else self._changed
-            place[key] = Kept(number, key, document, sequence)
+            place[key] = Kept(number, key, document, sequence, next_due(profile))
             self._known[key] = (number, document)
         return self._known[key][0]
 

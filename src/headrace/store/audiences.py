@@ -1,6 +1,7 @@
 """Audiences: text names at the door, numbers inside."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import func, insert, select, update
 
@@ -10,10 +11,14 @@ from headrace.store.dialect import NotStorable
 from headrace.store.tables import audiences
 from headrace.store.transaction import storable
 
+_RESIZE = """
+    UPDATE audiences SET size = size + :by WHERE tenant = :tenant AND namespace = :namespace AND id = :id
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredAudience:
-    """One audience of a tenant."""
+    """One audience of a tenant. ``size``: how many members it has now."""
 
     audience: int
     namespace: str
@@ -21,6 +26,7 @@ class StoredAudience:
     name: str | None
     created_at: int
     modified_at: int
+    size: int = 0
 
 
 def number(tx: Transaction, tenant: int, namespace: str, id_: str, name: str | None, now: int) -> int:
@@ -52,3 +58,32 @@ def all_of(tx: Transaction, tenant: int) -> dict[int, StoredAudience]:
     rows = tx.core.execute(select(audiences).where(audiences.c.tenant == tenant)).mappings()
     fields = StoredAudience.__dataclass_fields__
     return {row["audience"]: StoredAudience(**{field: row[field] for field in fields}) for row in rows}
+
+
+def find(tx: Transaction, tenant: int, id_: str, namespace: str | None = None) -> list[StoredAudience]:
+    """Return the audiences with an id: one of each namespace in which it is known."""
+    if "\0" in id_ or (namespace is not None and "\0" in namespace):
+        return []
+    query = select(audiences).where(audiences.c.tenant == tenant, audiences.c.id == id_)
+    if namespace is not None:
+        query = query.where(audiences.c.namespace == namespace)
+    return [_stored(row) for row in tx.core.execute(query.order_by(audiences.c.audience)).mappings()]
+
+
+def get(tx: Transaction, tenant: int, audience: int) -> StoredAudience | None:
+    """Return the audience with a number."""
+    query = select(audiences).where(audiences.c.tenant == tenant, audiences.c.audience == audience)
+    row = tx.core.execute(query).mappings().one_or_none()
+    return None if row is None else _stored(row)
+
+
+def resize(tx: Transaction, tenant: int, namespace: str, id_: str, by: int, now: int) -> None:
+    """Count members who came, or went where ``by`` is negative; an audience is given its number at first sight."""
+    changed = {"tenant": tenant, "namespace": namespace, "id": id_, "by": by}
+    if not tx.run(_RESIZE, changed).rowcount and is_identity(id_) and is_identity(namespace):
+        number(tx, tenant, namespace, id_, None, now)
+        tx.run(_RESIZE, changed)
+
+
+def _stored(row: Any) -> StoredAudience:
+    return StoredAudience(**{field: row[field] for field in StoredAudience.__dataclass_fields__})

@@ -29,6 +29,7 @@ NOUNS: dict[str, Table] = {
     "source-connection": tables.source_connections,
     "target-connection": tables.target_connections,
     "dataset": tables.datasets,
+    "audience": tables.audience_definitions,
     "conversion-schema": tables.conversion_schemas,
     "mapping-set": tables.mapping_sets,
     "usage-label": tables.usage_labels,

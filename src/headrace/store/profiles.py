@@ -12,27 +12,39 @@ from headrace.store.database import Transaction
 _AT_ONCE = (1, 16, 128)
 _LAST = "SELECT coalesce(max(profile), 0) FROM profiles WHERE tenant = :tenant"
 _INSERT = """
-    INSERT INTO profiles (tenant, profile, key, document, sequence)
-    VALUES (:tenant, :profile, :key, :document, :sequence)
+    INSERT INTO profiles (tenant, profile, key, document, sequence, expires_at)
+    VALUES (:tenant, :profile, :key, :document, :sequence, :expires_at)
 """
 _UPDATE = """
-    UPDATE profiles SET document = :document, sequence = :sequence WHERE tenant = :tenant AND profile = :profile
+    UPDATE profiles SET document = :document, sequence = :sequence, expires_at = :expires_at
+    WHERE tenant = :tenant AND profile = :profile
 """
 _SCAN = """
     SELECT profile, document FROM profiles WHERE tenant = :tenant AND profile > :after AND profile <= :upto
     ORDER BY profile LIMIT :most
 """
+_EXPIRED = """
+    SELECT profile, key, document, coalesce(sequence, 0) FROM profiles
+    WHERE tenant = :tenant AND expires_at <= :now ORDER BY expires_at LIMIT :most
+"""
+_EXPIRE = "UPDATE profiles SET expires_at = :expires_at WHERE tenant = :tenant AND profile = :profile"
 _SEQUENCE = "UPDATE tenants SET sequence = sequence + :count WHERE tenant = :tenant RETURNING sequence"
 
 
 @dataclass(slots=True)
 class Kept:
-    """A person as they are kept: ``sequence`` is the number of the state."""
+    """
+    A person as they are kept: ``sequence`` is the number of the state.
+
+    ``expires_at`` is when a membership of theirs ends by itself or is to be forgotten, ``None`` for never; 0: somebody
+    has to look.
+    """
 
     profile: int
     key: str
     document: bytes
     sequence: int
+    expires_at: int | None = 0
 
 
 def _find(count: int) -> str:
@@ -84,6 +96,7 @@ def _row(tenant: int, person: Kept) -> dict[str, Any]:
         "key": person.key,
         "document": person.document,
         "sequence": person.sequence,
+        "expires_at": person.expires_at,
     }
 
 
@@ -91,6 +104,17 @@ def scan(tx: Transaction, tenant: int, after: int, upto: int, most: int) -> Iter
     """Read people by number, in order, up to ``most`` of them."""
     rows = tx.run(_SCAN, {"tenant": tenant, "after": after, "upto": upto, "most": most})
     return ((number, decode(document)) for number, document in rows)
+
+
+def expired(tx: Transaction, tenant: int, now: int, most: int) -> list[Kept]:
+    """Return people of whom a membership has ended by itself or is to be forgotten, the longest due first."""
+    rows = tx.run(_EXPIRED, {"tenant": tenant, "now": now, "most": most})
+    return [Kept(profile, key, bytes(document), sequence) for profile, key, document, sequence in rows]
+
+
+def expire(tx: Transaction, tenant: int, profile: int, at: int | None) -> None:
+    """Note when somebody is to be looked at again."""
+    tx.run(_EXPIRE, {"tenant": tenant, "profile": profile, "expires_at": at})
 
 
 def next_sequence(tx: Transaction, tenant: int, count: int) -> int:

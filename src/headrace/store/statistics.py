@@ -19,6 +19,8 @@ _PROPORTIONS = (
     ("profiles", "sqlite_autoindex_profiles_1", "1000000 1000000 1"),
     ("profiles", "sqlite_autoindex_profiles_2", "1000000 1000000 1"),
     ("profiles", "profiles_by_sequence", "1000000 1000000 1"),
+    ("profiles", "profiles_by_expiry", "1000000 1000000 2"),
+    ("parked", "parked_of_profile", "1000 1000 2"),
 )
 
 

@@ -361,7 +361,7 @@ dataflows = Table(
     UniqueConstraint("tenant", "id"),
 )
 
-#: Audiences of a tenant and the number each has inside.
+#: Audiences of a tenant and the number each has inside, declared or only carried by people; ``size``: its members now.
 audiences = Table(
     "audiences",
     metadata,
@@ -372,6 +372,7 @@ audiences = Table(
     Column("name", Text, nullable=True),
     Column("created_at", Whole, nullable=False),
     Column("modified_at", Whole, nullable=False),
+    Column("size", Whole, nullable=False, server_default="0"),
     PrimaryKeyConstraint("tenant", "audience"),
     UniqueConstraint("tenant", "namespace", "id"),
 )
@@ -399,6 +400,7 @@ dataflow_audiences = Table(
 
 #: One document a person, memberships inside; the first byte is the form of the rest. ``sequence`` is the number of the
 #: state, by which a scan finds who has changed since; none: they have not changed since there were such numbers.
+#: ``expires_at``: when a membership ends by itself, or is to be forgotten; 0: nobody has looked yet; none: never.
 profiles = Table(
     "profiles",
     metadata,
@@ -407,10 +409,18 @@ profiles = Table(
     Column("key", Text, nullable=False),
     Column("document", LargeBinary, nullable=False),
     Column("sequence", Whole, nullable=True),
+    Column("expires_at", Whole, nullable=True, server_default="0"),
     PrimaryKeyConstraint("tenant", "profile"),
     UniqueConstraint("tenant", "key"),
 )
 Index("profiles_by_sequence", profiles.c.tenant, profiles.c.sequence)
+Index(
+    "profiles_by_expiry",
+    profiles.c.tenant,
+    profiles.c.expires_at,
+    sqlite_where=text("expires_at IS NOT NULL"),
+    postgresql_where=text("expires_at IS NOT NULL"),
+)
 
 #: Changes that are not settled yet: the unit of the ledger.
 changes = Table(
@@ -496,6 +506,7 @@ parked = Table(
     PrimaryKeyConstraint("tenant", "dataflow", "parked"),
     sqlite_with_rowid=False,
 )
+Index("parked_of_profile", parked.c.tenant, parked.c.profile)
 
 # -- intake: namespaces, and requests that were taken -----------------------------------------------------------------
 
@@ -569,6 +580,46 @@ dataset_snapshots = Table(
 
 # -- audiences: definitions and evaluations ---------------------------------------------------------------------------
 
+audience_definitions = _declared("audience_definitions")
+
+#: The datasets that the query of an audience reads.
+audience_sources = Table(
+    "audience_sources",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("audience", Whole, nullable=False),
+    Column("dataset", Text, nullable=False),
+    PrimaryKeyConstraint("tenant", "audience", "dataset"),
+)
+
+#: Each finding out of who is in an audience: ``part`` says whether a list replaces the one before it or is added to it;
+#: ``done`` is how many of those who ``entered`` or ``left`` are taken in; ``snapshots`` are those that were read.
+audience_evaluations = Table(
+    "audience_evaluations",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("audience", Whole, nullable=False),
+    Column("evaluation", Whole, nullable=False),
+    Column("version", Whole, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("part", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=True),
+    Column("members_before", Whole, nullable=True),
+    Column("members_after", Whole, nullable=True),
+    Column("entered", Whole, nullable=True),
+    Column("left", Whole, nullable=True),
+    Column("done", Whole, nullable=False),
+    Column("rejected", Whole, nullable=False),
+    Column("rejects", JSON, nullable=False),
+    Column("snapshots", JSON, nullable=False),
+    Column("valid_until", Whole, nullable=True),
+    Column("asked_at", Whole, nullable=False),
+    Column("began_at", Whole, nullable=True),
+    Column("ended_at", Whole, nullable=True),
+    PrimaryKeyConstraint("tenant", "audience", "evaluation"),
+)
 # -- mapping sets -----------------------------------------------------------------------------------------------------
 
 conversion_schemas = _declared("conversion_schemas")

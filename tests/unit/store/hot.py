@@ -34,6 +34,8 @@ HOT = {
     "ingest: who are they": (profiles._FIND[16], {"profiles"}),
     "ingest: the last number": (profiles._LAST, {"profiles"}),
     "ingest: the new state": (profiles._UPDATE, {"profiles"}),
+    "expiry: who is due": (profiles._EXPIRED, {"profiles_by_expiry"}),
+    "expiry: when next": (profiles._EXPIRE, {"profiles"}),
     "backfill: who is about to be told": (outbox._UNDER_WAY, {"changes"}),
     "backfill: who was told": (outbox._SHOWN, {"lanes"}),
     "backfill: what the partner forgets": (outbox._SHOWN_LANES, {"lanes"}),

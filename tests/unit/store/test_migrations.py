@@ -20,6 +20,7 @@ from headrace.store.migrations.versions import r0001_first_form as first
 from headrace.store.tables import DATA, metadata
 
 DOCUMENT = {"name": "«Zoë» \0 %s :x", "deep": [{"number": 1.5}, None, True]}
+MEMBER = b'\x01{"segmentMembership":{"ups":{"x":{"status":"realized"},"y":{"status":"exited"}}}}'
 DECLARED = {"version": 3, "document": DOCUMENT, "created_at": 1, "modified_at": 2}
 
 
@@ -50,7 +51,7 @@ ROWS = {
     "epochs": [row(epoch=1, started_at=1), row(epoch=2, started_at=2)],
     "audiences": [row(tenant=1, audience=1, namespace="ups", id="x", name=None, created_at=1, modified_at=1)],
     "dataflow_audiences": [row(tenant=1, dataflow=1, audience=1, mapped_at=1, modified_at=1)],
-    "profiles": [row(tenant=1, profile=1, key="crmId:1", document=b"\x01{}")],
+    "profiles": [row(tenant=1, profile=1, key="crmId:1", document=MEMBER)],
     "changes": [row(tenant=1, dataflow=1, profile=1, audience=1, seq=1)],
     "lanes": [row(tenant=1, dataflow=1, profile=1, audience=0, part="", bucket=4, desired_seq=1, due=1)],
     "groups": [row(tenant=1, claim_group=1, dataflow=1, bucket=4, epoch=1, attempt=1, due=1)],
@@ -348,9 +349,19 @@ def test_after_the_first_form_a_table_that_grows_is_added_to_and_nothing_else(ol
         migrate(old, "0001")
 
     touched = re.compile(rf"\b({'|'.join(DATA)})\b", re.IGNORECASE)
-    allowed = re.compile(r"ALTER TABLE \w+ ADD |CREATE ", re.IGNORECASE)
+    allowed = re.compile(r"ALTER TABLE \w+ ADD |CREATE |SELECT |UPDATE audiences SET size = ", re.IGNORECASE)
     assert len(up) > 20
     assert [sql for sql in up if touched.search(sql) and not allowed.match(sql.strip())] == []
-    columns = r"profiles DROP COLUMN sequence|dataflow_audiences DROP COLUMN (ended_at|leaving)"
+    columns = (
+        r"profiles DROP COLUMN (sequence|expires_at)|audiences DROP COLUMN size"
+        r"|dataflow_audiences DROP COLUMN (ended_at|leaving)"
+    )
     added = re.compile(rf"DROP (TABLE|INDEX) |ALTER TABLE ({columns})", re.IGNORECASE)
     assert [sql for sql in down if touched.search(sql) and not added.match(sql.strip())] == []
+
+
+def test_the_members_of_audiences_that_there_are_already_are_counted(old):
+    migrate(old)
+
+    assert old.read_now(lambda tx: tx.run("SELECT id, size FROM audiences").fetchall()) == [("x", 1)]
+    assert old.read_now(lambda tx: tx.run("SELECT expires_at FROM profiles").fetchall()) == [(0,)]

@@ -1,5 +1,8 @@
 """Where data comes from and what may be sent of it: namespaces, datasets, audiences, mapping sets, policies."""
 
+from collections import Counter
+
+import orjson
 from alembic import op
 from sqlalchemy import (
     JSON,
@@ -14,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from headrace.store import statistics
@@ -105,7 +109,73 @@ DATASETS: tuple[Table, ...] = (datasets, dataset_snapshots)
 
 # -- audiences: definitions and evaluations ---------------------------------------------------------------------------
 
-AUDIENCES: tuple[Table, ...] = ()
+audience_definitions = Table(
+    "audience_definitions",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("id", Text, nullable=False),
+    Column("version", Whole, nullable=False),
+    Column("document", JSON, nullable=False),
+    Column("created_at", Whole, nullable=False),
+    Column("modified_at", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+audience_sources = Table(
+    "audience_sources",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("audience", Whole, nullable=False),
+    Column("dataset", Text, nullable=False),
+    PrimaryKeyConstraint("tenant", "audience", "dataset"),
+)
+audience_evaluations = Table(
+    "audience_evaluations",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("audience", Whole, nullable=False),
+    Column("evaluation", Whole, nullable=False),
+    Column("version", Whole, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("part", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=True),
+    Column("members_before", Whole, nullable=True),
+    Column("members_after", Whole, nullable=True),
+    Column("entered", Whole, nullable=True),
+    Column("left", Whole, nullable=True),
+    Column("done", Whole, nullable=False),
+    Column("rejected", Whole, nullable=False),
+    Column("rejects", JSON, nullable=False),
+    Column("snapshots", JSON, nullable=False),
+    Column("valid_until", Whole, nullable=True),
+    Column("asked_at", Whole, nullable=False),
+    Column("began_at", Whole, nullable=True),
+    Column("ended_at", Whole, nullable=True),
+    PrimaryKeyConstraint("tenant", "audience", "evaluation"),
+)
+AUDIENCES: tuple[Table, ...] = (audience_definitions, audience_sources, audience_evaluations)
+
+_SIZES = """
+    UPDATE audiences SET size = :size WHERE tenant = :tenant AND namespace = :namespace AND id = :id
+"""
+
+
+def _count_members() -> None:
+    """Count the members of the audiences that there are, once; from now on whoever enters or leaves is counted."""
+    bind, members = op.get_bind(), Counter[tuple[int, str, str]]()
+    rows = bind.execution_options(stream_results=True).execute(text("SELECT tenant, document FROM profiles"))
+    for tenant, document in rows:
+        memberships = orjson.loads(memoryview(document)[1:]).get("segmentMembership") or {}
+        members.update(
+            (tenant, namespace, id_)
+            for namespace, audiences in memberships.items()
+            for id_, membership in audiences.items()
+            if membership["status"] == "realized"
+        )
+    for (tenant, namespace, id_), size in members.items():
+        bind.execute(text(_SIZES), {"size": size, "tenant": tenant, "namespace": namespace, "id": id_})
+
 
 # -- mapping sets -----------------------------------------------------------------------------------------------------
 
@@ -175,11 +245,23 @@ def upgrade() -> None:
     op.add_column("profiles", Column("sequence", Whole, nullable=True))
     op.create_index("profiles_by_sequence", "profiles", ["tenant", "sequence"])
     _change_activation()
+    op.add_column("profiles", Column("expires_at", Whole, nullable=True, server_default="0"))
+    is_there = text("expires_at IS NOT NULL")
+    op.create_index(
+        "profiles_by_expiry", "profiles", ["tenant", "expires_at"], sqlite_where=is_there, postgresql_where=is_there
+    )
+    op.create_index("parked_of_profile", "parked", ["tenant", "profile"])
+    op.add_column("audiences", Column("size", Whole, nullable=False, server_default="0"))
+    _count_members()
     statistics.pin(op.get_bind())
 
 
 def downgrade() -> None:
     _change_activation_back()
+    op.drop_column("audiences", "size")
+    op.drop_index("parked_of_profile", "parked")
+    op.drop_index("profiles_by_expiry", "profiles")
+    op.drop_column("profiles", "expires_at")
     op.drop_index("profiles_by_sequence", "profiles")
     op.drop_column("profiles", "sequence")
     for table in reversed(NEW):
