@@ -10,10 +10,13 @@ PermissionName = Literal[
     "activation:read",
     "activation:write",
     "profiles:write",
+    "profiles:erase",
     "monitoring:read",
     "audit:read",
     "access:read",
     "access:write",
+    "governance:read",
+    "governance:write",
 ]
 RoleName = Literal["viewer", "author", "reviewer", "operator", "admin"]
 
@@ -25,10 +28,13 @@ PERMISSIONS: dict[str, str] = {
     "activation:read": "Read accounts, connections and dataflows. Credentials stay masked.",
     "activation:write": "Create, change and delete accounts, connections and dataflows.",
     "profiles:write": "Send profiles.",
+    "profiles:erase": "Erase people, see what became of that, and let erased people be sent again.",
     "monitoring:read": "Read the ledger and what is parked.",
     "audit:read": "Read the organization's audit, and check that it is whole.",
     "access:read": "Read the organization's sandboxes, users and API clients.",
     "access:write": "Create, change and end sandboxes, users and API clients.",
+    "governance:read": "Read labels, policies and what people consent to being told of.",
+    "governance:write": "Create, change and delete labels and policies, those of consent among them.",
 }
 
 
@@ -40,14 +46,15 @@ class Role:
     permissions: frozenset[str]
 
 
-_VIEWER: frozenset[str] = frozenset({"authoring:read", "activation:read", "monitoring:read"})
+_VIEWER: frozenset[str] = frozenset({"authoring:read", "activation:read", "monitoring:read", "governance:read"})
 
 ROLES: dict[str, Role] = {
     "viewer": Role("Sees everything that is declared and what became of it, and changes nothing.", _VIEWER),
     "author": Role("Writes destinations.", _VIEWER | {"authoring:write"}),
-    "reviewer": Role("Decides what is published.", _VIEWER | {"publishing:review", "audit:read"}),
+    "reviewer": Role("Decides what is published.", _VIEWER | {"publishing:review", "audit:read", "governance:write"}),
     "operator": Role(
-        "Connects accounts, activates audiences, sends profiles.", _VIEWER | {"activation:write", "profiles:write"}
+        "Connects accounts, activates audiences, sends profiles.",
+        _VIEWER | {"activation:write", "profiles:write", "profiles:erase"},
     ),
     "admin": Role("Everything, and says who else may do what.", frozenset(PERMISSIONS)),
 }

@@ -21,11 +21,13 @@ from headrace.events import (
     WorkerFailed,
     told,
 )
+from headrace.mapping.consent import Consents
 from headrace.model.change import Changes
 from headrace.model.message import Group, Settled
-from headrace.model.outcome import Delivered, Parked, Retry
+from headrace.model.outcome import Delivered, Outcome, Parked, Retry
+from headrace.services import consenting
 from headrace.services.live import FAULT_PAUSE, LiveDataflow, LiveDataflows, PartnerRoute
-from headrace.store import access, audit, dataflows, epochs, ledger, outbox, profiles
+from headrace.store import access, audit, dataflows, epochs, ledger, outbox, profiles, withheld
 from headrace.store.database import Store, StoreUnavailable, Transaction
 from headrace.store.dataflows import Backfill
 from headrace.streaming.settle import conclude
@@ -85,6 +87,7 @@ class StoredOutbox:
         self._last_bucket: dict[Address, int] = {}
         self._streaks: dict[Address, Streak] = {}
         self._faults: dict[Address, str] = {}
+        self._consents: dict[Address, Consents] = {}
         self._woken = asyncio.Event()
         self._closed = False
 
@@ -142,6 +145,14 @@ class StoredOutbox:
             return True
         return await self._store.write(lambda tx: outbox.renew(tx, group, now + self._lease))
 
+    async def objection(self, group: Group) -> Outcome | None:
+        """Say why a message may not leave as it was rendered: somebody in it has withdrawn their consent since."""
+        consents = self._consents.get((group.tenant, group.dataflow))
+        if not consents:
+            return None
+        newer = await self._store.read(lambda tx: outbox.newer(tx, group))
+        return consenting.objection(consents, newer)
+
     async def settle(self, group: Group, settled: Sequence[Settled]) -> None:
         """Record an outcome for every entry; what cannot be recorded comes back when the lease ends. Never raises."""
         try:
@@ -151,6 +162,8 @@ class StoredOutbox:
 
     async def _settle(self, group: Group, settled: Sequence[Settled]) -> None:
         """Decide when what is to be retried goes again, write it all down, and say what happened."""
+        if (group.tenant, group.dataflow) in self._consents:
+            settled = consenting.counted(settled)
         concluded, wait = conclude(settled, group.attempt, self._policy, self._random)
         now = self._clock.now()
         retry_at = now + int(wait * 1000) if wait is not None else None
@@ -204,6 +217,7 @@ class StoredOutbox:
                 account = flow.route.account
                 free = slots.free(account) - sum(1 for _, route in pairs if route.account == account)
                 groups = self._claim_for(tx, address, flow.route, free, now) if free > 0 else []
+                groups = self._looked_at(tx, flow, groups, now) if flow.is_looked_at else groups
                 pairs += [(group, flow.route) for group in groups]
             return pairs
 
@@ -228,6 +242,15 @@ class StoredOutbox:
         if len(groups) < wanted:
             self._rest(address, outbox.next_due(tx, tenant, number))
         return groups
+
+    def _looked_at(self, tx: Transaction, flow: LiveDataflow, claimed: Sequence[Group], now: int) -> list[Group]:
+        """Hold what was claimed against the policies of consent, as they are now."""
+        address = (flow.stored.tenant, flow.stored.dataflow)
+        self._consents[address] = flow.consent
+        cleared = [consenting.cleared(tx, flow, group, now) for group in claimed]
+        if any(item.has_moved for item in cleared):
+            self._maybe.add(address)
+        return [item.group for item in cleared if item.group.entries]
 
     def _rest(self, address: Address, due: int | None) -> None:
         """
@@ -314,11 +337,14 @@ class Backfiller:
         told = outbox.told(tx, backfill.tenant, backfill.dataflow, backfill.audience, first, last)
         made = []
         for place, (profile, document) in enumerate(people):
-            status = flow.watched.audiences.statuses(document).get(backfill.audience, {}).get("status")
+            person = flow.consent.seen(document) or document
+            status = flow.watched.audiences.statuses(person).get(backfill.audience, {}).get("status")
             if (status == "realized") != (profile in told):
                 moved = (backfill.audience,)
-                touched = lanes(document, moved, flow.watched)
+                touched = lanes(person, moved, flow.watched)
                 made.append(Changes(backfill.dataflow, profile, seq + place, moved, touched))
+            elif person is not document and (kept := consenting.withheld_entry(flow, document, backfill.audience)):
+                made.append(Changes(backfill.dataflow, profile, seq + place, (), (), (), (backfill.audience,), kept))
         outbox.accept(tx, backfill.tenant, made, self._clock.now())
         dataflows.move_backfill(tx, backfill, people[-1][0] if len(people) == BACKFILL_STEP else None)
         return len(made)
@@ -331,6 +357,7 @@ async def keep_house(store: Store, backfiller: Backfiller, announce: Announce, e
             while await backfiller.step():
                 pass
             await store.write(ledger.fold)
+            await store.write(withheld.fold)
         except Exception as error:  # A fault of ours must not end the house-keeping of everybody else.
             announce(WorkerFailed(step="keep_house", error=told(error)))
         await asyncio.sleep(every)

@@ -31,6 +31,7 @@ NOUNS: dict[str, Table] = {
     "dataset": tables.datasets,
     "conversion-schema": tables.conversion_schemas,
     "mapping-set": tables.mapping_sets,
+    "consent-policy": tables.consent_policies,
 }
 
 

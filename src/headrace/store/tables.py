@@ -572,6 +572,20 @@ mapping_sets = _declared("mapping_sets")
 
 # -- governance: labels, policies, erasure ----------------------------------------------------------------------------
 
+consent_policies = _declared("consent_policies")
+
+#: Why changes were withheld, counted: what each transaction added, folded into one row a reason later.
+withheld_reasons = Table(
+    "withheld_reasons",
+    metadata,
+    Column("delta", Whole, primary_key=True, autoincrement=True),
+    Column("tenant", Whole, nullable=False),
+    Column("dataflow", Whole, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("changes", Whole, nullable=False),
+)
+Index("withheld_reasons_of_dataflow", withheld_reasons.c.tenant, withheld_reasons.c.dataflow)
+
 # -- the ledger and the audit --------------------------------------------------------------------------------------
 
 
@@ -643,5 +657,6 @@ DATA = frozenset(
         "ledger_deltas",
         "ledger",
         "taken_requests",
+        "withheld_reasons",
     }
 )

@@ -132,7 +132,20 @@ ACTIVATION: tuple[Table, ...] = ()
 
 # -- governance: labels, policies, erasure ----------------------------------------------------------------------------
 
-GOVERNANCE: tuple[Table, ...] = ()
+withheld_reasons = Table(
+    "withheld_reasons",
+    metadata,
+    Column("delta", Whole, primary_key=True, autoincrement=True),
+    Column("tenant", Whole, nullable=False),
+    Column("dataflow", Whole, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("changes", Whole, nullable=False),
+)
+Index("withheld_reasons_of_dataflow", withheld_reasons.c.tenant, withheld_reasons.c.dataflow)
+
+CONSENT: tuple[Table, ...] = (_declared("consent_policies"), withheld_reasons)
+
+GOVERNANCE: tuple[Table, ...] = (*CONSENT,)
 
 #: In the order in which they are made.
 NEW = (*INTAKE, *DATASETS, *AUDIENCES, *MAPPING_SETS, *ACTIVATION, *GOVERNANCE)
