@@ -40,12 +40,14 @@ from headrace.orchestrate.port import Orchestrator
 from headrace.render.pool import RenderPool
 from headrace.services import access
 from headrace.services.access import FirstClient
+from headrace.services.applying_consent import ApplyingConsent
 from headrace.services.at_partner.carrying import AudienceCalls
 from headrace.services.at_partner.notifying import KIND as NOTIFY
 from headrace.services.at_partner.notifying import Notices
 from headrace.services.at_partner.wanting import KIND as AUDIENCE
 from headrace.services.audiences.expiring import Expiring
 from headrace.services.call_limit import CallLimit
+from headrace.services.consent_policies import KIND as APPLY_CONSENT
 from headrace.services.datasets import LOAD, TAKE, Datasets, Ground
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
@@ -148,6 +150,8 @@ class Headrace:
         self.runs.register(NOTIFY, Notices(self.store, self.clock, self.partners).carry)
         telling = Telling(self.store, self.clock, keyring, self.partners)
         self.runs.register(REVOCATION, telling.carry, on_cancel=forget)
+        applying = ApplyingConsent(self.store, self.clock, self.live, self.worker.wake)
+        self.runs.register(APPLY_CONSENT, applying.carry, at_once=1)
         self.runs.register(TAKE, TakingSnapshots(datasets).carry)
         self.runs.register(LOAD, Loading(datasets, ingestion, self.board).carry, at_once=1)
 

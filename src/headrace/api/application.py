@@ -17,6 +17,7 @@ from headrace.api import (
     authoring,
     bodies,
     connections,
+    consent_policies,
     datasets,
     flows,
     governance,
@@ -75,6 +76,7 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         operations.router,
         runs.router,
         datasets.router,
+        consent_policies.router,
     ):
         app.include_router(router)
     app.add_exception_handler(problems.GatewayError, problems.gateway)

@@ -64,6 +64,18 @@ SCHEMAS: dict[str, Schema] = {
     "PolicyCheck": of_object(
         {"dataflow": TEXT, "name": TEXT, "state": TEXT, "violations": list_of(ref("PolicyViolation"))}
     ),
+    "StoredConsentPolicy": of_object(
+        {
+            "id": TEXT,
+            "name": TEXT,
+            "conditions": {"type": "array"},
+            "createdAt": DATE,
+            "modifiedAt": DATE,
+            "etag": TEXT,
+        },
+        about="The `ConsentPolicy` as it was sent.",
+    ),
+    "WithheldReason": of_object({"reason": TEXT, "changes": COUNT}),
 }
 
 
@@ -89,6 +101,8 @@ def _named(path: str, name: str) -> dict[tuple[str, str], Schema | None]:
     }
 
 
+_CONSENT = "/governance/consent-policies"
+
 #: What a success answers, by method and path.
 ANSWERS: dict[tuple[str, str], Schema | None] = {
     **_named("labels", "GovernedLabel"),
@@ -111,4 +125,10 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
     ("post", "/governance/labels"): items_of("LabelledData"),
     ("get", "/governance/violations"): items_of("PolicyViolation"),
     ("get", "/dataflows/{id}/policy-check"): ref("PolicyCheck"),
+    ("get", _CONSENT): items_of("StoredConsentPolicy"),
+    ("post", _CONSENT): ref("StoredConsentPolicy"),
+    ("get", f"{_CONSENT}/{{id}}"): ref("StoredConsentPolicy"),
+    ("put", f"{_CONSENT}/{{id}}"): ref("StoredConsentPolicy"),
+    ("delete", f"{_CONSENT}/{{id}}"): None,
+    ("get", "/dataflows/{id}/withheld"): items_of("WithheldReason"),
 }

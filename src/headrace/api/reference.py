@@ -22,6 +22,7 @@ from headrace.model.access import (
 from headrace.model.activation import Activation
 from headrace.model.audience_template import Adoption, AudienceTemplate
 from headrace.model.block import Block
+from headrace.model.consent import ConsentPolicy
 from headrace.model.credentials import Credentials
 from headrace.model.dataset import Dataset
 from headrace.model.destination import Destination
@@ -57,6 +58,8 @@ BODIES: dict[str, type[Block]] = {
     "/publishing/requests/{config_id}/reject": Reason,
     "/publishing/requests/{config_id}/withdraw": Reason,
     "/datasets": Dataset,
+    "/governance/consent-policies": ConsentPolicy,
+    "/governance/consent-policies/{id}": ConsentPolicy,
     "/datasets/{id}": Dataset,
     f"{_FLOWS}/connections": BaseConnection,
     f"{_FLOWS}/connectionSpecs/{{id}}/choices": ChoicesWanted,

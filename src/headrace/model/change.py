@@ -22,6 +22,7 @@ class Changes:
 
     ``changed`` are audiences that the person entered or left (0: attributes or identities), ``late`` those whose new
     state came after a newer one, ``lanes`` the lanes they must leave by: none where there is nothing to say.
+    ``withheld`` are audiences that the partner may not be told that the person entered, for the ``reason``.
     """
 
     dataflow: int
@@ -30,3 +31,5 @@ class Changes:
     changed: tuple[int, ...]
     lanes: tuple[LaneTouched, ...]
     late: tuple[int, ...] = ()
+    withheld: tuple[int, ...] = ()
+    reason: str = ""

@@ -10,6 +10,7 @@ PermissionName = Literal[
     "activation:read",
     "activation:write",
     "profiles:write",
+    "profiles:erase",
     "monitoring:read",
     "audit:read",
     "access:read",
@@ -27,12 +28,13 @@ PERMISSIONS: dict[str, str] = {
     "activation:read": "Read accounts, connections and dataflows. Credentials stay masked.",
     "activation:write": "Create, change and delete accounts, connections and dataflows.",
     "profiles:write": "Send profiles.",
+    "profiles:erase": "Erase people, see what became of that, and let erased people be sent again.",
     "monitoring:read": "Read the ledger and what is parked.",
     "audit:read": "Read the organization's audit, and check that it is whole.",
     "access:read": "Read the organization's sandboxes, users and API clients.",
     "access:write": "Create, change and end sandboxes, users and API clients.",
-    "governance:read": "Read what governs data: labels, marketing actions, policies.",
-    "governance:write": "Change what governs data: labels, marketing actions, policies.",
+    "governance:read": "Read what governs data: labels, marketing actions, policies, what people consent to.",
+    "governance:write": "Change what governs data: labels, marketing actions, policies, those of consent too.",
 }
 
 
@@ -54,7 +56,8 @@ ROLES: dict[str, Role] = {
         _VIEWER | {"publishing:review", "audit:read", "governance:write"},
     ),
     "operator": Role(
-        "Connects accounts, activates audiences, sends profiles.", _VIEWER | {"activation:write", "profiles:write"}
+        "Connects accounts, activates audiences, sends profiles.",
+        _VIEWER | {"activation:write", "profiles:write", "profiles:erase"},
     ),
     "admin": Role("Everything, and says who else may do what.", frozenset(PERMISSIONS)),
 }

@@ -5,10 +5,11 @@ from typing import Any
 
 from headrace.clock import Clock
 from headrace.errors import Conflict, HeadraceError, NotFound, StaleVersion, TooManyCalls
+from headrace.model.consent import marketing_actions_of
 from headrace.model.flow import Flow
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
-from headrace.services import backfills, mapping_sets
+from headrace.services import backfills, consent_policies, mapping_sets
 from headrace.services.accounts import ACCOUNT, SOURCE, TARGET
 from headrace.services.at_partner import wanting
 from headrace.services.at_partner.wanting import Place
@@ -112,6 +113,8 @@ async def patch(
         if not dataflows.change(tx, stored, now, document=document):
             raise Conflict
         _follow_audiences(tx, caller, stored, flow, now, lenient(Flow, stored.document))
+        if marketing_actions_of(stored.document) != marketing_actions_of(document):
+            consent_policies.ask(tx, caller.number, caller.actor, now)
         _note(tx, caller, "replace", stored, now)
         return _existing(tx, caller, id_)
 

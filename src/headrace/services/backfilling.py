@@ -14,6 +14,7 @@ from headrace.clock import Clock
 from headrace.events import Announce, RunBegan, RunEnded
 from headrace.model.change import Changes
 from headrace.model.profile import Profile
+from headrace.services import consenting
 from headrace.services.backfills import KIND
 from headrace.services.live import LiveDataflow, LiveDataflows
 from headrace.store import access, dataflows, outbox, profiles, runs
@@ -120,14 +121,17 @@ class Backfiller:
         seq = profiles.next_sequence(tx, run.tenant, len(people))
         made, members = [], 0
         for place, (profile, document) in enumerate(people):
-            is_member = watched.audiences.statuses(document).get(audience, {}).get("status") == "realized"
+            person = flow.consent.seen(document) or document
+            is_member = watched.audiences.statuses(person).get(audience, {}).get("status") == "realized"
             members += is_member
             if has_to_be_told(reason, profile, told, is_member=is_member):
                 known = (
                     [] if watched.parting.is_whole else outbox.known_lanes(tx, run.tenant, watched.dataflow, profile)
                 )
-                touched = lanes(document, (audience,), watched, known)
+                touched = lanes(person, (audience,), watched, known)
                 made.append(Changes(watched.dataflow, profile, seq + place, (audience,), touched))
+            elif person is not document and (reason := consenting.withheld_entry(flow, document, audience)):
+                made.append(Changes(watched.dataflow, profile, seq + place, (), (), (), (audience,), reason))
         outbox.accept(tx, run.tenant, made, now, STANDS_BACK)
         return {"members": members, "queued": len(made)}
 

@@ -21,10 +21,12 @@ from headrace.events import (
     WorkerFailed,
     told,
 )
+from headrace.mapping.consent import Consents
 from headrace.model.message import Group, Settled
-from headrace.model.outcome import Delivered, Parked, Retry
+from headrace.model.outcome import Delivered, Outcome, Parked, Retry
+from headrace.services import consenting
 from headrace.services.live import FAULT_PAUSE, LiveDataflow, LiveDataflows, PartnerRoute
-from headrace.store import access, audit, dataflows, epochs, ledger, outbox
+from headrace.store import access, audit, dataflows, epochs, ledger, outbox, withheld
 from headrace.store.database import Store, StoreUnavailable, Transaction
 from headrace.streaming.settle import conclude
 from headrace.streaming.slots import Slots
@@ -80,6 +82,7 @@ class StoredOutbox:
         self._last_bucket: dict[Address, int] = {}
         self._streaks: dict[Address, Streak] = {}
         self._faults: dict[Address, str] = {}
+        self._consents: dict[Address, Consents] = {}
         self._woken = asyncio.Event()
         self._closed = False
 
@@ -137,6 +140,14 @@ class StoredOutbox:
             return True
         return await self._store.write(lambda tx: outbox.renew(tx, group, now + self._lease))
 
+    async def objection(self, group: Group) -> Outcome | None:
+        """Say why a message may not leave as it was rendered: somebody in it has withdrawn their consent since."""
+        consents = self._consents.get((group.tenant, group.dataflow))
+        if not consents:
+            return None
+        newer = await self._store.read(lambda tx: outbox.newer(tx, group))
+        return consenting.objection(consents, newer)
+
     async def settle(self, group: Group, settled: Sequence[Settled]) -> None:
         """Record an outcome for every entry; what cannot be recorded comes back when the lease ends. Never raises."""
         try:
@@ -146,6 +157,8 @@ class StoredOutbox:
 
     async def _settle(self, group: Group, settled: Sequence[Settled]) -> None:
         """Decide when what is to be retried goes again, write it all down, and say what happened."""
+        if (group.tenant, group.dataflow) in self._consents:
+            settled = consenting.counted(settled)
         concluded, wait = conclude(settled, group.attempt, self._policy, self._random)
         now = self._clock.now()
         retry_at = now + int(wait * 1000) if wait is not None else None
@@ -199,6 +212,7 @@ class StoredOutbox:
                 account = flow.route.account
                 free = slots.free(account) - sum(1 for _, route in pairs if route.account == account)
                 groups = self._claim_for(tx, address, flow.route, free, now) if free > 0 else []
+                groups = self._looked_at(tx, flow, groups, now) if flow.is_looked_at else groups
                 pairs += [(group, flow.route) for group in groups]
             return pairs
 
@@ -223,6 +237,15 @@ class StoredOutbox:
         if len(groups) < wanted:
             self._rest(address, outbox.next_due(tx, tenant, number))
         return groups
+
+    def _looked_at(self, tx: Transaction, flow: LiveDataflow, claimed: Sequence[Group], now: int) -> list[Group]:
+        """Hold what was claimed against the policies of consent, as they are now."""
+        address = (flow.stored.tenant, flow.stored.dataflow)
+        self._consents[address] = flow.consent
+        cleared = [consenting.cleared(tx, flow, group, now) for group in claimed]
+        if any(item.has_moved for item in cleared):
+            self._maybe.add(address)
+        return [item.group for item in cleared if item.group.entries]
 
     def _rest(self, address: Address, due: int | None) -> None:
         """
@@ -284,6 +307,7 @@ async def keep_house(store: Store, announce: Announce, every: float) -> None:
     while True:
         try:
             await store.write(ledger.fold)
+            await store.write(withheld.fold)
         except Exception as error:  # A fault of ours must not end the house-keeping of everybody else.
             announce(WorkerFailed(step="keep_house", error=told(error)))
         await asyncio.sleep(every)

@@ -20,6 +20,7 @@ from headrace.model.change import Changes
 from headrace.model.expiry import next_due
 from headrace.model.profile import Profile, ProfileError, decode, encode
 from headrace.model.record import Record, after, read_patch, read_whole, stamp
+from headrace.services import consenting
 from headrace.services.audiences.counting import Sizes
 from headrace.services.caller import Caller
 from headrace.services.live import LiveDataflow, LiveDataflows
@@ -175,7 +176,7 @@ class Ingestion:
 
         made = await self.store.write(work)
         crashpoint("after_ingest_commit")
-        receipt.changes += sum(len(changes.changed) + len(changes.late) for changes in made)
+        receipt.changes += sum(len(item.changed) + len(item.late) + len(item.withheld) for item in made)
         touched = {changes.dataflow for changes in made}
         receipt.dataflows |= touched
         self.woken(tenant, touched)
@@ -271,13 +272,16 @@ def _changes(
 ) -> Changes | None:
     """Return what a record changes for one dataflow; ``None`` for nothing."""
     watched = dataflow.watched
+    kept_back, reason = consenting.kept_back(dataflow, before, after) if dataflow.consent else ((), "")
+    before, after = dataflow.consent.seen(before), dataflow.consent.seen(after) or after
     moved = changed(before, after, watched, written)
     numbers = watched.audiences.numbers
     too_late = tuple(numbers[origin][id_] for origin, id_ in late if id_ in numbers.get(origin, ()))
-    if not moved and not too_late:
+    if not moved and not too_late and not kept_back:
         return None
     known = [] if watched.parting.is_whole else outbox.known_lanes(tx, tenant, watched.dataflow, profile)
-    return Changes(watched.dataflow, profile, seq, moved, lanes(after, moved, watched, known), too_late)
+    touched = lanes(after, moved, watched, known)
+    return Changes(watched.dataflow, profile, seq, moved, touched, too_late, kept_back, reason)
 
 
 def _namespaces(records: Iterable[Record]) -> set[str]:

@@ -20,6 +20,7 @@ from headrace.connect.webhooks import WebhookSigner
 from headrace.errors import HeadraceError
 from headrace.events import Event, ValuesLeftOut
 from headrace.mapping import AttributeRow, IdentityRow, Mapping
+from headrace.mapping.consent import Consents
 from headrace.model.destination import Destination
 from headrace.model.destination_server import DestinationServer
 from headrace.model.flow import FieldMapping, Flow, SegmentSelectorValue
@@ -30,7 +31,7 @@ from headrace.render.parts import Parting
 from headrace.render.recipe import MappedAudience, Recipe
 from headrace.render.recipes import recipe_of
 from headrace.render.target import Audiences
-from headrace.services import sealing, signing_secrets
+from headrace.services import consent_policies, sealing, signing_secrets
 from headrace.services.accounts import ACCOUNT, TARGET
 from headrace.services.catalog import Catalog, Edition
 from headrace.services.checks import SERVER, lenient
@@ -144,6 +145,8 @@ class LiveDataflow:
     A dataflow as it runs: what it watches, and its way to the partner, unless a ``fault`` keeps it from one.
 
     ``is_signed_in``: whether its account may be used; that it may not is no fault of ours, and a person mends it.
+    ``consent``: the policies that bind it; with ``is_looked_at``, what is claimed is held against them (or has just
+    been let go by them). ``evaluates_consent`` is false where it has nothing to do with policies at all.
     """
 
     stored: StoredDataflow
@@ -151,6 +154,9 @@ class LiveDataflow:
     route: PartnerRoute | None
     fault: str | None = None
     is_signed_in: bool = True
+    consent: Consents = field(default_factory=Consents)
+    is_looked_at: bool = False
+    evaluates_consent: bool = True
 
     @property
     def is_going(self) -> bool:
@@ -191,7 +197,11 @@ class LiveDataflows:
     def _compile(self, tx: Transaction, number: int) -> dict[int, LiveDataflow]:
         tenant = next(tenant for tenant in access.all_tenants(tx) if tenant.tenant == number)
         names, catalog = audiences.all_of(tx, number), Catalog(tx, tenant)
-        return {flow.dataflow: self._live(tx, catalog, tenant, flow, names) for flow in dataflows.all_of(tx, number)}
+        policies = consent_policies.in_force(tx, number)
+        return {
+            flow.dataflow: self._live(tx, catalog, tenant, flow, names, policies)
+            for flow in dataflows.all_of(tx, number)
+        }
 
     def _live(
         self,
@@ -200,6 +210,7 @@ class LiveDataflows:
         tenant: Tenant,
         stored: StoredDataflow,
         names: dict[int, StoredAudience],
+        policies: consent_policies.InForce,
     ) -> LiveDataflow:
         parts = Parts.of(tx, catalog, tenant.tenant, stored.document)
         policy = parts.destination.best_effort
@@ -210,14 +221,22 @@ class LiveDataflows:
         watched = Watched(
             stored.dataflow, mapped, mapping, policy, Parting.of(policy, namespaces), parts.destination.follows_profiles
         )
+        binding = consent_policies.binding(policies, stored.document, parts.destination)
+        live = LiveDataflow(stored, watched, None, None, True, *binding)
         try:
-            route = self._route(tx, tenant, stored, parts, watched)
+            route = self._route(tx, tenant, stored, parts, watched, live.consent)
         except HeadraceError as error:
-            return LiveDataflow(stored, watched, None, error.message, not isinstance(error, SignInNeeded))
-        return LiveDataflow(stored, watched, route)
+            return replace(live, fault=error.message, is_signed_in=not isinstance(error, SignInNeeded))
+        return replace(live, route=route)
 
     def _route(
-        self, tx: Transaction, tenant: Tenant, stored: StoredDataflow, parts: "Parts", watched: Watched
+        self,
+        tx: Transaction,
+        tenant: Tenant,
+        stored: StoredDataflow,
+        parts: "Parts",
+        watched: Watched,
+        consent: Consents,
     ) -> PartnerRoute:
         access_ = self._partners.access(tx, tenant, parts.edition, parts.account, parts.target)
         facts = {
@@ -228,7 +247,7 @@ class LiveDataflows:
         }
         recipe = recipe_of(
             dataflow=stored.id,
-            version=_version(parts, watched.audiences),
+            version=_version(parts, watched.audiences, consent),
             server=parts.server,
             policy=watched.policy,
             mapping=watched.mapping,
@@ -347,10 +366,11 @@ def alias_of(
     return audience.name if metadata.map_experience_platform_segment_name else selector.mapping_id
 
 
-def _version(parts: Parts, mapped: Audiences) -> str:
-    """Return the version of everything that messages are made of, the partner's names of audiences among it."""
+def _version(parts: Parts, mapped: Audiences, consent: Consents) -> str:
+    """Return the version of everything that messages are made of: the partner's names of audiences, the policies."""
     aliases = sorted((number, audience.alias) for number, audience in mapped.by_number.items() if audience.alias)
-    return hashlib.sha256(orjson.dumps([parts.version, aliases])).hexdigest()[:16]
+    bound = [consent.version] if consent else []
+    return hashlib.sha256(orjson.dumps([parts.version, aliases, *bound])).hexdigest()[:16]
 
 
 def _there(stored: Declared | None) -> Declared:

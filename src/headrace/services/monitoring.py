@@ -2,7 +2,7 @@
 
 from headrace.errors import NotFound
 from headrace.services.caller import Caller
-from headrace.store import audiences, dataflows, ledger, parked
+from headrace.store import audiences, dataflows, ledger, parked, withheld
 from headrace.store.audiences import StoredAudience
 from headrace.store.database import Store, Transaction
 from headrace.store.parked import ParkedChange
@@ -49,6 +49,16 @@ async def parked_changes(
         return [(names.get(change.audience), change) for change in changes]
 
     return await store.read(work)
+
+
+async def withheld_reasons(store: Store, caller: Caller, id_: str) -> list[tuple[str, int]]:
+    """
+    Return for which reasons changes of a dataflow were withheld, and how many for each.
+
+    Raises:
+        NotFound: it is not in this sandbox.
+    """
+    return await store.read(lambda tx: withheld.counts(tx, caller.number, _number(tx, caller, id_)))
 
 
 async def ledger_metrics(store: Store) -> bytes:

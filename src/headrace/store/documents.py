@@ -35,6 +35,7 @@ NOUNS: dict[str, Table] = {
     "usage-label": tables.usage_labels,
     "marketing-action": tables.marketing_actions,
     "policy": tables.policies,
+    "consent-policy": tables.consent_policies,
 }
 
 

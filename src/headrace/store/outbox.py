@@ -16,7 +16,7 @@ import orjson
 from headrace.model.change import NO_AUDIENCE, Changes
 from headrace.model.message import Bucket, Entry, Group, Settled
 from headrace.model.outcome import Delivered, Parked, Retry
-from headrace.store import ledger
+from headrace.store import ledger, withheld
 from headrace.store.database import Transaction
 from headrace.store.transaction import storable
 
@@ -57,7 +57,7 @@ def accept(tx: Transaction, tenant: int, batch: Sequence[Changes], now: int, sta
     superseded, and so is one that still waits and is now overtaken by a newer one of the same audience. Changes that
     ``stand_back`` for so many milliseconds are overtaken by those that come within them.
     """
-    tally = ledger.Tally()
+    tally, reasons = ledger.Tally(), withheld.Reasons()
     for accepted in batch:
         dataflow = accepted.dataflow
         for audience in accepted.late:
@@ -67,6 +67,11 @@ def accept(tx: Transaction, tenant: int, batch: Sequence[Changes], now: int, sta
             tally[dataflow, audience, "accepted"] += 1
             if not accepted.lanes:
                 tally[dataflow, audience, "withheld"] += 1
+                reasons[dataflow, withheld.NOTHING_TO_SAY] += 1
+        for audience in accepted.withheld:
+            tally[dataflow, audience, "accepted"] += 1
+            tally[dataflow, audience, "withheld"] += 1
+            reasons[dataflow, accepted.reason] += 1
         if accepted.lanes:
             for audience in _supersede(tx, tenant, accepted):
                 tally[dataflow, audience, "superseded"] += 1
@@ -74,7 +79,8 @@ def accept(tx: Transaction, tenant: int, batch: Sequence[Changes], now: int, sta
     tx.many(_INSERT_CHANGE, _change_rows(tenant, going))
     tx.many(_UPSERT_LANE, _lane_rows(tenant, going, now, now + stand_back))
     ledger.post(tx, tenant, tally)
-    return sum(len(accepted.changed) + len(accepted.late) for accepted in batch)
+    withheld.post(tx, tenant, reasons)
+    return sum(len(accepted.changed) + len(accepted.late) + len(accepted.withheld) for accepted in batch)
 
 
 _KNOWN_LANES = """
@@ -141,6 +147,38 @@ def forget_shown(tx: Transaction, tenant: int, dataflow: int, audience: int, fir
     tx.many(_SHOW, forgotten)
     tx.many(_FORGET_PARKED_LANE, [{name: value for name, value in row.items() if name != "shown"} for row in forgotten])
     return len(forgotten)
+
+
+_ALL_UNDER_WAY = """
+    SELECT DISTINCT profile, audience FROM changes
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile BETWEEN :first AND :last AND audience <> 0
+"""
+_PARKED_BETWEEN = """
+    SELECT DISTINCT profile, audience FROM parked
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile BETWEEN :first AND :last
+"""
+
+
+def shown(tx: Transaction, tenant: int, dataflow: int, first: int, last: int) -> set[tuple[int, int]]:
+    """Return what the partner knows of the people between two numbers: (person, audience) of each membership."""
+    which = {"tenant": tenant, "dataflow": dataflow, "first": first, "last": last}
+    return {
+        (profile, int(audience))
+        for profile, shown in tx.run(_SHOWN, which)
+        for audience in orjson.loads(shown)["audiences"]
+    }
+
+
+def under_way(tx: Transaction, tenant: int, dataflow: int, first: int, last: int) -> set[tuple[int, int]]:
+    """Return the people between two numbers of whom the partner is about to be told, each with the audience."""
+    which = {"tenant": tenant, "dataflow": dataflow, "first": first, "last": last}
+    return {(profile, audience) for profile, audience in tx.run(_ALL_UNDER_WAY, which)}
+
+
+def laid_aside(tx: Transaction, tenant: int, dataflow: int, first: int, last: int) -> set[tuple[int, int]]:
+    """Return the people between two numbers of whom something is parked, each with the audience."""
+    which = {"tenant": tenant, "dataflow": dataflow, "first": first, "last": last}
+    return {(profile, audience) for profile, audience in tx.run(_PARKED_BETWEEN, which)}
 
 
 def _supersede(tx: Transaction, tenant: int, accepted: Changes) -> list[int]:
@@ -457,6 +495,49 @@ def _park(tx: Transaction, group: Group, item: Settled, outcome: Parked, now: in
         tally[group.dataflow, audience, "parked"] += 1
     tx.run(_FREE_PARKED_LANE, {**lane, "claim_group": group.number})
     tx.run(_FORGET_PARKED_LANE, lane)
+
+
+_MOVE_LANE = """
+    UPDATE lanes SET bucket = :bucket, claim_group = NULL, claimed_seq = NULL, due = :now, waiting_since = :now
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND audience = :audience AND part = :part
+        AND claim_group = :claim_group
+"""
+_NEWER = """
+    SELECT p.document FROM lanes l JOIN profiles p ON p.tenant = l.tenant AND p.profile = l.profile
+    WHERE l.tenant = :tenant AND l.claim_group = :claim_group AND l.desired_seq > l.claimed_seq
+"""
+
+
+def newer(tx: Transaction, group: Group) -> list[bytes]:
+    """Return the documents of those people of a claimed group who have changed since it was claimed."""
+    return [document for (document,) in tx.run(_NEWER, {"tenant": group.tenant, "claim_group": group.number})]
+
+
+def move(tx: Transaction, group: Group, entry: Entry, bucket: int, now: int) -> None:
+    """Give an entry that was claimed with a group back, to wait in another bucket."""
+    row = {**_lane(group, entry), "claim_group": group.number, "bucket": bucket, "now": now}
+    tx.run(_MOVE_LANE, row)
+
+
+def withhold_entries(tx: Transaction, group: Group, entries: Sequence[tuple[Entry, str]]) -> None:
+    """Withhold entries that were claimed and never sent, each for a reason: the newest change of each audience."""
+    tally, reasons = ledger.Tally(), withheld.Reasons()
+    for entry, reason in entries:
+        lane = _lane(group, entry)
+        newest: set[int] = set()
+        for audience, _ in sorted(tx.run(_TAKE_PARKED_CHANGES, {**lane, "seq": entry.seq}), key=lambda row: -row[1]):
+            tally[group.dataflow, audience, "superseded" if audience in newest else "withheld"] += 1
+            reasons[group.dataflow, reason] += audience not in newest
+            newest.add(audience)
+        tx.run(_FREE_PARKED_LANE, {**lane, "claim_group": group.number})
+        tx.run(_FORGET_PARKED_LANE, lane)
+    ledger.post(tx, group.tenant, tally)
+    withheld.post(tx, group.tenant, reasons)
+
+
+def drop_group(tx: Transaction, group: Group) -> None:
+    """Forget a claimed group of which no entry is left."""
+    tx.run(_DELETE_GROUP, {"tenant": group.tenant, "claim_group": group.number})
 
 
 def _lane(group: Group, entry: Entry) -> dict[str, Any]:

@@ -114,6 +114,13 @@ def latest(
     return [Run(**row) for row in rows]
 
 
+def unfinished(tx: Transaction, tenant: int, kind: str) -> list[Run]:
+    """Return the runs of a kind in a sandbox that have not ended, the oldest first."""
+    where = (runs.c.tenant == tenant) & (runs.c.kind == kind) & runs.c.state.not_in(ENDED)
+    query = select(runs).where(where).order_by(runs.c.asked_at, runs.c.run)
+    return [Run(**row) for row in tx.core.execute(query).mappings()]
+
+
 def is_tried_again(tx: Transaction, run: str) -> bool:
     """Say whether there is a run that tries this one again."""
     return tx.core.execute(select(runs.c.run).where(runs.c.retry_of == run).limit(1)).first() is not None

@@ -653,6 +653,19 @@ enabled_policies = Table(
     Column("policies", JSON, nullable=False),
     Column("modified_at", Whole, nullable=False),
 )
+consent_policies = _declared("consent_policies")
+
+#: Why changes were withheld, counted: what each transaction added, folded into one row a reason later.
+withheld_reasons = Table(
+    "withheld_reasons",
+    metadata,
+    Column("delta", Whole, primary_key=True, autoincrement=True),
+    Column("tenant", Whole, nullable=False),
+    Column("dataflow", Whole, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("changes", Whole, nullable=False),
+)
+Index("withheld_reasons_of_dataflow", withheld_reasons.c.tenant, withheld_reasons.c.dataflow)
 
 # -- the ledger and the audit --------------------------------------------------------------------------------------
 
@@ -725,5 +738,6 @@ DATA = frozenset(
         "ledger_deltas",
         "ledger",
         "taken_requests",
+        "withheld_reasons",
     }
 )

@@ -55,6 +55,10 @@ class Outbox(Protocol):
         """Say, right before a message leaves, whether the claim is ours for as long as a request may take."""
         ...
 
+    async def objection(self, group: Group) -> Outcome | None:
+        """Say, right before a message leaves, why it may not leave as it was rendered; ``None``: it may."""
+        ...
+
     async def settle(self, group: Group, settled: Sequence[Settled]) -> None:
         """Record an outcome for every entry of a group, in one transaction. Never raises."""
         ...
@@ -102,7 +106,7 @@ async def send(group: Group, route: Route, outbox: Outbox, slots: Slots) -> list
         async with slots.request(route.account):
             if not await outbox.holds(group):
                 raise LostClaim
-            outcome = await route.deliver(message)
+            outcome = await outbox.objection(group) or await route.deliver(message)
         crashpoint("after_send")
         pairs = zip(message.entries, message.shown, strict=True)
         settled += [Settled(entry, outcome, message.id, shown) for entry, shown in pairs]

@@ -103,6 +103,14 @@ def lanes(
     return tuple(touched)
 
 
+def bucket(after: Profile, number: int, part: str, watched: Watched) -> int | None:
+    """Return the bucket of a person's entry as they are now; ``None`` where they are not known to be in an audience."""
+    if number and number not in watched.audiences.statuses(after):
+        return None
+    is_gone = part not in _parts(after, watched)
+    return _lane(number, part, after, watched, is_gone=is_gone).bucket
+
+
 def _audiences(after: Profile, moved: tuple[int, ...], watched: Watched) -> Iterator[int]:
     """Yield the audiences that lanes are named after; 0 where the policy does not group by audience."""
     key = watched.policy.aggregation_key

@@ -24,6 +24,7 @@ from .conftest import PUBLISH, REQUESTS, Operator, dataset_document, destination
 LATE = 4_000_000_000_000
 POLICIES = "/data/foundation/dulepolicy"
 NAMESPACES = "/data/core/idnamespace/identities"
+CONSENT_POLICIES = "/governance/consent-policies"
 _numbers = itertools.count(1)
 
 
@@ -118,6 +119,10 @@ def _mapping_set(world: World) -> str:
     return made(world.api.post("/data/foundation/conversion/mappingSets", document))["id"]
 
 
+def _consent_policy(world: World) -> str:
+    return made(world.api.post(CONSENT_POLICIES, _policy_document()))["id"]
+
+
 def _flow_run(world: World) -> str:
     store, subject = world.headrace.app.store, {"dataflow": world.operator.flow()}
     return store.write_now(lambda tx: runs.ask(tx, 1, "rest", subject, "client:a", 0, due_at=LATE)).run
@@ -187,10 +192,16 @@ MAKERS: dict[str, Callable[[World], str]] = {
     "/runs/": _run,
     "/schedules/": _schedule,
     "/datasets/": _dataset,
+    f"{CONSENT_POLICIES}/": _consent_policy,
     "/dataflows/": lambda world: world.operator.flow(),
     "/access/users/": _user,
     "/access/clients/": _client,
 }
+
+
+def _policy_document() -> dict[str, Any]:
+    condition = {"path": "consents.email.val", "values": ["y"]}
+    return {"name": f"policy {next(_numbers)}", "conditions": [condition]}
 
 
 def _server_document() -> dict[str, Any]:
@@ -223,6 +234,7 @@ BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
     ("POST", f"{FLOWS}/connectionSpecs/{{id}}/choices"): lambda _: {"field": "region"},
     ("POST", "/schedules/{id}/backfill"): lambda _: {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z"},
     ("PUT", f"{NAMESPACES}/{{id}}"): lambda _: {"code": "mine", "name": "Another", "idType": "CROSS_DEVICE"},
+    ("PUT", f"{CONSENT_POLICIES}/{{id}}"): lambda _: _policy_document(),
     ("PUT", "/datasets/{id}"): lambda _: dataset_document(),
     ("PUT", f"{POLICIES}/labels/custom/{{name}}"): lambda id_: {"name": id_},
     ("PUT", f"{POLICIES}/marketingActions/custom/{{name}}"): lambda id_: {"name": id_},

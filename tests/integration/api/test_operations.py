@@ -40,6 +40,7 @@ OURS = {
     "/dataflows/{id}/ledger",
     "/dataflows/{id}/parked",
     "/dataflows/{id}/policy-check",
+    "/dataflows/{id}/withheld",
     "/healthz",
     "/metrics",
     "/namespace-order",

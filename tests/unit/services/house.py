@@ -18,9 +18,11 @@ from headrace.model.http import Response
 from headrace.model.roles import PERMISSIONS
 from headrace.render.destination import CompiledDestination
 from headrace.services import access as letting_in
-from headrace.services import activation, authoring, monitoring, sources, targets
+from headrace.services import activation, authoring, consent_policies, monitoring, sources, targets
+from headrace.services.applying_consent import ApplyingConsent
 from headrace.services.backfilling import Backfiller
 from headrace.services.caller import Caller
+from headrace.services.consent_policies import KIND as APPLY_CONSENT
 from headrace.services.delivery import StoredOutbox
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
@@ -163,6 +165,8 @@ class House:
         self.slots = Slots(4, lambda: 0.0)
         self.woken = []
         self.ingestion = Ingestion(self.store, self.clock, self.live, self.events.append, self._wake)
+        applying = ApplyingConsent(self.store, self.clock, self.live, self._wake)
+        self.runs.register(APPLY_CONSENT, applying.carry)
         self.servers, self.destinations, self.flows = {}, {}, {}
         self.store.write_now(lambda tx: letting_in.begin(tx, self.clock.now()))
         (tenant,) = self.store.read_now(access.all_tenants)
@@ -279,6 +283,17 @@ class House:
     async def wake_all(self):
         numbers = [flow.dataflow for flow in await activation.listing(self.store, self.caller)]
         self._wake(self.caller.number, numbers)
+
+    async def consent(self, name="email", *, path="consents.email.val", values=("y",), id_=None, **more):
+        """Declare a consent policy, or change one; the run that applies it is asked for."""
+        condition = {"path": path, "values": list(values)} | more.pop("condition", {})
+        document = {"name": name, "conditions": [condition], **more}
+        if id_ is None:
+            return (await consent_policies.create(self.store, self.clock, self.caller, document)).id
+        return (await consent_policies.replace(self.store, self.clock, self.caller, id_, document, None)).id
+
+    async def drop_policy(self, id_):
+        await consent_policies.delete(self.store, self.clock, self.caller, id_, None)
 
     # -- what happens ---------------------------------------------------------------------------------------------
 

@@ -43,6 +43,7 @@ class Outbox:
     def __init__(self, *pairs, awaited=0):
         self.pairs = list(pairs)
         self.settled = []
+        self.objections = []
         self.lost = []
         self.awaited = awaited
         self.are_settled = asyncio.Event()
@@ -57,6 +58,9 @@ class Outbox:
 
     async def holds(self, item):
         return item not in self.lost
+
+    async def objection(self, item):
+        return self.objections.pop(0) if self.objections else None
 
     async def settle(self, item, settled):
         self.settled.append((item, list(settled)))
@@ -116,6 +120,18 @@ async def test_every_group_is_carried_and_settled():
     await pipeline.run(outbox, Slots(2))
 
     assert Counter(id(item) for item, _ in outbox.settled) == Counter(id(item) for item, _ in pairs)
+
+
+async def test_what_is_objected_to_is_not_sent_and_its_outcome_is_the_objection():
+    group, route = people("x"), Route()
+    outbox = Outbox((group, route))
+    outbox.objections.append(Retry("changed", "it is another by now"))
+
+    await pipeline.run(outbox, Slots(1))
+
+    ((_, settled),) = outbox.settled
+    assert [item.outcome.code for item in settled] == ["changed"]
+    assert route.sent == []
 
 
 async def test_a_partner_that_hangs_holds_up_no_other():

@@ -233,7 +233,21 @@ enabled_policies = Table(
     Column("modified_at", Whole, nullable=False),
 )
 POLICIES = (*map(_declared, ("usage_labels", "marketing_actions", "policies")), put_labels, enabled_policies)
-GOVERNANCE: tuple[Table, ...] = (*POLICIES,)
+
+withheld_reasons = Table(
+    "withheld_reasons",
+    metadata,
+    Column("delta", Whole, primary_key=True, autoincrement=True),
+    Column("tenant", Whole, nullable=False),
+    Column("dataflow", Whole, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("changes", Whole, nullable=False),
+)
+Index("withheld_reasons_of_dataflow", withheld_reasons.c.tenant, withheld_reasons.c.dataflow)
+
+CONSENT: tuple[Table, ...] = (_declared("consent_policies"), withheld_reasons)
+
+GOVERNANCE: tuple[Table, ...] = (*POLICIES, *CONSENT)
 
 #: In the order in which they are made.
 NEW = (*INTAKE, *DATASETS, *AUDIENCES, *MAPPING_SETS, *ACTIVATION, *GOVERNANCE)
