@@ -164,8 +164,8 @@ _SIZES = """
 def _count_members() -> None:
     """Count the members of the audiences that there are, once; from now on whoever enters or leaves is counted."""
     bind, members = op.get_bind(), Counter[tuple[int, str, str]]()
-    rows = bind.execution_options(stream_results=True).execute(text("SELECT tenant, document FROM profiles"))
-    for tenant, document in rows:
+    every = text("SELECT tenant, document FROM profiles").execution_options(stream_results=True)
+    for tenant, document in bind.execute(every):
         memberships = orjson.loads(memoryview(document)[1:]).get("segmentMembership") or {}
         members.update(
             (tenant, namespace, id_)
