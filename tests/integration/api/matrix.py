@@ -120,7 +120,7 @@ def _mapping_set(world: World) -> str:
 
 
 def _consent_policy(world: World) -> str:
-    return made(world.api.post(CONSENT_POLICIES, _policy_document()))["id"]
+    return made(world.api.post(CONSENT_POLICIES, _consent_document()))["id"]
 
 
 def _flow_run(world: World) -> str:
@@ -199,7 +199,7 @@ MAKERS: dict[str, Callable[[World], str]] = {
 }
 
 
-def _policy_document() -> dict[str, Any]:
+def _consent_document() -> dict[str, Any]:
     condition = {"path": "consents.email.val", "values": ["y"]}
     return {"name": f"policy {next(_numbers)}", "conditions": [condition]}
 
@@ -234,7 +234,7 @@ BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
     ("POST", f"{FLOWS}/connectionSpecs/{{id}}/choices"): lambda _: {"field": "region"},
     ("POST", "/schedules/{id}/backfill"): lambda _: {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z"},
     ("PUT", f"{NAMESPACES}/{{id}}"): lambda _: {"code": "mine", "name": "Another", "idType": "CROSS_DEVICE"},
-    ("PUT", f"{CONSENT_POLICIES}/{{id}}"): lambda _: _policy_document(),
+    ("PUT", f"{CONSENT_POLICIES}/{{id}}"): lambda _: _consent_document(),
     ("PUT", "/datasets/{id}"): lambda _: dataset_document(),
     ("PUT", f"{POLICIES}/labels/custom/{{name}}"): lambda id_: {"name": id_},
     ("PUT", f"{POLICIES}/marketingActions/custom/{{name}}"): lambda id_: {"name": id_},
