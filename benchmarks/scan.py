@@ -1,7 +1,7 @@
 """
 How fast people are scanned as columns: raw (key, number, sequence), with documents, and with paths taken out of them.
 
-A million people of about 850 bytes on SQLite, read by a process of its own. Prints people a second.
+A million people of about 1,200 bytes on SQLite, read by a process of its own. Prints people a second.
 
     python benchmarks/scan.py [--people 1000000]
 """
