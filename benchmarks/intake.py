@@ -1,7 +1,7 @@
 """
 How fast profiles are taken: durable accept alone, 500 profiles a request.
 
-One `headrace serve` with one dataflow, which is disabled, so that its changes wait. People of about 850 bytes are known
+One `headrace serve` with one dataflow, which is disabled, so that its changes wait. People of about 1 kB are known
 already; each wave moves every one of them into or out of an audience. Several senders each wait for the answer, which
 comes when the disk has what they sent. Prints profiles a second, and for each second that the server's processes
 worked; senders and server share the machine.

@@ -1,7 +1,7 @@
 """
 How fast changes go from an accepted request to a partner's answer, ledger and durability on.
 
-One `headrace serve`, one partner (a process of its own) and this generator share the machine. People of about 850 bytes
+One `headrace serve`, one partner (a process of its own) and this generator share the machine. People of about 1 kB
 are known already; each wave moves every one of them into or out of an audience. Prints profiles a second:
 
 - accept: durable accept alone, 500 profiles a request (the dataflow is disabled, so its changes wait)

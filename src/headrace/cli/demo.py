@@ -79,12 +79,7 @@ def demo(
 
 def connect(client: Client, name: str, partner: Partner) -> Connected:
     """Author an example destination, sign in at its partner and set a dataflow of all audiences going."""
-    example = examples.destination(name)
-    server = client.post(f"{AUTHORING}/destination-servers", _towards(example["destinationServer"], partner.origin))
-    delivery = {"authenticationRule": "CUSTOMER_AUTHENTICATION", "destinationServerId": server["instanceId"]}
-    destination = client.post(
-        f"{AUTHORING}/destinations", {**example["destination"], "destinationDelivery": [delivery]}
-    )
+    example, destination = examples.destination(name), author(client, name, partner)
     spec = {"id": destination["instanceId"], "version": "1.0"}
     auth = {"specName": "BEARER", "params": {"token": TOKEN}}
     account = client.post(f"{FLOWS}/connections", {"name": f"{name} account", "connectionSpec": spec, "auth": auth})
@@ -108,6 +103,17 @@ def connect(client: Client, name: str, partner: Partner) -> Connected:
         },
     )
     return Connected(name, flow["id"], partner)
+
+
+def author(client: Client, name: str, partner: Partner) -> dict[str, Any]:
+    """Author an example destination, towards the demo's partner, and return it."""
+    example = examples.destination(name)
+    server = client.post(f"{AUTHORING}/destination-servers", _towards(example["destinationServer"], partner.origin))
+    delivery = {"authenticationRule": "CUSTOMER_AUTHENTICATION", "destinationServerId": server["instanceId"]}
+    made: dict[str, Any] = client.post(
+        f"{AUTHORING}/destinations", {**example["destination"], "destinationDelivery": [delivery]}
+    )
+    return made
 
 
 def deliver(console: Console, client: Client, connected: list[Connected], count: int) -> tuple[Truth, float]:
