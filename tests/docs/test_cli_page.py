@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from headrace.cli import account, keys, runs
+from headrace.cli import account, governance, keys, runs
 from headrace.cli.destination import commands
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
@@ -19,7 +19,9 @@ def test_every_command_of_destination_is_on_the_page():
     assert set(re.findall(r"^\| `(\w+)[ `]", PAGE, re.MULTILINE)) >= names
 
 
-@pytest.mark.parametrize("module", [account, keys, runs], ids=lambda module: module.__name__.rpartition(".")[2])
+@pytest.mark.parametrize(
+    "module", [account, governance, keys, runs], ids=lambda module: module.__name__.rpartition(".")[2]
+)
 def test_every_command_and_option_of_these_is_on_the_page(module):
     group = typer.main.get_command(module.app)
     section = PAGE.partition(f"## `headrace {group.name}`")[2].partition("\n## ")[0]
