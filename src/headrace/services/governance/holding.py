@@ -7,11 +7,12 @@ from headrace.model.core_governance import ACTION_BY_NAME
 from headrace.model.flow import Flow
 from headrace.model.governance import action_of, references_in
 from headrace.model.problem import Problem
-from headrace.services.accounts import TARGET
 from headrace.services.caller import Caller
-from headrace.services.catalog import Catalog
+from headrace.services.catalog import Catalog, Edition
+from headrace.services.checks import lenient
 from headrace.services.governance.evaluating import PolicyViolation, Subject, Violation, evaluate
 from headrace.services.governance.gathering import ACTION, live_subjects, rules, stored_subject, subject_of
+from headrace.services.in_use import TARGET
 from headrace.store import dataflows, documents
 from headrace.store.access import Tenant
 from headrace.store.database import Transaction
@@ -92,6 +93,18 @@ def brought_by(tx: Transaction, caller: Caller, subject: Subject, was: StoredDat
     """Return what a dataflow, as it would be, violates and did not violate as it was."""
     before = violations_of(tx, caller.tenant, was) if was is not None else []
     return new_ones(before, evaluate(rules(tx, caller.number), subject))
+
+
+def brought_by_edition(tx: Transaction, tenant: Tenant, target: str, edition: Edition) -> list[Violation]:
+    """Return what dataflows of a target connection would newly violate under another edition of its destination."""
+    enforced = rules(tx, tenant.tenant)
+    found: list[Violation] = []
+    for stored in dataflows.all_of(tx, tenant.tenant) if enforced else ():
+        if stored.state != "disabled" and target in stored.document["targetConnectionIds"]:
+            flow = lenient(Flow, stored.document)
+            subject = subject_of(tx, tenant.tenant, stored.id, flow, edition.id, edition.destination)
+            found += new_ones(violations_of(tx, tenant, stored), evaluate(enforced, subject))
+    return found
 
 
 def refuse_to_enable(tx: Transaction, caller: Caller, stored: StoredDataflow) -> None:
