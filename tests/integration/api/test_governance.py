@@ -376,9 +376,10 @@ def test_an_author_may_not_put_dataflows_here_in_violation(api, operator, clean)
     assert api.put(place, {**document, "marketingActions": ["ANALYTICS"]}).status == 200
 
 
-def test_a_published_version_that_would_violate_a_policy_waits(api, operator, clean):
+def test_a_published_version_that_would_violate_a_policy_waits(headrace, api, operator, clean):
+    reviewer = headrace.as_client()
     destination = operator.destination()
-    _publish(api, destination)
+    _publish(api, reviewer, destination)
     flow = kept(api, operator.flow_document(destination))
     target = api.get(f"{FLOWS}/flows/{flow}").json["items"][0]["targetConnectionIds"][0]
     place = f"{AUTHORING}/destinations/{destination}"
@@ -386,7 +387,7 @@ def test_a_published_version_that_would_violate_a_policy_waits(api, operator, cl
     enforced(api)
     made(api.post(LABELS, ADDRESS))
 
-    config = _publish(api, destination)
+    config = _publish(api, reviewer, destination)
 
     assert api.get(f"/dataflows/{flow}/policy-check").json["violations"] == []
     waiting = api.get(f"{FLOWS}/targetConnections/{target}").json["items"][0]["x-headrace"]["consentRequired"]
@@ -397,10 +398,10 @@ def test_a_published_version_that_would_violate_a_policy_waits(api, operator, cl
     assert api.post(f"{FLOWS}/targetConnections/{target}/consent", {"configId": config}).status == 200
 
 
-def _publish(api, destination):
-    details = made(api.post(PUBLISH, {"destinationId": destination, "destinationAccess": "ALL"}))["publishDetailsList"]
-    config = next(item["configId"] for item in details if item["status"] == "REVIEW")
-    made(api.post(f"{REQUESTS}/{config}/approve", None))
+def _publish(api, reviewer, destination):
+    submitted = made(api.post(PUBLISH, {"destinationId": destination, "destinationAccess": "ALL"}))
+    config = submitted["publishDetailsList"][-1]["configId"]
+    made(reviewer.post(f"{REQUESTS}/{config}/approve", None))
     return config
 
 
