@@ -64,6 +64,7 @@ def _plan(made: Plan) -> Object:
         "name": made.wanted.name,
         "dataflow": made.found.dataflow.id if made.found.dataflow is not None else None,
         "steps": [step.as_json() for step in made.steps],
+        "violations": [violation.as_json() for violation in made.violations],
         "x-headrace": {"warnings": [problem.as_json() for problem in made.warnings]},
     }
 

@@ -224,9 +224,10 @@ SCHEMAS: dict[str, Schema] = {
                     }
                 )
             ),
+            "violations": list_of(ref("PolicyViolation")),
             "x-headrace": of_object({"warnings": list_of(ref("ConfigurationProblem"))}),
         },
-        about="What it takes to make an activation true.",
+        about="What it takes to make an activation true, and the policies that deny it.",
     ),
     "Leaving": of_object(
         {

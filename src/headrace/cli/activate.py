@@ -43,12 +43,16 @@ def activate(
     """
     Send audiences to a destination as a file says: show what that takes and sends, ask, do it, watch it begin.
 
-    Exit code 1: nothing was delivered while it waited, and something is still under way or was parked.
+    Exit code 1: a policy denies it; or nothing was delivered while it waited, and something is still under way or was
+    parked.
     """
     document, console = read_activation(file), Console()
     with closing(sign_in(data_dir / "credentials.json")) as client:
         plan = _planned(client, document, console, is_quick=quick)
         _show_plan(console, plan)
+        show_violations(console, plan["violations"])
+        if plan["violations"]:
+            raise typer.Exit(1)
         if only_plan:
             return
         if not yes and not typer.confirm("Do it?"):
@@ -151,6 +155,18 @@ def _show_plan(console: Console, plan: Object) -> None:
     for number, sample in enumerate(plan["samples"], 1):
         console.print(f"\nmessage {number}, as it would be sent:")
         console.print("\n".join(_lines(sample)), markup=False, highlight=False, soft_wrap=True)
+
+
+def show_violations(console: Console, violations: list[Object]) -> None:
+    """Show which policies deny something, on which way each is violated, and what may be done about it."""
+    for violation in violations:
+        console.print(f"\ndenied: {violation['message']}", style="red", markup=False, soft_wrap=True)
+        for way in violation["lineage"]:
+            steps = " > ".join(f"{step['noun']} {step['name']}" for step in way["steps"])
+            console.print(f"  {way['label']}: {steps}", markup=False, soft_wrap=True)
+        console.print("  ways out:", markup=False)
+        for fix in violation["fixes"]:
+            console.print(f"  - {fix['message']}", markup=False, soft_wrap=True)
 
 
 def _messages(leaving: Object) -> str:

@@ -1,11 +1,14 @@
 """An activation in one document: what an operator wants sent where, by names, as people write it in a file."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import Field
 
-from headrace.model.block import Block
+from headrace.model.block import Block, rule
 from headrace.model.flow import Auth
+from headrace.model.governance import reference_to
+from headrace.model.problem import Problem
 
 
 class WantedAudience(Block):
@@ -33,4 +36,21 @@ class Activation(Block):
     mapping: tuple[dict[str, Any], ...] = Field(
         (), description="Rows `source: target`; or `source`, `target` and a `transformation` that is ticked."
     )
-    policy: dict[str, Any] | None = Field(None, description="Marketing actions; without it, they stay as they are.")
+    marketing_actions: tuple[str, ...] | None = Field(
+        None, description="What the data is for: names of marketing actions; without it, they stay as they are."
+    )
+    policy: dict[str, Any] | None = Field(
+        None, description="Marketing actions as the flow service writes them; `marketingActions` says the same."
+    )
+
+    @property
+    def policy_wanted(self) -> dict[str, Any] | None:
+        """What the dataflow says of marketing actions; ``None`` leaves it as it is."""
+        if self.marketing_actions is None:
+            return self.policy
+        return {"enforcementRefs": [reference_to(name) for name in self.marketing_actions]}
+
+    @rule
+    def _says_once_what_the_data_is_for(self) -> Iterator[Problem]:
+        if self.marketing_actions is not None and self.policy is not None:
+            yield Problem("one-of-two", "/policy", "write `marketingActions` or `policy`, not both")

@@ -32,6 +32,7 @@ from headrace.services.checks import (
 )
 from headrace.services.disclosure import disclosure_of
 from headrace.services.fitting import misfits
+from headrace.services.governance.holding import held
 from headrace.services.in_use import find_unused
 from headrace.services.sealing import Safe
 from headrace.store.database import Store, Transaction
@@ -96,6 +97,7 @@ async def save(
         ConfigurationError: with every problem of the object, of its templates, and of it with the others.
         NotFound: there is no object ``id_`` here.
         StaleVersion: it was changed since it was read.
+        PolicyViolation: dataflows of this sandbox that use it as it is would violate policies.
     """
     await asyncio.to_thread(prepare, noun, document)
     safe, now, record = Safe(keyring, caller.tenant), clock.now(), id_ or str(uuid.uuid4())
@@ -115,7 +117,8 @@ async def save(
         if known is None:
             stored = declared.add(tx, caller, noun, record, kept, now)
         else:
-            stored = declared.replace(tx, caller, noun, known, kept, now)
+            with held(tx, caller.tenant):  # What its author maps for everybody, dataflows here may send at once.
+                stored = declared.replace(tx, caller, noun, known, kept, now)
         return Authored(stored, tuple(problem for problem in problems if not problem.is_error))
 
     return await store.write(work)

@@ -10,6 +10,7 @@ from headrace.model.block import pointer
 from headrace.services import authoring, declared, sealing
 from headrace.services.authoring import Authored
 from headrace.services.caller import Caller
+from headrace.services.governance.holding import held
 from headrace.services.sealing import Safe
 from headrace.store import documents
 from headrace.store.database import Store, Transaction
@@ -86,7 +87,8 @@ async def restore(
         problems = authoring.judge(tx, safe, caller, noun, id_, document, known, strict=False)
         declared.refuse(problems)
         if known is not None:
-            stored = declared.replace(tx, caller, noun, known, document, now, "restore")
+            with held(tx, caller.tenant):
+                stored = declared.replace(tx, caller, noun, known, document, now, "restore")
         else:
             stored = documents.revive(tx, caller.number, noun, id_, document, now, caller.actor)
             declared.note(tx, caller, "restore", noun, stored, now)

@@ -10,6 +10,7 @@ from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog, Edition, destination_of, tenant_of, uses_working
 from headrace.services.disclosure import Disclosure
 from headrace.services.fitting import misfits
+from headrace.services.governance.holding import brought_by_edition
 from headrace.services.sealing import SEALED
 from headrace.store import access, audit, consents, documents
 from headrace.store.access import Tenant
@@ -89,7 +90,8 @@ def move_all(tx: Transaction, edition: Edition, actor: str, now: int) -> list[in
 
 def _is_held(tx: Transaction, catalog: Catalog, tenant: Tenant, target: Declared, edition: Edition) -> bool:
     is_new = tenant != edition.owner and bool(_news(tx, tenant, target, edition))
-    return is_new or any(_misfits(catalog, target, catalog.in_force(target), edition))
+    is_held = is_new or any(_misfits(catalog, target, catalog.in_force(target), edition))
+    return is_held or bool(brought_by_edition(tx, tenant, target.id, edition))
 
 
 def _move(tx: Transaction, tenant: Tenant, target: Declared, edition: Edition, actor: str, now: int) -> None:

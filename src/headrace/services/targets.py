@@ -19,6 +19,7 @@ from headrace.services.caller import Caller
 from headrace.services.carried import not_carried_yet
 from headrace.services.catalog import Catalog, Edition, uses_working
 from headrace.services.form import Filled
+from headrace.services.governance.holding import held
 from headrace.services.in_use import find_unused
 from headrace.services.looked_up import attributes_of
 from headrace.services.looking_up import LookUps, Question
@@ -114,11 +115,12 @@ async def change_target(
         declared.refuse([*_account_problems(tx, caller, prepared.target)])
         declared.refuse([*_taken(tx, caller, prepared.target, id_, unique)])
         declared.refuse([*_unbearable(tx, caller, known, edition, attributes)])
-        stored = declared.replace(tx, caller, TARGET, known, kept, now)
+        with held(tx, caller.tenant):
+            stored = declared.replace(tx, caller, TARGET, known, kept, now)
+            if uses_working(stored) != uses_working(known):
+                moving.agree(tx, id_, caller, edition, now)
         documents.rewrite_versions(tx, caller.number, TARGET, id_, stored.version, sealing.without_sealed)
         unique_values.keep(tx, caller.tenant, edition.id, id_, unique)
-        if uses_working(stored) != uses_working(known):
-            moving.agree(tx, id_, caller, edition, now)
         return stored
 
     return await store.write(work)
@@ -170,12 +172,14 @@ async def consent(store: Store, clock: Clock, caller: Caller, id_: str, config_i
         NotFound: the connection is not in this sandbox.
         Conflict: ``config_id`` is not the newest version's.
         ConfigurationError: dataflows of the connection cannot go on under it.
+        PolicyViolation: policies deny what they would do under it.
     """
     now = clock.now()
 
     def work(tx: Transaction) -> Declared:
         target = declared.existing(tx, caller, TARGET, id_)
-        moving.consent(tx, caller, target, config_id, now)
+        with held(tx, caller.tenant):
+            moving.consent(tx, caller, target, config_id, now)
         return target
 
     return await store.write(work)

@@ -210,3 +210,52 @@ def test_activations_are_listed_with_how_far_they_are(headrace, api, people, wan
     assert (item["destination"]["id"], item["account"]["name"]) == (wanted["destination"], "ours")
     assert "identityMap.crmId -> identityMap.customer" in item["mapping"]
     eventually("the members were looked at", lambda: shown()["backfill"] == {"looked": 0, "of": 0})
+
+
+@pytest.fixture
+def denied(api):
+    """Campaigns by e-mail are denied for addresses, while a test runs."""
+    actions = ["/dulepolicy/marketingActions/core/emailTargeting"]
+    deny = {"name": "no mail", "status": "ENABLED", "marketingActionRefs": actions, "deny": {"label": "C4"}}
+    policy = api.post("/data/foundation/dulepolicy/policies/custom", deny).json["id"]
+    assert api.post("/governance/labels", {"fields": {"personalEmail": ["C4"]}}).status == 200
+    yield policy
+    assert api.delete(f"/data/foundation/dulepolicy/policies/custom/{policy}").status == 204
+    assert api.post("/governance/labels", {"fields": {"personalEmail": []}}).status == 200
+
+
+def test_a_plan_shows_what_policies_deny_and_nothing_of_it_is_made(api, people, wanted, denied):
+    mailing = {**wanted, "marketingActions": ["emailTargeting"]}
+    before = everything(api)
+
+    (found,) = planned(api, mailing)["violations"]
+
+    assert found["policy"]["id"] == denied
+    assert [step["noun"] for step in found["lineage"][0]["steps"]][-2:] == ["dataflow", "destination"]
+    answer = api.post("/activations", mailing)
+    assert (answer.status, answer.json["code"]) == (409, "policy-violation")
+    assert answer.json["violations"] == [found]
+    assert everything(api) == before, "no account and no connection is left behind"
+
+
+def test_what_the_data_is_for_is_said_by_names(api, people, wanted, denied):
+    measuring = {**wanted, "marketingActions": ["analytics"]}
+    applied = api.post("/activations", measuring).json
+
+    shown = api.get(f"{FLOWS}/flows/{applied['dataflow']}").json["items"][0]
+
+    assert shown["policy"] == {"enforcementRefs": ["/dulepolicy/marketingActions/core/analytics/constraints"]}
+    assert steps(planned(api, measuring), "create", "change", "remove") == []
+    assert steps(planned(api, wanted), "create", "change", "remove") == [], "without a word they stay as they are"
+    (changed,) = [step for step in planned(api, {**wanted, "marketingActions": []})["steps"] if step["changes"]]
+    assert changed["changes"] == ["marketing actions"]
+    assert planned(api, {**wanted, "marketingActions": ["emailTargeting"]})["violations"]
+
+
+def test_marketing_actions_are_there_and_said_once(api, wanted):
+    where = "/marketingActions/0"
+    assert codes(api.post("/activations/plan", {**wanted, "marketingActions": ["calls"]})) == {
+        where: "unknown-marketing-action"
+    }
+    twice = {**wanted, "marketingActions": [], "policy": {"enforcementRefs": []}}
+    assert codes(api.post("/activations/plan", twice)) == {"/policy": "one-of-two"}

@@ -4,9 +4,9 @@ import copy
 
 import pytest
 
-from support import FLOWS
+from support import AUTHORING, FLOWS
 
-from .conftest import codes, dataset_document
+from .conftest import PUBLISH, REQUESTS, codes, dataset_document
 
 COVERED = ("unknown-marketing-action", "unknown-label", "unknown-policy", "unknown-dataset")
 POLICIES = "/data/foundation/dulepolicy"
@@ -359,3 +359,61 @@ def test_every_change_is_in_the_audit(api, clean):
         ("create", "usage-label", "L3"),
     ]
     assert entries[1]["details"] == {"labels": ["L3"]}
+
+
+def test_an_author_may_not_put_dataflows_here_in_violation(api, operator, clean):
+    destination = operator.destination()
+    flow = kept(api, operator.flow_document(destination))
+    enforced(api)
+    made(api.post(LABELS, ADDRESS))
+    place = f"{AUTHORING}/destinations/{destination}"
+    document = api.get(place).json
+
+    (found,) = violations(api.put(place, {**document, "marketingActions": ["EMAIL_TARGETING"]}))
+
+    assert found["dataflow"]["id"] == flow
+    assert api.get(place).json == document
+    assert api.put(place, {**document, "marketingActions": ["ANALYTICS"]}).status == 200
+
+
+def test_a_published_version_that_would_violate_a_policy_waits(headrace, api, operator, clean):
+    reviewer = headrace.as_client()
+    destination = operator.destination()
+    _publish(api, reviewer, destination)
+    flow = kept(api, operator.flow_document(destination))
+    target = api.get(f"{FLOWS}/flows/{flow}").json["items"][0]["targetConnectionIds"][0]
+    place = f"{AUTHORING}/destinations/{destination}"
+    made(api.put(place, {**api.get(place).json, "marketingActions": ["EMAIL_TARGETING"]}))
+    enforced(api)
+    made(api.post(LABELS, ADDRESS))
+
+    config = _publish(api, reviewer, destination)
+
+    assert api.get(f"/dataflows/{flow}/policy-check").json["violations"] == []
+    waiting = api.get(f"{FLOWS}/targetConnections/{target}").json["items"][0]["x-headrace"]["consentRequired"]
+    assert waiting["configId"] == config
+    (found,) = violations(api.post(f"{FLOWS}/targetConnections/{target}/consent", {"configId": config}))
+    assert found["dataflow"]["id"] == flow
+    _clean(api)
+    assert api.post(f"{FLOWS}/targetConnections/{target}/consent", {"configId": config}).status == 200
+
+
+def _publish(api, reviewer, destination):
+    submitted = made(api.post(PUBLISH, {"destinationId": destination, "destinationAccess": "ALL"}))
+    config = submitted["publishDetailsList"][-1]["configId"]
+    made(reviewer.post(f"{REQUESTS}/{config}/approve", None))
+    return config
+
+
+def test_names_are_of_one_sandbox(api):
+    label = f"{POLICIES}/labels/custom/L4"
+    made(api.put(label, {"name": "L4", "friendlyName": "here"}))
+    there = {"x-sandbox-name": "elsewhere"}
+    made(api.post("/access/sandboxes", {"name": "elsewhere"}))
+
+    assert api.send("GET", label, None, there).status == 404
+    made(api.send("PUT", label, {"name": "L4", "friendlyName": "there"}, there))
+    assert api.send("DELETE", label, None, there).status == 204
+
+    assert api.get(label).json["friendlyName"] == "here"
+    assert api.send("GET", LABELS, None, there).json == {"items": []}

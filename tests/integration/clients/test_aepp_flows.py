@@ -185,12 +185,13 @@ def test_the_policies_of_a_dataflow(client, operator):
     made = operator.flow()["id"]
     knowing = KnowsTheVersion(dict(aepp.config.config_object), dict(aepp.config.header))
 
-    refs = ["/dulepolicy/marketingActions/custom/emails/constraints"]
+    refs = ["/dulepolicy/marketingActions/core/emailTargeting/constraints"]
+    another = "/dulepolicy/marketingActions/core/analytics/constraints"
     assert knowing.updatePolicy(made, refs[0]).keys() == {"id", "etag"}
     assert client.getFlow(made)["policy"] == {"enforcementRefs": refs}
-    more = [{"op": "add", "path": "/policy/enforcementRefs/-", "value": "/another"}]
+    more = [{"op": "add", "path": "/policy/enforcementRefs/-", "value": another}]
     assert client.updateFlow(made, client.getFlow(made)["etag"], more).keys() == {"id", "etag"}
-    assert client.getFlow(made)["policy"] == {"enforcementRefs": [*refs, "/another"]}
+    assert client.getFlow(made)["policy"] == {"enforcementRefs": [*refs, another]}
     knowing.connector.session.close()
 
 

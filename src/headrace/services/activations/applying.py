@@ -10,6 +10,7 @@ from headrace.services import accounts, activation, declared, sources, targets
 from headrace.services.accounts import TARGET
 from headrace.services.activations.planning import Plan, chosen, plan, read_activation
 from headrace.services.caller import Caller
+from headrace.services.governance import holding
 from headrace.services.looking_up import LookUps
 from headrace.store.database import Store
 from headrace.store.dataflows import StoredDataflow
@@ -35,9 +36,11 @@ class Applier:
 
         Raises:
             ConfigurationError: with everything that keeps it from being made; then nothing was.
+            PolicyViolation: policies keep it from being made; then nothing was, either.
         """
         wanted = read_activation(document)
         made = await self.store.read(lambda tx: plan(tx, caller, self.keyring, wanted))
+        holding.refuse(made.violations)
         account = await self._account(caller, made)
         source = await self._source(caller, made)
         target = await self._target(caller, made, account)
@@ -96,7 +99,7 @@ class Applier:
 
 def _said(made: Plan) -> Object:
     wanted = made.wanted
-    said = {"name": wanted.name, "description": wanted.description, "policy": wanted.policy}
+    said = {"name": wanted.name, "description": wanted.description, "policy": wanted.policy_wanted}
     return {name: value for name, value in said.items() if value is not None}
 
 

@@ -15,6 +15,9 @@ from headrace.services.activations.finding import Found, find
 from headrace.services.caller import Caller
 from headrace.services.checks import lenient
 from headrace.services.form import Filled
+from headrace.services.governance import holding
+from headrace.services.governance.evaluating import Violation
+from headrace.services.governance.gathering import subject_of
 from headrace.services.rules import problems_of, warnings_of
 from headrace.services.sealing import Safe
 from headrace.store.database import Transaction
@@ -24,6 +27,7 @@ Action = Literal["create", "change", "remove", "keep"]
 #: Stands for the id of what is still to be made.
 TO_BE = "to-be-made"
 _MAPPING = "/transformations/0/params/profileSelectors/selectors"
+_ACTIONS = "/policy/enforcementRefs"
 _AUDIENCES = "/transformations/0/params/segmentSelectors/selectors"
 
 
@@ -42,7 +46,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The steps, and what would be sent to the flow service for them. ``flow`` is the dataflow as it would be."""
+    """
+    The steps, and what would be sent to the flow service for them. ``flow`` is the dataflow as it would be.
+
+    ``violations`` are of policies, and keep it from being applied.
+    """
 
     wanted: Activation
     found: Found
@@ -52,6 +60,7 @@ class Plan:
     steps: tuple[Step, ...]
     is_other_connection: bool
     warnings: tuple[Problem, ...] = field(default=())
+    violations: tuple[Violation, ...] = field(default=())
 
     @property
     def new_audiences(self) -> frozenset[tuple[str, str]]:
@@ -91,12 +100,17 @@ def plan(tx: Transaction, caller: Caller, keyring: Keyring, wanted: Activation) 
     rows = tuple(_rows(wanted))
     filled = form.fill(destination.customer_data_fields, wanted.connection, root=("connection",))
     flow, _ = read(Flow, _document(wanted, found, rows))
-    problems = [*filled.problems, *_told(chain(problems_of(flow, destination), warnings_of(flow, destination)))]
+    actions = holding.action_problems(tx, caller.number, flow)
+    found_wrong = chain(actions, problems_of(flow, destination), warnings_of(flow, destination))
+    problems = [*filled.problems, *_told(found_wrong, wanted)]
     if any(problem.is_error for problem in problems):
         raise ConfigurationError(problems)
     is_other = _is_other_connection(caller, keyring, wanted, found, filled)
     steps = (*_connection_steps(wanted, found, is_other=is_other), *_flow_steps(wanted, found, flow))
-    return Plan(wanted, found, filled, flow, rows, steps, is_other, tuple(problems))
+    id_ = found.dataflow.id if found.dataflow is not None else TO_BE
+    subject = subject_of(tx, caller.number, id_, flow, found.edition.id, destination)
+    violations = holding.brought_by(tx, caller, subject, found.dataflow)
+    return Plan(wanted, found, filled, flow, rows, steps, is_other, tuple(problems), tuple(violations))
 
 
 def _document(wanted: Activation, found: Found, rows: tuple[Object, ...]) -> Object:
@@ -108,7 +122,10 @@ def _document(wanted: Activation, found: Found, rows: tuple[Object, ...]) -> Obj
     }
     if wanted.description is not None:
         document["description"] = wanted.description
-    return document if wanted.policy is None else {**document, "policy": wanted.policy}
+    policy = wanted.policy_wanted
+    if policy is None and found.dataflow is not None:
+        policy = found.dataflow.document.get("policy")
+    return document if policy is None else {**document, "policy": policy}
 
 
 def chosen(selectors: tuple[Object, ...], rows: tuple[Object, ...]) -> Object:
@@ -130,10 +147,13 @@ def _rows(wanted: Activation) -> Iterator[Object]:
         yield {"type": "JSON_PATH", "value": {"path": source, "mapping": mapping}}
 
 
-def _told(problems: Iterator[Problem]) -> Iterator[Problem]:
+def _told(problems: Iterator[Problem], wanted: Activation) -> Iterator[Problem]:
     """Yield problems of the dataflow at the places that the activation has for them."""
     for problem in problems:
-        yield Problem(problem.code, _place_of(problem.pointer), problem.message, problem.severity)
+        where = _place_of(problem.pointer)
+        if wanted.marketing_actions is not None and where.startswith(_ACTIONS):
+            where = where.replace(_ACTIONS, "/marketingActions", 1)
+        yield Problem(problem.code, where, problem.message, problem.severity)
 
 
 def _place_of(pointer: str) -> str:
@@ -185,9 +205,9 @@ def _flow_steps(wanted: Activation, found: Found, flow: Flow) -> Iterator[Step]:
 
 def _other_words(wanted: Activation, found: Found) -> Iterator[str]:
     assert found.dataflow is not None
-    for name, value in (("description", wanted.description), ("policy", wanted.policy)):
+    for name, value in (("description", wanted.description), ("policy", wanted.policy_wanted)):
         if value is not None and value != found.dataflow.document.get(name):
-            yield name
+            yield "marketing actions" if name == "policy" else name
 
 
 def _compared(noun: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Step]:

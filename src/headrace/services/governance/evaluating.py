@@ -1,6 +1,6 @@
 """Whether dataflows violate policies: pure functions of policies, the labels that dataflows use, and their actions."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -139,7 +139,7 @@ class PolicyViolation(Conflict):
 
     code = "policy-violation"
 
-    def __init__(self, violations: list[Violation]) -> None:
+    def __init__(self, violations: Sequence[Violation]) -> None:
         self.violations = [item.as_json() for item in violations]
         first, rest = violations[0], len(violations) - 1
         more = f" (and {rest} more)" if rest else ""

@@ -12,11 +12,10 @@ from headrace.model.deny import Compound, read_deny
 from headrace.model.destination import Destination
 from headrace.model.flow import FieldMapping, Flow, SegmentSelectorValue
 from headrace.model.governance import action_of, references_in
-from headrace.services.accounts import SOURCE, TARGET
 from headrace.services.catalog import Catalog
 from headrace.services.checks import lenient
 from headrace.services.governance.evaluating import Named, Rule, Subject, Used
-from headrace.services.in_use import DATASET
+from headrace.services.in_use import DATASET, SOURCE, TARGET
 from headrace.services.mapped import mapped_rows
 from headrace.store import dataflows, documents, governance
 from headrace.store.access import Tenant

@@ -1,17 +1,18 @@
 """Where policies are held against dataflows: nothing may bring a violation that was not there before."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from headrace.model.core_governance import ACTION_BY_NAME
 from headrace.model.flow import Flow
 from headrace.model.governance import action_of, references_in
 from headrace.model.problem import Problem
-from headrace.services.accounts import TARGET
 from headrace.services.caller import Caller
-from headrace.services.catalog import Catalog
-from headrace.services.governance.evaluating import PolicyViolation, Violation, evaluate
+from headrace.services.catalog import Catalog, Edition
+from headrace.services.checks import lenient
+from headrace.services.governance.evaluating import PolicyViolation, Subject, Violation, evaluate
 from headrace.services.governance.gathering import ACTION, live_subjects, rules, stored_subject, subject_of
+from headrace.services.in_use import TARGET
 from headrace.store import dataflows, documents
 from headrace.store.access import Tenant
 from headrace.store.database import Transaction
@@ -48,10 +49,24 @@ def refuse_new(before: list[Violation], after: list[Violation]) -> None:
     Raises:
         PolicyViolation: it names each.
     """
-    known = {key for item in before for key in item.parts()}
-    new = [item for item in after if not known.issuperset(item.parts())]
-    if new:
-        raise PolicyViolation(new)
+    refuse(new_ones(before, after))
+
+
+def new_ones(before: list[Violation], after: list[Violation]) -> list[Violation]:
+    """Return the violations that were not there before, or are by something new."""
+    known = {part for item in before for part in item.parts()}
+    return [item for item in after if not known.issuperset(item.parts())]
+
+
+def refuse(violations: Sequence[Violation]) -> None:
+    """
+    Refuse what brings violations.
+
+    Raises:
+        PolicyViolation: there are any; it names each.
+    """
+    if violations:
+        raise PolicyViolation(violations)
 
 
 def violations_of(tx: Transaction, tenant: Tenant, stored: StoredDataflow) -> list[Violation]:
@@ -71,8 +86,25 @@ def refuse_violating(tx: Transaction, caller: Caller, id_: str, flow: Flow, was:
     assert target is not None, "it was refused before this"
     edition = Catalog(tx, caller.tenant).in_force(target)
     subject = subject_of(tx, caller.number, id_, flow, edition.id, edition.destination)
+    refuse(brought_by(tx, caller, subject, was))
+
+
+def brought_by(tx: Transaction, caller: Caller, subject: Subject, was: StoredDataflow | None) -> list[Violation]:
+    """Return what a dataflow, as it would be, violates and did not violate as it was."""
     before = violations_of(tx, caller.tenant, was) if was is not None else []
-    refuse_new(before, evaluate(rules(tx, caller.number), subject))
+    return new_ones(before, evaluate(rules(tx, caller.number), subject))
+
+
+def brought_by_edition(tx: Transaction, tenant: Tenant, target: str, edition: Edition) -> list[Violation]:
+    """Return what dataflows of a target connection would newly violate under another edition of its destination."""
+    enforced = rules(tx, tenant.tenant)
+    found: list[Violation] = []
+    for stored in dataflows.all_of(tx, tenant.tenant) if enforced else ():
+        if stored.state != "disabled" and target in stored.document["targetConnectionIds"]:
+            flow = lenient(Flow, stored.document)
+            subject = subject_of(tx, tenant.tenant, stored.id, flow, edition.id, edition.destination)
+            found += new_ones(violations_of(tx, tenant, stored), evaluate(enforced, subject))
+    return found
 
 
 def refuse_to_enable(tx: Transaction, caller: Caller, stored: StoredDataflow) -> None:
@@ -82,7 +114,7 @@ def refuse_to_enable(tx: Transaction, caller: Caller, stored: StoredDataflow) ->
     Raises:
         PolicyViolation: it does.
     """
-    refuse_new([], violations_of(tx, caller.tenant, stored))
+    refuse(violations_of(tx, caller.tenant, stored))
 
 
 def check(tx: Transaction, caller: Caller, id_: str) -> tuple[StoredDataflow, list[Violation]] | None:
