@@ -400,6 +400,7 @@ _ON_DEMAND = {
     ("patch", f"{_FLOWS}/flows/{{id}}"),
     ("get", f"{_FLOWS}/flows/{{id}}/audiences/atPartner"),
     ("post", f"{_FLOWS}/flows/{{id}}/audiences/retry"),
+    ("post", "/dataflows/{id}/activate-now"),
     ("post", f"{_FLOWS}/flows/{{id}}/audiences/{{namespace}}/{{audience}}/adopt"),
     ("post", "/runs/{id}/retry"),
 }
@@ -415,7 +416,7 @@ _MEANINGS = {
     412: "The object was changed since it was read.",
     413: "The body is larger than what is read.",
     422: "The idempotency key came with another request before.",
-    429: "Signing in failed too often in a row, or partners were called too often on demand.",
+    429: "Signing in failed too often in a row, partners were called too often on demand, or it was done not long ago.",
     502: "The partner was not reached, or refused; the message says what it said.",
     503: "The store cannot take anything now.",
 }

@@ -27,6 +27,7 @@ from headrace.api import (
     problems,
     publishing,
     runs,
+    sending_again,
     sessions,
     sign_in_pages,
     signing_in,
@@ -71,6 +72,7 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         operations.router,
         runs.router,
         datasets.router,
+        sending_again.router,
     ):
         app.include_router(router)
     app.add_exception_handler(problems.GatewayError, problems.gateway)

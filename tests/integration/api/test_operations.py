@@ -29,6 +29,7 @@ OURS = {
     "/ingest/profiles",
     "/dataflows/{id}/ledger",
     "/dataflows/{id}/parked",
+    "/dataflows/{id}/activate-now",
     "/healthz",
     "/metrics",
     "/namespace-order",

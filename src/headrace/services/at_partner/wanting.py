@@ -200,7 +200,7 @@ def join_dataflow(place: Place, stored: StoredDataflow, flow: Flow, now: int) ->
     for audience in sorted(_numbers(place, flow) - mapped.keys()):
         if may_join(place, audience):
             dataflows.map_audience(tx, tenant, stored.dataflow, audience, now)
-            backfills.ask(tx, tenant, stored.id, audience, "mapped", "headrace", now)
+            backfills.ask(tx, stored, audience, "mapped", "headrace", now)
 
 
 def leave(place: Place, stored: StoredDataflow, flow: Flow | None, now: int, *, moved: bool = False) -> set[int]:
