@@ -244,6 +244,11 @@ SCHEMAS: dict[str, Schema] = {
             "account": {"anyOf": [of_object({"id": TEXT, "name": TEXT}), {"type": "null"}]},
             "audiences": TEXTS,
             "mapping": TEXTS,
+            "windows": list_of(
+                of_object(
+                    {"audience": TEXT, "namespace": TEXT, "state": TEXT, "from": TEXT_OR_NULL, "to": TEXT_OR_NULL}
+                )
+            ),
             "backfill": of_object({"looked": COUNT, "of": COUNT}),
         },
         about="An activation, and how far its members of before have been looked at.",

@@ -24,6 +24,7 @@ from headrace.events import (
 from headrace.model.message import Group, Settled
 from headrace.model.outcome import Delivered, Parked, Retry
 from headrace.services.live import FAULT_PAUSE, LiveDataflow, LiveDataflows, PartnerRoute
+from headrace.services.turning import turn
 from headrace.store import access, audit, dataflows, epochs, ledger, outbox
 from headrace.store.database import Store, StoreUnavailable, Transaction
 from headrace.streaming.settle import conclude
@@ -279,10 +280,11 @@ class StoredOutbox:
             self._announce(DataflowHeld(dataflow=name, reason=reason))
 
 
-async def keep_house(store: Store, announce: Announce, every: float) -> None:
-    """Until cancelled: fold the ledger."""
+async def keep_house(store: Store, clock: Clock, announce: Announce, every: float) -> None:
+    """Until cancelled: let audiences begin and end whose dates have come, and fold the ledger."""
     while True:
         try:
+            await turn(store, clock.now())
             await store.write(ledger.fold)
         except Exception as error:  # A fault of ours must not end the house-keeping of everybody else.
             announce(WorkerFailed(step="keep_house", error=told(error)))
