@@ -1,9 +1,9 @@
 """
 How fast people are scanned as columns: raw (key, number, sequence), with documents, and with paths taken out of them.
 
-A million people of about 1,200 bytes, read by a process of its own, on SQLite or in the empty database of PostgreSQL that
-is named. Prints people a second; the microseconds that the process that scans and the one that asked worked for each;
-and the most memory that the former had.
+A million people of about 1,200 bytes, read by a process of its own, on SQLite or in the empty database of PostgreSQL
+that is named. Prints people a second; the microseconds that the process that scans and the one that asked worked for
+each; and the most memory that the former had.
 
     python benchmarks/scan.py [--people 1000000] [--database-url postgresql://…]
 """

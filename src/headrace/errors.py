@@ -19,7 +19,8 @@ HeadraceError
 │   ├── Conflict
 │   ├── StaleVersion
 │   ├── TooManyTries
-│   └── TooManyCalls
+│   ├── TooManyCalls
+│   └── TooSoon
 ├── PartnerError              the partner, at the other end of the wire
 └── OperationError            whoever runs the process: settings, disk, data directory
 
@@ -199,6 +200,16 @@ class TooManyCalls(RequestError):
     def __init__(self, seconds: int) -> None:
         self.seconds = seconds
         super().__init__(f"partners were called too often on demand; try again in {seconds} seconds")
+
+
+class TooSoon(RequestError):
+    """This was done not long ago; wait before doing it again."""
+
+    code = "too-soon"
+
+    def __init__(self, message: str, milliseconds: int) -> None:
+        self.seconds = -(-milliseconds // 1000)
+        super().__init__(message)
 
 
 class PartnerError(HeadraceError):

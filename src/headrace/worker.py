@@ -66,7 +66,7 @@ class Worker:
         await self._store.write(lambda tx: backfills.adopt(tx, self._clock.now()))
         self._tasks = [
             asyncio.create_task(self._deliver(self._outbox)),
-            asyncio.create_task(keep_house(self._store, self._announce, HOUSEKEEPING)),
+            asyncio.create_task(keep_house(self._store, self._clock, self._announce, HOUSEKEEPING)),
             asyncio.create_task(self._backfill(backfiller)),
         ]
 

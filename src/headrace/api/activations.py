@@ -24,7 +24,7 @@ OURS = {"x-headrace": True}
 
 @router.get("", summary="List the activations, newest first", openapi_extra=OURS)
 async def list_activations(caller: Reader, handed: Handed, asked: Listing) -> Object:
-    return page_of("/activations", (await standing.listing(handed.store, caller))[::-1], asked)
+    return page_of("/activations", (await standing.listing(handed.store, handed.clock, caller))[::-1], asked)
 
 
 @router.post("", summary="Make an activation true; a second time nothing happens", openapi_extra=OURS)

@@ -247,6 +247,11 @@ SCHEMAS: dict[str, Schema] = {
             "account": {"anyOf": [of_object({"id": TEXT, "name": TEXT}), {"type": "null"}]},
             "audiences": TEXTS,
             "mapping": TEXTS,
+            "windows": list_of(
+                of_object(
+                    {"audience": TEXT, "namespace": TEXT, "state": TEXT, "from": TEXT_OR_NULL, "to": TEXT_OR_NULL}
+                )
+            ),
             "backfill": of_object({"looked": COUNT, "of": COUNT}),
         },
         about="An activation, and how far its members of before have been looked at.",
@@ -404,6 +409,7 @@ _ON_DEMAND = {
     ("patch", f"{_FLOWS}/flows/{{id}}"),
     ("get", f"{_FLOWS}/flows/{{id}}/audiences/atPartner"),
     ("post", f"{_FLOWS}/flows/{{id}}/audiences/retry"),
+    ("post", "/dataflows/{id}/activate-now"),
     ("post", f"{_FLOWS}/flows/{{id}}/audiences/{{namespace}}/{{audience}}/adopt"),
     ("post", "/runs/{id}/retry"),
 }
@@ -419,7 +425,7 @@ _MEANINGS = {
     412: "The object was changed since it was read.",
     413: "The body is larger than what is read.",
     422: "The idempotency key came with another request before.",
-    429: "Signing in failed too often in a row, or partners were called too often on demand.",
+    429: "Signing in failed too often in a row, partners were called too often on demand, or it was done not long ago.",
     502: "The partner was not reached, or refused; the message says what it said.",
     503: "The store cannot take anything now.",
 }

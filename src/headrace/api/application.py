@@ -30,6 +30,7 @@ from headrace.api import (
     problems,
     publishing,
     runs,
+    sending_again,
     sessions,
     sign_in_pages,
     signing_in,
@@ -77,6 +78,7 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         runs.router,
         datasets.router,
         consent_policies.router,
+        sending_again.router,
     ):
         app.include_router(router)
     app.add_exception_handler(problems.GatewayError, problems.gateway)

@@ -42,6 +42,7 @@ router = APIRouter(prefix="/data/foundation/flowservice", tags=["activation"], r
 Reader = Annotated[Caller, Depends(allowed("activation:read", sandbox="prod"))]
 Operator = Annotated[Caller, Depends(allowed("activation:write", sandbox="prod"))]
 Object = dict[str, Any]
+OURS = {"x-headrace": True}
 IfMatch = Annotated[str | None, Header(description="The object's `etag`, in its quotes.")]
 #: The version that a JSON Patch is for, and its operations.
 Patch = tuple[str, Operations]
@@ -85,8 +86,18 @@ async def patch_flow(
     caller: Operator,
     patch: Annotated[Patch, Depends(patch_of("dataflow"))],
     handed: Handed,
+    removed: Annotated[
+        str,
+        Query(
+            pattern="^(leave|exit)$",
+            description="What becomes of the members of audiences that are taken out and that the partner cannot "
+            "delete. `leave`: nothing; `exit`: they are told to have left.",
+            json_schema_extra=OURS,
+        ),
+    ] = "leave",
 ) -> Object:
-    stored = await activation.patch(handed.store, handed.clock, caller, id, *patch, handed.lookups)
+    exits = removed == "exit"
+    stored = await activation.patch(handed.store, handed.clock, caller, id, *patch, handed.lookups, exits=exits)
     await handed.wake(caller.number)
     return await _kept(stored, caller, handed)
 

@@ -20,6 +20,7 @@ from headrace.errors import (
     StaleVersion,
     TooManyCalls,
     TooManyTries,
+    TooSoon,
     Unauthorized,
 )
 from headrace.events import Announce, RequestFailed, told
@@ -85,7 +86,7 @@ async def ours(_request: Request, error: Exception) -> JSONResponse:
     more |= {"uses": error.uses, "usesElsewhere": error.elsewhere} if isinstance(error, InUse) else {}
     more |= {"violations": error.violations} if isinstance(error, PolicyViolation) else {}
     answer = problem(_status(error), title, error.message, error.code, **more)
-    if isinstance(error, TooManyTries | TooManyCalls):
+    if isinstance(error, TooManyTries | TooManyCalls | TooSoon):
         answer.headers["Retry-After"] = str(error.seconds)
     return answer
 
@@ -129,6 +130,7 @@ def _status(error: HeadraceError) -> int:
         (IdempotencyKeyReused, 422),
         (TooManyTries, 429),
         (TooManyCalls, 429),
+        (TooSoon, 429),
         (TooLarge, 413),
         (AuthoringError, 400),
         (SealError, 503),

@@ -54,4 +54,5 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
     ("post", "/schedules/{id}/resume"): ref("Schedule"),
     ("post", "/schedules/{id}/trigger"): ref("Run"),
     ("post", "/schedules/{id}/backfill"): items_of("Run"),
+    ("post", "/dataflows/{id}/activate-now"): items_of("Run"),
 }

@@ -254,6 +254,8 @@ CODES: dict[str, Code] = {
     "unknown-region": Code("A region in which no telephones are.", "Write its two letters, as `DE`."),
     "larger-than-advised": Code("A dataflow with more than is advised.", "Split it; it works as it is.", "warning"),
     "mapped-twice": Code("Two rows of the mapping go to one target.", "Leave one out."),
+    "not-a-date": Code("A date that is none.", "Write the day in UTC, as `2026-03-01`."),
+    "ends-too-early": Code("An end date that is not after the start date.", "Let it come after, or leave it out."),
     "no-identity": Code("No target identity is mapped.", "Map at least one."),
     "no-transformation": Code("The target offers no such transformation.", "Leave it out."),
     "not-mappable": Code("The source may not be mapped to this target.", "Map another."),

@@ -156,7 +156,10 @@ class SegmentSelectorValue(Block):
     namespace: str = Field("ups", description="The audience's origin.")
     system_segment_id: str | None = Field(None, description="The platform's own id of an external audience.")
     mapping_id: str | None = Field(None, description="The audience's identifier at the partner, typed by the operator.")
-    schedule: dict[str, Any] | None = Field(None, description="Start and end date.")
+    schedule: dict[str, Any] | None = Field(
+        None,
+        description="`startDate`: nothing is told before that day begins in UTC; `endDate`: nothing from that day on.",
+    )
     filename_template: str | None = Field(None, description="For files only.")
     export_mode: str | None = Field(None, description="For files only.")
     enrichment_info: dict[str, Any] | None = Field(None, description="For files only.")

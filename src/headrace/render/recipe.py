@@ -30,7 +30,11 @@ class HeaderRecipe(msgspec.Struct, frozen=True):
 
 
 class MappedAudience(msgspec.Struct, frozen=True):
-    """An audience that a dataflow sends. Times are seconds since 1970, as templates are shown them."""
+    """
+    An audience that a dataflow sends. Times are seconds since 1970, as templates are shown them.
+
+    ``is_leaving``: nobody is a member of it any more, as far as the partner is to know.
+    """
 
     number: int
     namespace: str
@@ -41,6 +45,7 @@ class MappedAudience(msgspec.Struct, frozen=True):
     updated_at: int
     mapping_created_at: int
     mapping_updated_at: int
+    is_leaving: bool = False
 
 
 class Recipe(msgspec.Struct, frozen=True, dict=True):

@@ -25,6 +25,7 @@ class Audiences:
         ordered = sorted(mapped, key=lambda audience: audience.namespace != "ups")
         self.by_number = {audience.number: audience for audience in ordered}
         self._places = {audience.number: place for place, audience in enumerate(ordered)}
+        self._leaving = {audience.number for audience in ordered if audience.is_leaving}
         self.numbers: dict[str, dict[str, int]] = {}
         for audience in ordered:
             self.numbers.setdefault(audience.namespace, {})[audience.id] = audience.number
@@ -40,6 +41,10 @@ class Audiences:
         ]
         if len(found) > 1:
             found.sort(key=lambda item: self._places[item[0]])
+        if self._leaving:
+            found = [
+                (number, {**item, "status": "exited"} if number in self._leaving else item) for number, item in found
+            ]
         return dict(found)
 
 

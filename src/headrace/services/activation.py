@@ -81,9 +81,14 @@ async def patch(
     version: str,
     operations: Operations,
     lookups: LookUps | None = None,
+    *,
+    exits: bool = False,
 ) -> StoredDataflow:
     """
     Change a dataflow by JSON Patch (RFC 6902), operations in their order; ``lookups`` as in ``create``.
+
+    With ``exits``, whoever a partner knows of an audience that is taken out, and that it cannot delete, is told to have
+    left it.
 
     Raises:
         StaleVersion: ``version`` is not the one that is stored.
@@ -112,7 +117,7 @@ async def patch(
         holding.refuse_violating(tx, caller, id_, flow, was=stored)
         if not dataflows.change(tx, stored, now, document=document):
             raise Conflict
-        _follow_audiences(tx, caller, stored, flow, now, lenient(Flow, stored.document))
+        _follow_audiences(tx, caller, stored, flow, now, lenient(Flow, stored.document), exits=exits)
         if marketing_actions_of(stored.document) != marketing_actions_of(document):
             consent_policies.ask(tx, caller.number, caller.actor, now)
         _note(tx, caller, "replace", stored, now)
@@ -227,7 +232,14 @@ def _refuse(tx: Transaction, caller: Caller, flow: Flow, attributes: list[str] |
 
 
 def _follow_audiences(
-    tx: Transaction, caller: Caller, stored: StoredDataflow, flow: Flow, now: int, was: Flow | None = None
+    tx: Transaction,
+    caller: Caller,
+    stored: StoredDataflow,
+    flow: Flow,
+    now: int,
+    was: Flow | None = None,
+    *,
+    exits: bool = False,
 ) -> None:
     """
     Note which audiences are mapped from now on; those who are members of a new one are sent first.
@@ -237,7 +249,7 @@ def _follow_audiences(
     numbers = {audiences.number(tx, caller.number, item.namespace, item.id, item.name, now) for item in flow.audiences}
     target = flow.target_connection_ids[0]
     is_moved = was is not None and was.target_connection_ids[0] != target
-    mapped = wanting.leave(Place.of(tx, caller.tenant, target), stored, flow, now, moved=is_moved)
+    mapped = wanting.leave(Place.of(tx, caller.tenant, target), stored, flow, now, moved=is_moved, exits=exits)
     wanting.follow(tx, caller.tenant, target, caller.actor, now)
     wanting.follow_audiences(tx, caller.tenant, numbers | mapped, caller.actor, now, but=target)
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from headrace.store import dataflows, profiles, runs
 from headrace.store.database import Transaction
+from headrace.store.dataflows import StoredDataflow
 from headrace.store.runs import Run
 
 KIND = "backfill"
@@ -18,13 +19,14 @@ KIND = "backfill"
 Reason = Literal["mapped", "again", "removed", "forgotten"]
 
 
-def ask(tx: Transaction, tenant: int, dataflow: str, audience: int, reason: Reason, actor: str, now: int) -> Run | None:
+def ask(tx: Transaction, stored: StoredDataflow, audience: int, reason: Reason, actor: str, now: int) -> Run | None:
     """Ask for a backfill, unless there is nobody."""
-    upto = profiles.last_number(tx, tenant)
+    upto = profiles.last_number(tx, stored.tenant)
     if not upto:
         return None
-    subject = {"dataflow": dataflow, "audience": audience, "reason": reason}
-    return runs.ask(tx, tenant, KIND, subject, actor, now, progress={"looked": 0, "of": upto})
+    (target,) = stored.document["targetConnectionIds"]
+    subject = {"dataflow": stored.id, "target": target, "audience": audience, "reason": reason}
+    return runs.ask(tx, stored.tenant, KIND, subject, actor, now, progress={"looked": 0, "of": upto})
 
 
 def cancel(tx: Transaction, tenant: int, dataflow: str, why: str, now: int, audience: int | None = None) -> None:
@@ -41,8 +43,21 @@ def unended(tx: Transaction, tenant: int, dataflow: str) -> Iterator[Run]:
             yield run
 
 
+def last_sent_again(tx: Transaction, tenant: int, dataflow: str, audience: int, after: int) -> int | None:
+    """Return when an audience was last asked to be sent again, if that is later, and was not given up."""
+    for run in runs.asked_after(tx, tenant, KIND, after):
+        about = (run.subject["dataflow"], run.subject["audience"], run.subject["reason"])
+        if about == (dataflow, audience, "again") and run.state not in ("failed", "cancelled"):
+            return run.asked_at
+    return None
+
+
 def adopt(tx: Transaction, now: int) -> None:
     """Make a run of each backfill that an older version left: it goes on from where that had come."""
     for tenant, dataflow, audience, looked, of in dataflows.take_old_backfills(tx):
-        subject = {"dataflow": dataflow, "audience": audience, "reason": "mapped"}
+        stored = dataflows.get(tx, tenant, dataflow)
+        if stored is None:
+            continue
+        (target,) = stored.document["targetConnectionIds"]
+        subject = {"dataflow": dataflow, "target": target, "audience": audience, "reason": "mapped"}
         runs.ask(tx, tenant, KIND, subject, "headrace", now, progress={"looked": looked, "of": of})

@@ -26,6 +26,7 @@ from headrace.model.message import Group, Settled
 from headrace.model.outcome import Delivered, Outcome, Parked, Retry
 from headrace.services import consenting
 from headrace.services.live import FAULT_PAUSE, LiveDataflow, LiveDataflows, PartnerRoute
+from headrace.services.turning import turn
 from headrace.store import access, audit, dataflows, epochs, ledger, outbox, withheld
 from headrace.store.database import Store, StoreUnavailable, Transaction
 from headrace.streaming.settle import conclude
@@ -302,10 +303,11 @@ class StoredOutbox:
             self._announce(DataflowHeld(dataflow=name, reason=reason))
 
 
-async def keep_house(store: Store, announce: Announce, every: float) -> None:
-    """Until cancelled: fold the ledger."""
+async def keep_house(store: Store, clock: Clock, announce: Announce, every: float) -> None:
+    """Until cancelled: let audiences begin and end whose dates have come, and fold the ledger."""
     while True:
         try:
+            await turn(store, clock.now())
             await store.write(ledger.fold)
             await store.write(withheld.fold)
         except Exception as error:  # A fault of ours must not end the house-keeping of everybody else.

@@ -7,7 +7,7 @@ configuration ever falls between a decision and its commit.
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -41,7 +41,7 @@ from headrace.store import access, audiences, dataflows, documents, partner_audi
 from headrace.store.access import Tenant
 from headrace.store.audiences import StoredAudience
 from headrace.store.database import Transaction
-from headrace.store.dataflows import StoredDataflow
+from headrace.store.dataflows import Mapped, StoredDataflow
 from headrace.store.documents import Declared
 from headrace.store.partner_audiences import PartnerAudience
 from headrace.streaming.settle import classify, explain
@@ -215,12 +215,15 @@ class LiveDataflows:
         parts = Parts.of(tx, catalog, tenant.tenant, stored.document)
         policy = parts.destination.best_effort
         assert policy is not None, "a destination in use does not change to what is not carried out"
-        mapped = Audiences(_mapped_audiences(tx, tenant.tenant, stored, parts, names))
+        taking_part = dataflows.mapped_audiences(tx, tenant.tenant, stored.dataflow)
+        mapped = Audiences(_mapped_audiences(tx, tenant.tenant, taking_part, parts, names))
         mapping = mapping_of(parts.flow, parts.destination)
         namespaces = tuple(parts.destination.identity_namespaces)
         watched = Watched(
             stored.dataflow, mapped, mapping, policy, Parting.of(policy, namespaces), parts.destination.follows_profiles
         )
+        ended = frozenset(row.audience for row in taking_part.values() if row.ended_at is not None)
+        watched = replace(watched, ended=ended) if ended else watched
         binding = consent_policies.binding(policies, stored.document, parts.destination)
         live = LiveDataflow(stored, watched, None, None, True, *binding)
         try:
@@ -322,13 +325,12 @@ def _identity_row(row: FieldMapping, target: str, destination: Destination) -> I
 
 
 def _mapped_audiences(
-    tx: Transaction, tenant: int, stored: StoredDataflow, parts: Parts, names: dict[int, StoredAudience]
+    tx: Transaction, tenant: int, mapped: dict[int, Mapped], parts: Parts, names: dict[int, StoredAudience]
 ) -> list[MappedAudience]:
     numbers = {(audience.namespace, audience.id): audience for audience in names.values()}
-    mapped = dataflows.mapped_audiences(tx, tenant, stored.dataflow)
     found = []
     at_partner = partner_audiences.of_target(tx, tenant, parts.target.id)
-    for selector in parts.flow.audiences:
+    for selector, said in [*((item, None) for item in parts.flow.audiences), *_leaving(mapped)]:
         audience = numbers[selector.namespace, selector.id]
         if audience.audience not in mapped:  # The partner does not have it yet.
             continue
@@ -339,14 +341,22 @@ def _mapped_audiences(
                 audience.namespace,
                 audience.id,
                 audience.name,
-                alias_of(selector, audience, parts.destination, at_partner.get(audience.audience)),
+                said or alias_of(selector, audience, parts.destination, at_partner.get(audience.audience)),
                 audience.created_at // 1000,
                 audience.modified_at // 1000,
                 row.mapped_at // 1000,
                 row.modified_at // 1000,
+                is_leaving=row.leaving is not None,
             )
         )
     return found
+
+
+def _leaving(mapped: dict[int, Mapped]) -> Iterator[tuple[SegmentSelectorValue, str | None]]:
+    """Yield how audiences were chosen that people are told to have left, and what the partner calls them."""
+    for row in mapped.values():
+        if row.leaving is not None:
+            yield lenient(SegmentSelectorValue, row.leaving["selector"]), row.leaving["alias"]
 
 
 def alias_of(

@@ -141,6 +141,12 @@ def unended(tx: Transaction, kind: str) -> list[Run]:
     return [Run(**row) for row in rows]
 
 
+def asked_after(tx: Transaction, tenant: int, kind: str, after: int) -> list[Run]:
+    """Return the runs of a kind that were asked for after a moment, newest first."""
+    query = select(runs).where(runs.c.tenant == tenant, runs.c.asked_at > after, runs.c.kind == kind)
+    return [Run(**row) for row in tx.core.execute(query.order_by(runs.c.asked_at.desc())).mappings()]
+
+
 def advance(tx: Transaction, run: str, now: int, progress: dict[str, Any]) -> bool:
     """Note how far a run has come that no process has under way: whoever is there goes on with it, a step at a time."""
     is_going = (runs.c.run == run) & runs.c.state.in_(("asked", "running"))

@@ -39,7 +39,8 @@ class Watched:
     """
     What one dataflow watches, and how it parts people into lanes.
 
-    ``follows_profiles``: whatever is written of what is mapped is told, and every identity.
+    ``follows_profiles``: whatever is written of what is mapped is told, and every identity. ``ended``: audiences of
+    which nothing more is told.
     """
 
     dataflow: int
@@ -48,6 +49,7 @@ class Watched:
     policy: BestEffortAggregation
     parting: Parting
     follows_profiles: bool = False
+    ended: frozenset[int] = frozenset()
 
 
 def changed(
@@ -61,6 +63,8 @@ def changed(
     """
     was = watched.audiences.statuses(before) if before is not None else {}
     now = watched.audiences.statuses(after)
+    if watched.ended:
+        now = {number: membership for number, membership in now.items() if number not in watched.ended}
     moved = tuple(
         number
         for number, membership in now.items()
@@ -118,7 +122,8 @@ def _audiences(after: Profile, moved: tuple[int, ...], watched: Watched) -> Iter
         yield NO_AUDIENCE
         return
     for number, membership in watched.audiences.statuses(after).items():
-        if number in moved or (NO_AUDIENCE in moved and membership["status"] == "realized"):
+        is_told = NO_AUDIENCE in moved and membership["status"] == "realized" and number not in watched.ended
+        if number in moved or is_told:
             yield number
 
 

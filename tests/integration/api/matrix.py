@@ -232,6 +232,7 @@ BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
         for noun in ("flows", "connections", "sourceConnections", "targetConnections")
     },
     ("POST", f"{FLOWS}/connectionSpecs/{{id}}/choices"): lambda _: {"field": "region"},
+    ("POST", "/dataflows/{id}/activate-now"): lambda _: {},
     ("POST", "/schedules/{id}/backfill"): lambda _: {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z"},
     ("PUT", f"{NAMESPACES}/{{id}}"): lambda _: {"code": "mine", "name": "Another", "idType": "CROSS_DEVICE"},
     ("PUT", f"{CONSENT_POLICIES}/{{id}}"): lambda _: _consent_document(),

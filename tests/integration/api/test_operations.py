@@ -41,6 +41,7 @@ OURS = {
     "/dataflows/{id}/parked",
     "/dataflows/{id}/policy-check",
     "/dataflows/{id}/withheld",
+    "/dataflows/{id}/activate-now",
     "/healthz",
     "/metrics",
     "/namespace-order",

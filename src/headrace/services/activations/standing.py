@@ -1,7 +1,9 @@
 """How activations stand: what sends whom where, and how far those who were there before have been looked at."""
 
+from collections.abc import Iterator
 from typing import Any
 
+from headrace.clock import Clock, iso
 from headrace.model.flow import Flow
 from headrace.services import backfills
 from headrace.services.accounts import ACCOUNT, TARGET
@@ -9,6 +11,7 @@ from headrace.services.activations.planning import audiences_of, rows_of
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog
 from headrace.services.checks import lenient
+from headrace.services.windows import Window
 from headrace.store import dataflows, documents
 from headrace.store.database import Store, Transaction
 from headrace.store.dataflows import StoredDataflow
@@ -16,17 +19,29 @@ from headrace.store.dataflows import StoredDataflow
 Object = dict[str, Any]
 
 
-async def listing(store: Store, caller: Caller) -> list[Object]:
+async def listing(store: Store, clock: Clock, caller: Caller) -> list[Object]:
     """Return the activations of a sandbox, newest first."""
+
+    now = clock.now()
 
     def look(tx: Transaction) -> list[Object]:
         catalog = Catalog(tx, caller.tenant)
-        return [_shown(tx, catalog, caller, stored) for stored in dataflows.all_of(tx, caller.number)]
+        return [_shown(tx, catalog, caller, stored, now) for stored in dataflows.all_of(tx, caller.number)]
 
     return await store.read(look)
 
 
-def _shown(tx: Transaction, catalog: Catalog, caller: Caller, stored: StoredDataflow) -> Object:
+def _windows(flow: Flow, now: int) -> Iterator[Object]:
+    """Yield how the dates of audiences stand that have some."""
+    for selector in flow.audiences:
+        window = Window.of(selector)
+        if window != Window():
+            ends = {"from": window.start, "to": window.end}
+            shown = {name: None if moment is None else iso(moment) for name, moment in ends.items()}
+            yield {"audience": selector.id, "namespace": selector.namespace, "state": window.state(now), **shown}
+
+
+def _shown(tx: Transaction, catalog: Catalog, caller: Caller, stored: StoredDataflow, now: int) -> Object:
     flow = lenient(Flow, stored.document)
     target = documents.get(tx, caller.number, TARGET, flow.target_connection_ids[0])
     assert target is not None, "what is in use is not deleted"
@@ -42,5 +57,6 @@ def _shown(tx: Transaction, catalog: Catalog, caller: Caller, stored: StoredData
         "account": {"id": account.id, "name": account.document["name"]} if account is not None else None,
         "audiences": [*audiences_of(flow)],
         "mapping": [*rows_of(flow)],
+        "windows": [*_windows(flow, now)],
         "backfill": {name: sum(int(item.get(name, 0)) for item in left) for name in ("looked", "of")},
     }

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from headrace.errors import HeadraceError
+from headrace.services import backfills
 from headrace.services.at_partner import wanting
 from headrace.services.at_partner.deciding import Facts, Step
 from headrace.services.at_partner.events import ALIAS, Event, Unreadable, is_in_doubt
@@ -83,6 +84,9 @@ def succeed(
     partner_audiences.change(tx, row, now, **values, state=state, reason=None, attempts=0)
     access.raise_configuration(tx, row.tenant)
     place = wanting.place_of(tx, tenant, row)
+    if row.told is not None and told is None and row.audience != ITSELF and place is not None:
+        for stored, _ in place.flows:
+            backfills.ask(tx, stored, row.audience, "forgotten", actor, now)
     if told is None or place is None:
         return
     if row.audience == ITSELF and row.told is None:
@@ -128,7 +132,7 @@ def rest(place: Place, row: PartnerAudience, step: Step, now: int) -> None:
     elif step == "ask":
         partner_audiences.change(tx, row, now, state="failed", reason=_to_decide(row.reason))
     else:
-        partner_audiences.change(tx, row, now, state="ready", reason=None)
+        partner_audiences.change(tx, row, now, state="ready", reason=wanting.note_of(place, row))
         wanting.join(place, now)
 
 

@@ -13,11 +13,13 @@ from typing import Any
 import orjson
 
 from headrace.model.audience_template import AudienceTemplate, MetadataTemplate
-from headrace.model.flow import Flow
+from headrace.model.flow import Flow, SegmentSelectorValue
 from headrace.services import backfills
 from headrace.services.at_partner.deciding import Abilities, Facts, Step, next_step
+from headrace.services.at_partner.taking_part import turn_of
 from headrace.services.catalog import Catalog, Edition
 from headrace.services.checks import AUDIENCE_TEMPLATE, lenient
+from headrace.services.windows import Window
 from headrace.store import audiences, dataflows, documents, outbox, partner_audiences, runs
 from headrace.store.access import Tenant
 from headrace.store.audiences import StoredAudience
@@ -146,10 +148,23 @@ def follow(tx: Transaction, tenant: Tenant, target: str, actor: str, now: int) -
         if step == "forget":
             partner_audiences.remove(tx, row)
         elif step == "nothing":
-            partner_audiences.change(tx, row, now, state="ready", reason=None)
+            partner_audiences.change(tx, row, now, state="ready", reason=note_of(place, row))
         elif step != "ask":
             ask(tx, row, step, actor, now)
     join(place, now)
+
+
+def note_of(place: Place, row: PartnerAudience) -> str | None:
+    """Say which name the partner keeps, where an audience has another and the template cannot rename it."""
+    wanted, told = place.wanted(row), (row.told or {}).get("name")
+    if (
+        wanted is None
+        or row.audience == ITSELF
+        or told in (None, wanted["name"])
+        or place.abilities(row.audience).update
+    ):
+        return None
+    return f"the partner cannot be told of another name: it knows the audience as {told!r}"
 
 
 def follow_audiences(
@@ -196,29 +211,70 @@ def join_dataflow(place: Place, stored: StoredDataflow, flow: Flow, now: int) ->
     tx, tenant = place.tx, place.tenant.tenant
     if not _has_begun(place, stored):
         return
-    mapped = dataflows.mapped_audiences(tx, tenant, stored.dataflow)
-    for audience in sorted(_numbers(place, flow) - mapped.keys()):
-        if may_join(place, audience):
-            dataflows.map_audience(tx, tenant, stored.dataflow, audience, now)
-            backfills.ask(tx, tenant, stored.id, audience, "mapped", "headrace", now)
+    mapped, moments = dataflows.mapped_audiences(tx, tenant, stored.dataflow), []
+    for audience, selector in sorted(_selected(place, flow).items(), key=lambda item: item[0]):
+        window = Window.of(selector)
+        moments.append(window.turns_at(now))
+        turn = turn_of(mapped.get(audience), window, now, may_join=may_join(place, audience))
+        if turn == "end":
+            backfills.cancel(tx, tenant, stored.id, "its end date has come", now, audience)
+            dataflows.change_mapped(tx, tenant, stored.dataflow, audience, now, ended_at=now)
+        elif turn != "nothing":
+            _take_part(place, stored, audience, now, is_new=turn == "join")
+    dataflows.set_window(tx, tenant, stored.dataflow, min((at for at in moments if at is not None), default=None))
 
 
-def leave(place: Place, stored: StoredDataflow, flow: Flow | None, now: int, *, moved: bool = False) -> set[int]:
+def _take_part(place: Place, stored: StoredDataflow, audience: int, now: int, *, is_new: bool) -> None:
+    """Let an audience take part in a dataflow from now on, or again; who is a member is sent first."""
+    tx, tenant = place.tx, place.tenant.tenant
+    if is_new:
+        dataflows.map_audience(tx, tenant, stored.dataflow, audience, now)
+    else:
+        backfills.cancel(tx, tenant, stored.id, "the audience takes part again", now, audience)
+        again: dict[str, Any] = {"mapped_at": now, "ended_at": None, "leaving": None}
+        dataflows.change_mapped(tx, tenant, stored.dataflow, audience, now, **again)
+    backfills.ask(tx, stored, audience, "mapped", "headrace", now)
+
+
+def leave(
+    place: Place, stored: StoredDataflow, flow: Flow | None, now: int, *, moved: bool = False, exits: bool = False
+) -> set[int]:
     """
     Let audiences leave a dataflow that does not send them any longer; what waits of them is withheld.
 
     Where the dataflow has ``moved`` here from another target connection, so do those that this partner does not have.
+    With ``exits``, whoever the partner knows of an audience that it cannot delete is told to have left it first.
     Returns what took part before.
     """
     tx, tenant = place.tx, place.tenant.tenant
-    mapped = {*dataflows.mapped_audiences(tx, tenant, stored.dataflow)}
-    kept = _numbers(place, flow) if flow is not None else set()
-    for audience in mapped:
-        if audience not in kept or (moved and not may_join(place, audience)):
-            backfills.cancel(tx, tenant, stored.id, "the audience was taken out of the dataflow", now, audience)
+    mapped = dataflows.mapped_audiences(tx, tenant, stored.dataflow)
+    kept = {*_selected(place, flow)} if flow is not None else set()
+    for audience, row in mapped.items():
+        if audience in kept and not (moved and not may_join(place, audience)):
+            continue
+        if row.leaving is not None and flow is not None and not moved:
+            continue
+        backfills.cancel(tx, tenant, stored.id, "the audience was taken out of the dataflow", now, audience)
+        if exits and not moved and not place.abilities(audience).delete:
+            _begin_to_leave(place, stored, audience, now)
+        else:
             dataflows.unmap_audience(tx, tenant, stored.dataflow, audience)
             outbox.withhold_audience(tx, tenant, stored.dataflow, audience)
-    return mapped
+    return {*mapped}
+
+
+def _begin_to_leave(place: Place, stored: StoredDataflow, audience: int, now: int) -> None:
+    """Have everybody told to have left an audience; it is kept as it was chosen, for the messages that say so."""
+    tx, tenant = place.tx, place.tenant.tenant
+    selector = _selected(place, lenient(Flow, stored.document))[audience]
+    row = partner_audiences.get(tx, tenant, place.target.id, audience)
+    leaving = {
+        "selector": selector.model_dump(mode="json", by_alias=True, exclude_none=True),
+        "alias": row.alias if row is not None else None,
+    }
+    dataflows.change_mapped(tx, tenant, stored.dataflow, audience, now, leaving=leaving)
+    if backfills.ask(tx, stored, audience, "removed", "headrace", now) is None:
+        dataflows.unmap_audience(tx, tenant, stored.dataflow, audience)
 
 
 def may_join(place: Place, audience: int) -> bool:
@@ -250,9 +306,14 @@ def _has_begun(place: Place, stored: StoredDataflow) -> bool:
 
 
 def _numbers(place: Place, flow: Flow) -> set[int]:
-    chosen = {(item.namespace, item.id) for item in flow.audiences}
+    return {*_selected(place, flow)}
+
+
+def _selected(place: Place, flow: Flow) -> dict[int, SegmentSelectorValue]:
+    """Return how the audiences of a dataflow are chosen, by number."""
+    chosen = {(item.namespace, item.id): item for item in flow.audiences}
     known = audiences.all_of(place.tx, place.tenant.tenant).values()
-    return {item.audience for item in known if (item.namespace, item.id) in chosen}
+    return {item.audience: chosen[item.namespace, item.id] for item in known if (item.namespace, item.id) in chosen}
 
 
 def _target_of(tx: Transaction, tenant: int, flow: str) -> str:
