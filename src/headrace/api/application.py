@@ -19,6 +19,7 @@ from headrace.api import (
     connections,
     consent_policies,
     datasets,
+    erasures,
     flows,
     keys,
     mapping_sets,
@@ -73,6 +74,7 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         runs.router,
         datasets.router,
         consent_policies.router,
+        erasures.router,
     ):
         app.include_router(router)
     app.add_exception_handler(problems.GatewayError, problems.gateway)
