@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from headrace.store import ledger, withheld
 from headrace.store.database import Transaction
@@ -127,12 +127,15 @@ def scrub(tx: Transaction, tenant: int, texts: Iterable[str]) -> None:
 
 
 def _scrub_requests(tx: Transaction, tenant: int, is_told: Callable[[object], bool]) -> None:
+    """Replace the words of rejections; a request whose very key tells is forgotten."""
     table = taken_requests
-    query = select(table.c.key, table.c.rejected).where(table.c.tenant == tenant, table.c.rejected.is_not(None))
+    query = select(table.c.key, table.c.rejected).where(table.c.tenant == tenant)
     for key, rejected in tx.core.execute(query).all():
-        cleaned = _cleaned(rejected, is_told)
-        if cleaned != rejected:
-            where = (table.c.tenant == tenant) & (table.c.key == key)
+        where = (table.c.tenant == tenant) & (table.c.key == key)
+        cleaned = _cleaned(rejected or [], is_told)
+        if is_told(key):
+            tx.core.execute(delete(table).where(where))
+        elif cleaned != (rejected or []):
             tx.core.execute(update(table).where(where).values(rejected=cleaned))
 
 

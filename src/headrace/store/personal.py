@@ -11,7 +11,7 @@ HOLDING: dict[str, str] = {
     "changes": "what waits is withheld; numbers alone",
     "parked": "withheld, with the reason",
     "groups": "reasons in our own words, which hold nothing of a person; they go with their lanes",
-    "taken_requests": "words of rejections that hold a text of the person's are replaced; the rest goes after a day",
+    "taken_requests": "words of rejections that hold a text of the person's are replaced, and keys with one forgotten",
     "runs": "so are those in the progress of loads, and reasons",
     "dataset_snapshots": "so are those of bad rows; copies of what databases answered are removed",
     "erasures": "whom it is of is forgotten once they are removed",
