@@ -49,6 +49,10 @@ from headrace.services.audiences.expiring import Expiring
 from headrace.services.call_limit import CallLimit
 from headrace.services.consent_policies import KIND as APPLY_CONSENT
 from headrace.services.datasets import LOAD, TAKE, Datasets, Ground
+from headrace.services.erased import Erased
+from headrace.services.erasing import Erasing
+from headrace.services.erasures import KIND as ERASURE
+from headrace.services.erasures import Erasures
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
 from headrace.services.loading import Loading
@@ -116,11 +120,12 @@ class Headrace:
             deadline=settings.request_deadline,
             requests_per_account=settings.requests_per_account,
         )
-        ingestion = Ingestion(self.store, self.clock, self.live, self.board, self.worker.wake)
+        erased = Erased(keyring)
+        ingestion = Ingestion(self.store, self.clock, self.live, self.board, self.worker.wake, erased)
         self.expiring = Expiring(self.store, self.clock, ingestion, self.board)
         self.runs = Runs(self.store, self.clock, self.board, self._orchestrator)
         datasets = Datasets(self.store, self.clock, ground)
-        self._register_runs(keyring, datasets, ingestion)
+        self._register_runs(keyring, datasets, ingestion, erased)
         self.passwords = Passwords()
         call_limit = CallLimit(self.store, self.clock, settings.calls_per_minute)
         doors = Doors(
@@ -140,10 +145,11 @@ class Headrace:
             Revoking(self.store, self.clock, keyring, self.partners, self.tokens),
             datasets,
             self.renderers,
+            Erasures(self.store, self.clock, erased),
         )
         self.app = application(doors, self._lifespan)
 
-    def _register_runs(self, keyring: Keyring, datasets: Datasets, ingestion: Ingestion) -> None:
+    def _register_runs(self, keyring: Keyring, datasets: Datasets, ingestion: Ingestion, erased: Erased) -> None:
         """Say what is done for each kind of run."""
         calls = AudienceCalls(self.store, self.clock, self.partners, self.wake_all)
         self.runs.register(AUDIENCE, calls.carry)
@@ -152,6 +158,9 @@ class Headrace:
         self.runs.register(REVOCATION, telling.carry, on_cancel=forget)
         applying = ApplyingConsent(self.store, self.clock, self.live, self.worker.wake)
         self.runs.register(APPLY_CONSENT, applying.carry, at_once=1)
+        copies, wake = datasets.forget_copies, self.worker.wake
+        erasing = Erasing(self.store, self.clock, self.live, erased, wake, copies)
+        self.runs.register(ERASURE, erasing.carry)
         self.runs.register(TAKE, TakingSnapshots(datasets).carry)
         self.runs.register(LOAD, Loading(datasets, ingestion, self.board).carry, at_once=1)
 

@@ -19,6 +19,7 @@ from headrace.api import (
     connections,
     consent_policies,
     datasets,
+    erasures,
     flows,
     governance,
     keys,
@@ -79,6 +80,7 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         datasets.router,
         consent_policies.router,
         sending_again.router,
+        erasures.router,
     ):
         app.include_router(router)
     app.add_exception_handler(problems.GatewayError, problems.gateway)

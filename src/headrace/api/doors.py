@@ -17,6 +17,7 @@ from headrace.services import access, keys, sessions
 from headrace.services.call_limit import CallLimit
 from headrace.services.caller import Caller, Principal
 from headrace.services.datasets import Datasets
+from headrace.services.erasures import Erasures
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import Renderer
 from headrace.services.looking_up import LookUps
@@ -66,6 +67,7 @@ class Doors:
     revoking: Revoking
     datasets: Datasets
     renderers: Renderer
+    erasures: Erasures
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from headrace.model.credentials import Credentials
 from headrace.model.dataset import Dataset
 from headrace.model.destination import Destination
 from headrace.model.destination_server import DestinationServer
+from headrace.model.erasure import ErasureRequest
 from headrace.model.flow import (
     BaseConnection,
     ChoicesWanted,
@@ -58,6 +59,7 @@ BODIES: dict[str, type[Block]] = {
     "/publishing/requests/{config_id}/reject": Reason,
     "/publishing/requests/{config_id}/withdraw": Reason,
     "/datasets": Dataset,
+    "/ingest/erasures": ErasureRequest,
     "/governance/consent-policies": ConsentPolicy,
     "/governance/consent-policies/{id}": ConsentPolicy,
     "/datasets/{id}": Dataset,

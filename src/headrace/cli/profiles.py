@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from headrace.cli import erasing
 from headrace.testkit.people.days import Scenario
 from headrace.testkit.people.making import Kind, Wanted
 from headrace.testkit.people.writing import Advance, Format, write_ndjson, write_parquet
@@ -23,7 +24,11 @@ _STDOUT = Path("-")
 
 @app.callback()
 def about() -> None:
-    """Make source profiles to try things with."""
+    """Make source profiles to try things with; erase people, and see what became of that."""
+
+
+for _command in (erasing.erase, erasing.erasures, erasing.lift):
+    app.command()(_command)
 
 
 @app.command()

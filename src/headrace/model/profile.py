@@ -200,12 +200,12 @@ def _identity_key(identities: dict[str, list[dict[str, Any]]], order: Sequence[s
     for namespace, values in identities.items():
         for identity in values:
             if identity.get("primary") is True:
-                return _named(namespace, identity["id"])
+                return named(namespace, identity["id"])
         if values:
             first[namespace] = values[0]["id"]
     for namespace in (*order, *sorted(first)):
         if namespace in first:
-            return _named(namespace, first[namespace])
+            return named(namespace, first[namespace])
     raise ProfileError("no-key", "nothing says who this is: give `profileId` or an identity in `identityMap`")
 
 
@@ -214,7 +214,8 @@ def prefix_of(namespace: str) -> str:
     return f"{namespace.replace('%', '%25').replace(':', '%3A')}:"
 
 
-def _named(namespace: str, identity: str) -> str:
+def named(namespace: str, identity: str) -> str:
+    """Write an identity as a key."""
     return prefix_of(namespace) + identity
 
 

@@ -34,6 +34,7 @@ from headrace.store.runs import Run
 #: The kinds of runs.
 TAKE = "dataset-snapshot"
 LOAD = "dataset-load"
+_FORGOTTEN = "its copy was removed because somebody was erased: take another"
 _KINDS_OF_SOURCES = {"iceberg": ("iceberg",), "sql": ("sqlite", "postgresql")}
 
 
@@ -152,6 +153,19 @@ class Datasets:
             return known, next(iter(ready), None)
 
         return await self.store.read(work)
+
+    async def forget_copies(self, tenant: int) -> None:
+        """Remove the copies of people that snapshots of a sandbox have: somebody in them was erased."""
+
+        def work(tx: Transaction) -> bool:
+            known = {item.id: item for item in documents.all_of(tx, tenant, DATASET)}
+            copied = [id_ for id_, item in known.items() if item.document["format"] == "sql"]
+            for id_ in copied:
+                dataset_snapshots.fail_ready(tx, tenant, id_, _FORGOTTEN)
+            return (self.ground.copies / str(tenant)).exists()
+
+        if await self.store.write(work):
+            await asyncio.to_thread(shutil.rmtree, self.ground.copies / str(tenant), ignore_errors=True)
 
     def _judged(self, tenant: Tenant, document: object) -> dict[str, Any]:
         dataset, _ = read(Dataset, document)

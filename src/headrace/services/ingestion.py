@@ -23,6 +23,9 @@ from headrace.model.record import Record, after, read_patch, read_whole, stamp
 from headrace.services import consenting
 from headrace.services.audiences.counting import Sizes
 from headrace.services.caller import Caller
+from headrace.services.erased import CODE as ERASED
+from headrace.services.erased import REASON as ERASED_REASON
+from headrace.services.erased import Erased
 from headrace.services.live import LiveDataflow, LiveDataflows
 from headrace.store import namespaces, outbox, profiles, taken_requests
 from headrace.store.database import Store, Transaction
@@ -72,6 +75,10 @@ class Receipt:
     is_repeated: bool = False
 
 
+#: Records that are not taken because of tombstones.
+Refused = Sequence[Rejected]
+
+
 @dataclass(frozen=True, slots=True)
 class _Request:
     """One request as its parts are kept: whose, how, and under which key, if any, with which fingerprint."""
@@ -91,6 +98,7 @@ class Ingestion:
     live: LiveDataflows
     announce: Announce
     woken: Callable[[int, Iterable[int]], None]
+    erased: Erased | None = None
 
     async def take(
         self,
@@ -126,32 +134,34 @@ class Ingestion:
         if not receipt.accepted and receipt.rejected and all(item.code in _NOT_READ for item in receipt.rejected):
             first = receipt.rejected[0]
             raise Unreadable(f"no profile could be read; the first reason, at line {first.line}: {first.reason}")
+        receipt.rejected.sort(key=lambda item: item.line)
         accepted, refused = receipt.accepted, len(receipt.rejected)
         self.announce(ProfilesIngested(accepted=accepted, rejected=refused, changes=receipt.changes))
         return receipt
 
     async def take_part(
-        self, tenant: int, records: Sequence[Record], receipt: Receipt, also: Callable[[Transaction], None]
+        self, tenant: int, records: Sequence[Record], receipt: Receipt, also: Callable[[Transaction, Refused], None]
     ) -> None:
-        """Take a part of many records in, in one transaction with whatever ``also`` does."""
+        """Take a part of many records in, in one transaction with whatever ``also`` does, told what is not taken."""
 
-        def is_wanted(tx: Transaction) -> bool:
-            also(tx)
+        def is_wanted(tx: Transaction, refused: Refused) -> bool:
+            also(tx, refused)
             return True
 
         await self._write(tenant, records, receipt, self.clock.now(), is_wanted)
-        receipt.accepted += len(records)
 
     async def _keep(
         self, request: _Request, part: Sequence[Record], number: int, receipt: Receipt, *, is_last: bool
     ) -> None:
         now = self.clock.now()
-        receipt.accepted += len(part)
-        rejected = [asdict(item) for item in receipt.rejected] if is_last else None
-        so_far = TakenRequest(request.fingerprint, number, receipt.accepted, rejected)
 
-        def is_wanted(tx: Transaction) -> bool:
-            return request.key is None or _is_news(tx, request, so_far, now)
+        def is_wanted(tx: Transaction, refused: Refused) -> bool:
+            if request.key is None:
+                return True
+            said = sorted((*receipt.rejected, *refused), key=lambda item: item.line)
+            rejected = [asdict(item) for item in said] if is_last else None
+            accepted = receipt.accepted + len(part) - len(refused)
+            return _is_news(tx, request, TakenRequest(request.fingerprint, number, accepted, rejected), now)
 
         await self._write(request.tenant, part, receipt, now, is_wanted, replace=request.replace)
 
@@ -161,20 +171,30 @@ class Ingestion:
         part: Sequence[Record],
         receipt: Receipt,
         now: int,
-        is_wanted: Callable[[Transaction], bool],
+        is_wanted: Callable[[Transaction, Refused], bool],
         *,
         replace: bool = False,
     ) -> None:
-        """Keep a part in one transaction, if ``is_wanted``, which is done in it first, says so."""
+        """
+        Keep a part in one transaction, if ``is_wanted``, which is done in it first, says so.
 
-        def work(tx: Transaction) -> list[Changes]:
-            if not is_wanted(tx):
-                return []
-            made = keep(tx, tenant, part, self.live.of(tx, tenant), now, iso(now) if replace else None)
+        Records of people who were erased are rejected, by the tombstones that the transaction sees.
+        """
+
+        def work(tx: Transaction) -> tuple[list[Changes], Refused]:
+            buried = self.erased.among(tx, tenant, part) if self.erased is not None else []
+            refused = [Rejected(record.line, ERASED, ERASED_REASON) for record in buried]
+            if not is_wanted(tx, refused):
+                return [], refused
+            gone = {id(record) for record in buried}
+            taken = [record for record in part if id(record) not in gone] if gone else part
+            made = keep(tx, tenant, taken, self.live.of(tx, tenant), now, iso(now) if replace else None)
             crashpoint("before_ingest_commit")
-            return made
+            return made, refused
 
-        made = await self.store.write(work)
+        made, refused = await self.store.write(work)
+        receipt.accepted += len(part) - len(refused)
+        receipt.rejected += refused
         crashpoint("after_ingest_commit")
         receipt.changes += sum(len(item.changed) + len(item.late) + len(item.withheld) for item in made)
         touched = {changes.dataflow for changes in made}

@@ -18,7 +18,7 @@ from headrace.datasets.snapshot import Snapshot
 from headrace.events import Announce, ProfilesIngested
 from headrace.model.record import Record
 from headrace.services.datasets import Datasets, document_of, ready
-from headrace.services.ingestion import Ingestion, Receipt, read_records
+from headrace.services.ingestion import Ingestion, Receipt, Refused, read_records
 from headrace.services.steps import HeldSteps, patiently
 from headrace.store import access, namespaces
 from headrace.store.access import Tenant
@@ -83,12 +83,13 @@ class Loading:
         rejected += [_rejected(part[item.line], item.code, item.reason) for item in receipt.rejected]
         before = _Done.of(steps.progress)
 
-        def also(tx: Transaction) -> None:
-            steps.note_in(tx, **before.after(len(part), len(records), rejected))
+        def also(tx: Transaction, refused: Refused) -> None:
+            buried = [_rejected(part[item.line], item.code, item.reason) for item in refused]
+            steps.note_in(tx, **before.after(len(part), len(records) - len(buried), [*rejected, *buried]))
 
         await patiently(lambda: self.ingestion.take_part(run.tenant, records, receipt, also))
-        accepted, changes = len(records), receipt.changes
-        self.announce(ProfilesIngested(accepted=accepted, rejected=len(rejected), changes=changes))
+        accepted, changes = receipt.accepted, receipt.changes
+        self.announce(ProfilesIngested(accepted=accepted, rejected=len(part) - accepted, changes=changes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,10 @@ class Store:
                 raise
             raise meant from error
 
+    async def checkpoint(self) -> bool:
+        """Leave nothing of what was removed in the log of the database; says whether that was done."""
+        return await asyncio.to_thread(self._dialect.checkpoint)
+
     def close(self) -> None:
         """Commit what is waiting and release the data directory."""
         self._closed = True

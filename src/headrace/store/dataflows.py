@@ -68,6 +68,14 @@ def number_of(tx: Transaction, tenant: int, id_: str) -> int | None:
     return tx.core.execute(query).scalar_one_or_none()
 
 
+def names(tx: Transaction, tenant: int) -> list[tuple[int, str, str]]:
+    """Return the numbers, ids and names of a tenant's dataflows, also of those that are deleted."""
+    rows = tx.core.execute(
+        select(dataflows.c.dataflow, dataflows.c.id, dataflows.c.document).where(dataflows.c.tenant == tenant)
+    )
+    return [(number, id_, document["name"]) for number, id_, document in rows]
+
+
 def document_of(tx: Transaction, tenant: int, id_: str) -> dict[str, Any] | None:
     """Return the document of a dataflow, also of one that is deleted: its partner may have to be told so."""
     query = select(dataflows.c.document).where(dataflows.c.tenant == tenant, dataflows.c.id == id_)

@@ -94,6 +94,12 @@ def change(tx: Transaction, tenant: int, dataset: str, number: int, **values: An
     tx.core.execute(update(dataset_snapshots).where(where).values(**values))
 
 
+def fail_ready(tx: Transaction, tenant: int, dataset: str, reason: str) -> None:
+    """Note that the snapshots of a dataset that are ready, or about to be, cannot be read any more."""
+    where = _is_of(tenant, dataset) & dataset_snapshots.c.state.in_(("ready", "taking"))
+    tx.core.execute(update(dataset_snapshots).where(where).values(state="failed", reason=reason, manifest=None))
+
+
 def remove_of(tx: Transaction, tenant: int, dataset: str) -> None:
     """Remove all snapshots of a dataset."""
     tx.core.execute(delete(dataset_snapshots).where(_is_of(tenant, dataset)))

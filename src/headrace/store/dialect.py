@@ -41,7 +41,7 @@ class Dialect(Protocol):
     ``engine`` is asked for twice: once to write, by one connection that no other process has the like of, and once to
     read, by connections of which each transaction sees one moment and changes nothing. ``translate`` is asked before
     every statement that goes straight to the driver, and remembers. ``explain`` says what a driver's error means for
-    whoever waits; ``None``: nothing that is foreseen.
+    whoever waits; ``None``: nothing that is foreseen. ``checkpoint`` leaves nothing of the past in a log of its own.
     """
 
     @property
@@ -50,6 +50,8 @@ class Dialect(Protocol):
     def engine(self, *, writes: bool) -> Engine: ...
 
     def translate(self, sql: str) -> str: ...
+
+    def checkpoint(self) -> bool: ...
 
     def explain(self, error: BaseException) -> OperationError | DataError | None: ...
 

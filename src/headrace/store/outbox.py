@@ -16,6 +16,7 @@ import orjson
 from headrace.model.change import NO_AUDIENCE, Changes
 from headrace.model.message import Bucket, Entry, Group, Settled
 from headrace.model.outcome import Delivered, Parked, Retry
+from headrace.model.profile import encode
 from headrace.store import ledger, withheld
 from headrace.store.database import Transaction
 from headrace.store.transaction import storable
@@ -227,6 +228,8 @@ _NEXT_BUCKET = """
     SELECT bucket FROM lanes WHERE tenant = :tenant AND dataflow = :dataflow AND due IS NOT NULL AND bucket > :bucket
     ORDER BY bucket LIMIT 1
 """
+#: The document of somebody who was erased: they leave as the partner was shown them.
+NOBODY = encode({})
 _CLAIM_LANES = """
     UPDATE lanes SET claim_group = :claim_group, claimed_seq = desired_seq, due = NULL, waiting_since = NULL
     WHERE (tenant, dataflow, profile, audience, part) IN (
@@ -264,7 +267,7 @@ _RECLAIM_GROUP = """
 _DELETE_GROUP = "DELETE FROM groups WHERE tenant = :tenant AND claim_group = :claim_group"
 _ENTRIES = """
     SELECT l.profile, l.audience, l.part, l.claimed_seq, p.document, l.shown
-    FROM lanes l JOIN profiles p ON p.tenant = l.tenant AND p.profile = l.profile
+    FROM lanes l LEFT JOIN profiles p ON p.tenant = l.tenant AND p.profile = l.profile
     WHERE l.tenant = :tenant AND l.claim_group = :claim_group
     ORDER BY l.dataflow, l.profile, l.audience, l.part
 """
@@ -353,7 +356,15 @@ def _load(tx: Transaction, asked: Claim, number: int, attempt: int, bucket: int,
     for profile, audience, part, change in tx.run(_CHANGED, row):
         changed.setdefault((profile, audience, part), []).append(change)
     entries = tuple(
-        Entry(profile, audience, part, seq, document, tuple(sorted(changed.get((profile, audience, part), ()))), shown)
+        Entry(
+            profile,
+            audience,
+            part,
+            seq,
+            document or NOBODY,
+            tuple(sorted(changed.get((profile, audience, part), ()))),
+            shown,
+        )
         for profile, audience, part, seq, document, shown in tx.run(_ENTRIES, row)
     )
     return Group(

@@ -11,6 +11,9 @@ from headrace.store.database import Transaction
 #: How many keys are asked for at once; fewer are filled up, so that there are few statements to plan. SQLite joins 500.
 _AT_ONCE = (1, 16, 128)
 _LAST = "SELECT coalesce(max(profile), 0) FROM profiles WHERE tenant = :tenant"
+#: The numbers of erased people are not given again.
+_LAST_ERASED = "SELECT coalesce(max(profile), 0) FROM erased_people WHERE tenant = :tenant"
+_REMOVE = "DELETE FROM profiles WHERE tenant = :tenant AND profile = :profile"
 _INSERT = """
     INSERT INTO profiles (tenant, profile, key, document, sequence, expires_at)
     VALUES (:tenant, :profile, :key, :document, :sequence, :expires_at)
@@ -28,6 +31,9 @@ _EXPIRED = """
     WHERE tenant = :tenant AND expires_at <= :now ORDER BY expires_at LIMIT :most
 """
 _EXPIRE = "UPDATE profiles SET expires_at = :expires_at WHERE tenant = :tenant AND profile = :profile"
+_SCAN_WITH_KEYS = """
+    SELECT profile, key, document FROM profiles WHERE tenant = :tenant AND profile > :after ORDER BY profile LIMIT :most
+"""
 _SEQUENCE = "UPDATE tenants SET sequence = sequence + :count WHERE tenant = :tenant RETURNING sequence"
 
 
@@ -74,9 +80,9 @@ def find(tx: Transaction, tenant: int, keys: Iterable[str]) -> dict[str, tuple[i
 
 
 def last_number(tx: Transaction, tenant: int) -> int:
-    """Return the highest number that a person has; 0 where there is nobody."""
-    number: int = tx.run(_LAST, {"tenant": tenant}).fetchone()[0]
-    return number
+    """Return the highest number that a person has or had; 0 where there never was anybody."""
+    whose = {"tenant": tenant}
+    return max(int(tx.run(sql, whose).fetchone()[0]) for sql in (_LAST, _LAST_ERASED))
 
 
 def insert(tx: Transaction, tenant: int, people: Iterable[Kept]) -> None:
@@ -87,6 +93,11 @@ def insert(tx: Transaction, tenant: int, people: Iterable[Kept]) -> None:
 def update(tx: Transaction, tenant: int, people: Iterable[Kept]) -> None:
     """Replace people's documents."""
     tx.many(_UPDATE, [_row(tenant, person) for person in people])
+
+
+def remove(tx: Transaction, tenant: int, profile: int) -> None:
+    """Remove a person for good."""
+    tx.run(_REMOVE, {"tenant": tenant, "profile": profile})
 
 
 def _row(tenant: int, person: Kept) -> dict[str, Any]:
@@ -115,6 +126,12 @@ def expired(tx: Transaction, tenant: int, now: int, most: int) -> list[Kept]:
 def expire(tx: Transaction, tenant: int, profile: int, at: int | None) -> None:
     """Note when somebody is to be looked at again."""
     tx.run(_EXPIRE, {"tenant": tenant, "profile": profile, "expires_at": at})
+
+
+def scan_with_keys(tx: Transaction, tenant: int, after: int, most: int) -> Iterator[tuple[int, str, Profile]]:
+    """Read people by number, in order, up to ``most`` of them, with their keys."""
+    rows = tx.run(_SCAN_WITH_KEYS, {"tenant": tenant, "after": after, "most": most})
+    return ((number, key, decode(document)) for number, key, document in rows)
 
 
 def next_sequence(tx: Transaction, tenant: int, count: int) -> int:

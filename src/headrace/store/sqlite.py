@@ -21,6 +21,7 @@ _PRAGMAS = (
     "PRAGMA busy_timeout=5000",
     "PRAGMA cache_size=-65536",
     "PRAGMA wal_autocheckpoint=4000",
+    "PRAGMA secure_delete=ON",  # What is erased is not left lying in the file.
 )
 
 
@@ -55,6 +56,18 @@ class Sqlite:
             connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
         return engine
+
+    def checkpoint(self) -> bool:
+        """Move the log into the file and empty it, so that nothing of the past is in it; says whether that was done."""
+        connection = sqlite3.connect(self._path, isolation_level=None)
+        try:
+            connection.execute("PRAGMA busy_timeout=5000")
+            busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            return not busy
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            connection.close()
 
     def explain(self, error: BaseException) -> OperationError | DataError | None:
         if isinstance(error, sqlite3.OperationalError):

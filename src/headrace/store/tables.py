@@ -667,6 +667,56 @@ withheld_reasons = Table(
 )
 Index("withheld_reasons_of_dataflow", withheld_reasons.c.tenant, withheld_reasons.c.dataflow)
 
+#: Erasures: ``subject`` is who is meant, until they are removed from here.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("tenant", Whole, nullable=False),
+    Column("erasure", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("subject", JSON(none_as_null=True), nullable=True),
+    Column("actor", Text, nullable=False),
+    Column("asked_at", Whole, nullable=False),
+    Column("removed_at", Whole, nullable=True),
+    Column("ended_at", Whole, nullable=True),
+    Column("lifted_at", Whole, nullable=True),
+    PrimaryKeyConstraint("tenant", "erasure"),
+)
+
+#: The numbers that erased people had: they are never given again, for partners may still be told by them.
+erased_people = Table(
+    "erased_people",
+    metadata,
+    Column("tenant", Whole, nullable=False),
+    Column("profile", Whole, nullable=False),
+    Column("erasure", Text, nullable=False),
+    PrimaryKeyConstraint("tenant", "profile"),
+)
+
+#: Identities of erased people, as keyed hashes: records that have one are not taken.
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("tenant", Whole, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("erasure", Text, nullable=False),
+    PrimaryKeyConstraint("tenant", "hash"),
+)
+
+#: What became of telling each dataflow's partner of an erased person; person 0: nobody was known.
+erasure_receipts = Table(
+    "erasure_receipts",
+    metadata,
+    Column("tenant", Whole, nullable=False),
+    Column("erasure", Text, nullable=False),
+    Column("profile", Whole, nullable=False),
+    Column("dataflow", Whole, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=True),
+    Column("at", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "erasure", "profile", "dataflow"),
+)
+
 # -- the ledger and the audit --------------------------------------------------------------------------------------
 
 
@@ -739,5 +789,9 @@ DATA = frozenset(
         "ledger",
         "taken_requests",
         "withheld_reasons",
+        "erasures",
+        "erased_people",
+        "tombstones",
+        "erasure_receipts",
     }
 )

@@ -123,6 +123,15 @@ def _consent_policy(world: World) -> str:
     return made(world.api.post(CONSENT_POLICIES, _consent_document()))["id"]
 
 
+def _erasure(world: World) -> str:
+    identity = {"namespace": "crmId", "id": f"nobody-{next(_numbers)}"}
+    asked = world.api.post("/ingest/erasures", {"identity": identity})
+    assert asked.status == 202, asked.text
+    path = f"/ingest/erasures/{asked.json['id']}"
+    eventually("they are removed", lambda: world.api.get(path).json["removedAt"] is not None)
+    return str(asked.json["id"])
+
+
 def _flow_run(world: World) -> str:
     store, subject = world.headrace.app.store, {"dataflow": world.operator.flow()}
     return store.write_now(lambda tx: runs.ask(tx, 1, "rest", subject, "client:a", 0, due_at=LATE)).run
@@ -192,6 +201,7 @@ MAKERS: dict[str, Callable[[World], str]] = {
     "/runs/": _run,
     "/schedules/": _schedule,
     "/datasets/": _dataset,
+    "/ingest/erasures/": _erasure,
     f"{CONSENT_POLICIES}/": _consent_policy,
     "/dataflows/": lambda world: world.operator.flow(),
     "/access/users/": _user,
@@ -279,7 +289,7 @@ HARMLESS: set[tuple[str, str]] = {
 }
 
 #: Ends of paths of operations that leave an object other than it was, so that each is tried on one of its own.
-ENDING = ("/approve", "/reject", "/withdraw", "/snapshots")
+ENDING = ("/approve", "/reject", "/withdraw", "/snapshots", "/lift")
 
 #: Values for parameters after a path's first.
 FURTHER: dict[str, str] = {"{version}": "1", "{namespace}": "ups", "{audience}": "an-audience", "{number}": "1"}

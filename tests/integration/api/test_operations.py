@@ -37,6 +37,9 @@ OURS_OF_FLOWS = (
 )
 OURS = {
     "/ingest/profiles",
+    "/ingest/erasures",
+    "/ingest/erasures/{id}",
+    "/ingest/erasures/{id}/lift",
     "/dataflows/{id}/ledger",
     "/dataflows/{id}/parked",
     "/dataflows/{id}/policy-check",

@@ -24,6 +24,10 @@ from headrace.services.backfilling import Backfiller
 from headrace.services.caller import Caller
 from headrace.services.consent_policies import KIND as APPLY_CONSENT
 from headrace.services.delivery import StoredOutbox
+from headrace.services.erased import Erased
+from headrace.services.erasing import Erasing
+from headrace.services.erasures import KIND as ERASURE
+from headrace.services.erasures import Erasures
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
 from headrace.services.partners import Partners
@@ -164,9 +168,14 @@ class House:
         self.revoking = Revoking(self.store, self.clock, self.keyring, self.partners, self.tokens)
         self.slots = Slots(4, lambda: 0.0)
         self.woken = []
-        self.ingestion = Ingestion(self.store, self.clock, self.live, self.events.append, self._wake)
+        erased = Erased(self.keyring)
+        self.ingestion = Ingestion(self.store, self.clock, self.live, self.events.append, self._wake, erased)
         applying = ApplyingConsent(self.store, self.clock, self.live, self._wake)
         self.runs.register(APPLY_CONSENT, applying.carry)
+        self.erasures = Erasures(self.store, self.clock, erased)
+        self.forgotten = []
+        erasing = Erasing(self.store, self.clock, self.live, erased, self._wake, self._forget_copies)
+        self.runs.register(ERASURE, erasing.carry)
         self.servers, self.destinations, self.flows = {}, {}, {}
         self.store.write_now(lambda tx: letting_in.begin(tx, self.clock.now()))
         (tenant,) = self.store.read_now(access.all_tenants)
@@ -183,6 +192,9 @@ class House:
 
     def close(self):
         self.store.close()
+
+    async def _forget_copies(self, tenant):
+        self.forgotten.append(tenant)
 
     def _wake(self, tenant, numbers):
         numbers = list(numbers)
@@ -291,6 +303,21 @@ class House:
         if id_ is None:
             return (await consent_policies.create(self.store, self.clock, self.caller, document)).id
         return (await consent_policies.replace(self.store, self.clock, self.caller, id_, document, None)).id
+
+    async def erase(self, key=None, **identity):
+        """Ask for an erasure, and carry its first run; return its id."""
+        document = {"profile": key} if key else {"identity": identity}
+        id_ = (await self.erasures.ask(self.caller, document)).erasure.erasure
+        await self.carry_runs()
+        return id_
+
+    async def receipts(self, id_, *, look=True):
+        """Have an erasure look again, and return the states of its receipts with the erasure's own."""
+        if look:
+            self.pass_time(4000)
+            await self.carry_runs()
+        report = await self.erasures.get(self.caller, id_)
+        return report.erasure.state, {told.name: told.state for told in report.receipts}
 
     async def drop_policy(self, id_):
         await consent_policies.delete(self.store, self.clock, self.caller, id_, None)

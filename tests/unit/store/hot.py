@@ -1,6 +1,6 @@
 """The statements that every change takes, and the indexes they must find their rows by, on any database."""
 
-from headrace.store import ledger, outbox, profiles
+from headrace.store import erasing, ledger, outbox, profiles
 
 LARGE = ("lanes", "changes", "profiles", "groups", "parked")
 #: A table's name stands for its primary key, or any other key of it.
@@ -40,6 +40,10 @@ HOT = {
     "backfill: who was told": (outbox._SHOWN, {"lanes"}),
     "backfill: what the partner forgets": (outbox._SHOWN_LANES, {"lanes"}),
     "backfill: how much waits": (outbox._WAITING_LANES, {"lanes_due"}),
+    "consent: who is about to be told": (outbox._ALL_UNDER_WAY, {"changes"}),
+    "consent: who has changed since": (outbox._NEWER, {"lanes_claimed", "profiles"}),
+    "consent: elsewhere": (outbox._MOVE_LANE, {"lanes", "lanes_claimed"}),
+    "erasing: lanes": (erasing._LANES, {"lanes", "groups"}),
     "backfill: people": (profiles._SCAN, {"profiles"}),
     "ledger: waiting": (ledger._WAITING, {"changes"}),
 }

@@ -15,7 +15,7 @@ from headrace.events import Announce, WorkerFailed
 from headrace.model.expiry import DAY, due, moment, next_due
 from headrace.model.profile import Audience, Membership, Profile, decode, encode
 from headrace.model.record import MEMBERSHIPS, Record, whom_of
-from headrace.services.ingestion import Ingestion, Receipt
+from headrace.services.ingestion import Ingestion, Receipt, Refused
 from headrace.store import access, audiences, pending, profiles
 from headrace.store.database import Store, Transaction
 from headrace.store.profiles import Kept
@@ -68,7 +68,7 @@ class Expiring:
         records: list[Record] = []
         seen = 0
 
-        def also(tx: Transaction) -> None:
+        def also(tx: Transaction, _: Refused) -> None:
             nonlocal seen
             records.clear()
             found = profiles.expired(tx, tenant, now, AT_ONCE)

@@ -247,7 +247,55 @@ Index("withheld_reasons_of_dataflow", withheld_reasons.c.tenant, withheld_reason
 
 CONSENT: tuple[Table, ...] = (_declared("consent_policies"), withheld_reasons)
 
-GOVERNANCE: tuple[Table, ...] = (*POLICIES, *CONSENT)
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("tenant", Whole, nullable=False),
+    Column("erasure", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("subject", JSON(none_as_null=True), nullable=True),
+    Column("actor", Text, nullable=False),
+    Column("asked_at", Whole, nullable=False),
+    Column("removed_at", Whole, nullable=True),
+    Column("ended_at", Whole, nullable=True),
+    Column("lifted_at", Whole, nullable=True),
+    PrimaryKeyConstraint("tenant", "erasure"),
+)
+
+erased_people = Table(
+    "erased_people",
+    metadata,
+    Column("tenant", Whole, nullable=False),
+    Column("profile", Whole, nullable=False),
+    Column("erasure", Text, nullable=False),
+    PrimaryKeyConstraint("tenant", "profile"),
+)
+
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("tenant", Whole, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("erasure", Text, nullable=False),
+    PrimaryKeyConstraint("tenant", "hash"),
+)
+
+erasure_receipts = Table(
+    "erasure_receipts",
+    metadata,
+    Column("tenant", Whole, nullable=False),
+    Column("erasure", Text, nullable=False),
+    Column("profile", Whole, nullable=False),
+    Column("dataflow", Whole, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=True),
+    Column("at", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "erasure", "profile", "dataflow"),
+)
+
+ERASURE: tuple[Table, ...] = (erasures, erased_people, tombstones, erasure_receipts)
+
+GOVERNANCE: tuple[Table, ...] = (*POLICIES, *CONSENT, *ERASURE)
 
 #: In the order in which they are made.
 NEW = (*INTAKE, *DATASETS, *AUDIENCES, *MAPPING_SETS, *ACTIVATION, *GOVERNANCE)

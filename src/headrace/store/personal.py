@@ -1,0 +1,65 @@
+"""
+Every table, and whether it holds anything of a person: what an erasure must reach.
+
+A person here is one of the profiles. Users and API clients are people who work with Headrace, and not meant.
+"""
+
+#: Tables that hold something of people, and how an erasure removes it.
+HOLDING: dict[str, str] = {
+    "profiles": "the person's row is removed",
+    "lanes": "removed at once, or once the partner that knows the person has acknowledged the exit",
+    "changes": "what waits is withheld; numbers alone",
+    "parked": "withheld, with the reason",
+    "groups": "reasons in our own words, which hold nothing of a person; they go with their lanes",
+    "taken_requests": "words of rejections that hold a text of the person's are replaced, and keys with one forgotten",
+    "runs": "so are those in the progress of loads, and reasons",
+    "dataset_snapshots": "so are those of bad rows; copies of what databases answered are removed",
+    "erasures": "whom it is of is forgotten once they are removed",
+    "tombstones": "keyed hashes, which nobody reads without the key, and which keep the person out",
+    "erased_people": "the number that the person had, which says nothing by itself",
+    "erasure_receipts": "so do these",
+}
+#: Tables that hold nothing of people.
+FREE: frozenset[str] = frozenset(
+    {
+        "access_tokens",
+        "accounts",
+        "api_clients",
+        "audience_templates",
+        "audiences",
+        "audit",
+        "begun_sign_ins",
+        "consent_policies",
+        "consents",
+        "conversion_schemas",
+        "credentials",
+        "data_keys",
+        "dataflow_audiences",
+        "dataflows",
+        "datasets",
+        "destination_servers",
+        "destinations",
+        "epochs",
+        "executors",
+        "ledger",
+        "ledger_deltas",
+        "mapping_sets",
+        "namespace_orders",
+        "namespaces",
+        "organizations",
+        "partner_audiences",
+        "publish_requests",
+        "schedules",
+        "sessions",
+        "sign_in_failures",
+        "sign_in_states",
+        "source_connections",
+        "target_connections",
+        "tenants",
+        "unique_values",
+        "user_roles",
+        "users",
+        "versions",
+        "withheld_reasons",
+    }
+)
