@@ -10,12 +10,12 @@ from headrace.clock import Clock
 from headrace.errors import HeadraceError, NotFound, RequestError
 from headrace.model.core_governance import ACTION_BY_NAME, CORE_ACTIONS, CORE_LABELS, CORE_POLICIES, LABEL_BY_NAME
 from headrace.model.deny import labels_in, read_deny
-from headrace.model.governance import action_of
+from headrace.model.governance import action_of, actions_in
 from headrace.services import declared
 from headrace.services.caller import Caller
 from headrace.services.governance import keeping
 from headrace.services.governance.constraints import Answer, of_entities, of_labels, refuse_unknown
-from headrace.services.governance.gathering import ACTION, LABEL, POLICY, actions_in
+from headrace.services.governance.gathering import ACTION, LABEL, POLICY
 from headrace.services.governance.listed import Asked
 from headrace.store.database import Transaction
 from headrace.store.documents import Declared

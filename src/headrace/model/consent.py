@@ -1,7 +1,7 @@
 """A consent policy: what people must have agreed to before a partner may be told of them."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -43,13 +43,3 @@ class ConsentPolicy(Block):
     marketing_actions: tuple[str, ...] = Field(
         (), description="Only for dataflows that carry one of these marketing actions; none named: for all."
     )
-
-
-def marketing_actions_of(document: dict[str, Any]) -> frozenset[str] | None:
-    """Return the marketing actions that a dataflow's document declares; ``None`` where it declares none."""
-    declared = document.get("marketingActions")
-    if declared is None:
-        declared = (document.get("x-headrace") or {}).get("marketingActions")
-    if not isinstance(declared, list) or not declared:
-        return None
-    return frozenset(action for action in declared if isinstance(action, str))

@@ -1,7 +1,7 @@
 """Governance: what people declare of usage labels, marketing actions and policies, in the original's shapes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
@@ -116,3 +116,25 @@ def references_in(policy: dict[str, Any] | None) -> Iterator[str]:
     """Yield the references that a dataflow's ``policy`` has, as far as it has the form of one."""
     listed = (policy or {}).get("enforcementRefs")
     yield from (item for item in listed if isinstance(item, str)) if isinstance(listed, list) else ()
+
+
+def actions_in(references: Iterable[str]) -> frozenset[tuple[str, str]]:
+    """Return the marketing actions that references lead to, by kind and name."""
+    return frozenset(action for reference in references if (action := action_of(reference)) is not None)
+
+
+def actions_of_destination(names: Iterable[str]) -> frozenset[tuple[str, str]]:
+    """Return the core marketing actions that a destination says for everybody, by kind and name."""
+    return frozenset(("core", _camel(name)) for name in names)
+
+
+def _camel(name: str) -> str:
+    """
+    Return the name of a core marketing action that destinations write in capitals.
+
+    >>> _camel("COMBINE_WITH_PII")
+    'combineWithPii'
+    """
+    camel = re.sub(r"_(\w)", lambda found: found[1].upper(), name.lower())
+    assert camel in ACTION_BY_NAME, name
+    return camel

@@ -5,8 +5,8 @@ from typing import Any
 
 from headrace.clock import Clock
 from headrace.errors import Conflict, HeadraceError, NotFound, StaleVersion, TooManyCalls
-from headrace.model.consent import marketing_actions_of
 from headrace.model.flow import Flow
+from headrace.model.governance import references_in
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
 from headrace.services import backfills, consent_policies, mapping_sets
@@ -118,7 +118,7 @@ async def patch(
         if not dataflows.change(tx, stored, now, document=document):
             raise Conflict
         _follow_audiences(tx, caller, stored, flow, now, lenient(Flow, stored.document), exits=exits)
-        if marketing_actions_of(stored.document) != marketing_actions_of(document):
+        if set(references_in(stored.document.get("policy"))) != set(references_in(document.get("policy"))):
             consent_policies.ask(tx, caller.number, caller.actor, now)
         _note(tx, caller, "replace", stored, now)
         return _existing(tx, caller, id_)

@@ -8,8 +8,9 @@ from headrace.clock import Clock
 from headrace.errors import AccountError, Conflict
 from headrace.mapping.consent import Consents, NamedPolicy
 from headrace.mapping.paths import parse as parse_path
-from headrace.model.consent import ConsentPolicy, marketing_actions_of
+from headrace.model.consent import ConsentPolicy
 from headrace.model.destination import Destination
+from headrace.model.governance import actions_in, actions_of_destination, references_in
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
 from headrace.services import declared
@@ -48,8 +49,9 @@ def binding(known: InForce, flow: Object, destination: Destination) -> tuple[Con
     """Return the policies that bind a dataflow, whether what it claims is looked at, and whether it evaluates any."""
     if not evaluates_consent(destination):
         return Consents(), False, False
-    actions = marketing_actions_of(flow)
-    consents = Consents(item for item in known.policies if item.applies_to(actions))
+    actions = actions_in(references_in(flow.get("policy"))) | actions_of_destination(destination.marketing_actions)
+    names = frozenset(name for _, name in actions) or None
+    consents = Consents(item for item in known.policies if item.applies_to(names))
     return consents, bool(consents) or known.is_being_applied, True
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from headrace.errors import AccountError
 from headrace.mapping.consent import Consents, NamedPolicy
-from headrace.model.consent import ConsentPolicy, marketing_actions_of
+from headrace.model.consent import ConsentPolicy
 from headrace.model.problem import ConfigurationError
 from headrace.model.reading import read
 
@@ -117,20 +117,6 @@ def test_the_version_is_another_for_other_policies_in_whatever_order():
 )
 def test_a_policy_binds_dataflows_by_their_marketing_actions(more, actions, binds):
     assert policy(EMAIL, **more).applies_to(actions) == binds
-
-
-@pytest.mark.parametrize(
-    ("document", "actions"),
-    [
-        ({}, None),
-        ({"marketingActions": []}, None),
-        ({"marketingActions": ["email"]}, {"email"}),
-        ({"x-headrace": {"marketingActions": ["email", 5]}}, {"email"}),
-        ({"marketingActions": "email"}, None),
-    ],
-)
-def test_a_dataflow_that_declares_no_actions_may_carry_any(document, actions):
-    assert marketing_actions_of(document) == actions
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 
 from headrace.connect.transport import Unanswered
 from headrace.errors import Conflict, NotFound
+from headrace.model.governance import reference_to
 from headrace.model.problem import ConfigurationError
 from headrace.services import applying_consent
 from headrace.store import access, dataflows, withheld
@@ -211,10 +212,11 @@ async def test_what_was_parked_is_not_sent_because_a_policy_changes(house):
 
 def _declare(house, actions):
     """Have the dataflow carry marketing actions, as its document says them."""
+    policy = {"enforcementRefs": [reference_to(action, "custom") for action in actions]}
 
     def work(tx):
         (flow,) = dataflows.all_of(tx, house.caller.number)
-        dataflows.change(tx, flow, house.clock.now(), document={**flow.document, "marketingActions": actions})
+        dataflows.change(tx, flow, house.clock.now(), document={**flow.document, "policy": policy})
         access.raise_configuration(tx, house.caller.number)
 
     house.store.write_now(work)

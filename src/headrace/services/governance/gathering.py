@@ -1,17 +1,16 @@
 """What is held against each other: policies that are enforced, labels that data carries, and what dataflows use."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from headrace.mapping.calculated import calculation
 from headrace.mapping.paths import parse as parse_path
-from headrace.model.core_governance import ACTION_BY_NAME, CORE_POLICIES
+from headrace.model.core_governance import CORE_POLICIES
 from headrace.model.dataset import Dataset
 from headrace.model.deny import Compound, read_deny
 from headrace.model.destination import Destination
 from headrace.model.flow import FieldMapping, Flow, SegmentSelectorValue
-from headrace.model.governance import action_of, references_in
+from headrace.model.governance import actions_in, actions_of_destination, references_in
 from headrace.services.catalog import Catalog
 from headrace.services.checks import lenient
 from headrace.services.governance.evaluating import Named, Rule, Subject, Used
@@ -64,11 +63,6 @@ def _own_rule(item: Declared) -> Rule:
     document = item.document
     deny, _ = read_deny(document["deny"], "/deny")
     return Rule(item.id, document["name"], "custom", actions_in(document["marketingActionRefs"]), deny)
-
-
-def actions_in(references: Iterable[str]) -> frozenset[tuple[str, str]]:
-    """Return the marketing actions that references lead to, by kind and name."""
-    return frozenset(action for reference in references if (action := action_of(reference)) is not None)
 
 
 # -- labels ---------------------------------------------------------------------------------------------------------
@@ -150,7 +144,7 @@ def subject_of(
 ) -> Subject:
     """Return a dataflow, or one that is to be, as policies see it."""
     known = carriers(tx, tenant) if known is None else known
-    of_destination = frozenset(("core", _camel(name)) for name in destination.marketing_actions)
+    of_destination = actions_of_destination(destination.marketing_actions)
     used = [*_used_by_mapping(flow, destination, known), *_used_by_source(tx, tenant, flow, known)]
     for selector in flow.audiences:
         used += labels_of_audience(tx, tenant, selector, known)
@@ -222,15 +216,3 @@ def meet(one: Path, other: Path) -> bool:
     """Say whether a path is the other, lies below it, or holds it."""
     shorter = min(len(one), len(other))
     return one[:shorter] == other[:shorter]
-
-
-def _camel(name: str) -> str:
-    """
-    Return the name of a core marketing action that destinations write in capitals.
-
-    >>> _camel("COMBINE_WITH_PII")
-    'combineWithPii'
-    """
-    camel = re.sub(r"_(\w)", lambda found: found[1].upper(), name.lower())
-    assert camel in ACTION_BY_NAME, name
-    return camel

@@ -10,13 +10,21 @@ from headrace.model.block import Block
 from headrace.model.core_governance import ACTION_BY_NAME, CORE_POLICIES, LABEL_BY_NAME, POLICY_BY_ID
 from headrace.model.deny import labels_in, read_deny
 from headrace.model.flow import Flow
-from headrace.model.governance import EnabledPolicies, MarketingAction, Policy, UsageLabel, action_of, references_in
+from headrace.model.governance import (
+    EnabledPolicies,
+    MarketingAction,
+    Policy,
+    UsageLabel,
+    action_of,
+    actions_in,
+    references_in,
+)
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
 from headrace.services import declared
 from headrace.services.caller import Caller
 from headrace.services.checks import lenient
-from headrace.services.governance.gathering import ACTION, LABEL, POLICY, actions_in
+from headrace.services.governance.gathering import ACTION, LABEL, POLICY
 from headrace.services.governance.holding import held, is_there
 from headrace.services.in_use import InUse, Use
 from headrace.services.patching import Operations, patched
