@@ -25,6 +25,8 @@ from headrace.store.documents import Declared
 
 LABEL, ACTION, POLICY = "usage-label", "marketing-action", "policy"
 IDENTITIES = "identityMap"
+#: What the empty path is called.
+EVERYTHING = "everything"
 #: A path without the places in lists: a label is on all of a list's items.
 Path = tuple[str, ...]
 
@@ -111,6 +113,8 @@ def paths_of_dataset(item: Declared) -> Iterator[Path]:
     if dataset.shape == "profiles":
         yield ()
         return
+    if dataset.key is not None:
+        yield ("profileId",)
     yield from (path_of(attribute.path) for attribute in dataset.attributes)
     yield from ((IDENTITIES, identity.namespace) for identity in dataset.identities)
 
@@ -179,7 +183,7 @@ def used_of(known: Iterable[Carrier], path: Path, user: Named) -> Iterator[Used]
     """Yield the labels on a path that something uses."""
     for carrier in known:
         if carrier.reaches(path):
-            yield from (Used(label, carrier.named, ".".join(path), user) for label in carrier.labels)
+            yield from (Used(label, carrier.named, ".".join(path) or EVERYTHING, user) for label in carrier.labels)
 
 
 def _used_by_mapping(flow: Flow, destination: Destination, known: list[Carrier]) -> Iterator[Used]:
