@@ -6,6 +6,7 @@ from headrace.model.reading import read
 from headrace.services import declared
 from headrace.services.accounts import SOURCE
 from headrace.services.caller import Caller
+from headrace.services.governance.holding import held
 from headrace.services.in_use import find_unused
 from headrace.services.patching import Operations, patched
 from headrace.store.database import Store, Transaction
@@ -36,7 +37,8 @@ async def change_source(
         declared.refuse_another(known, version)
         source, _ = read(SourceConnection, patched(known.document, operations, "source connection"))
         kept = source.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        return declared.replace(tx, caller, SOURCE, known, kept, now)
+        with held(tx, caller.tenant):  # Datasets that it names are sent.
+            return declared.replace(tx, caller, SOURCE, known, kept, now)
 
     return await store.write(work)
 

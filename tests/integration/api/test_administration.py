@@ -183,7 +183,7 @@ def test_nobody_gives_what_they_do_not_have(headrace, api):
     assert lesser.post("/access/clients", {"name": "as much", "permissions": wanted}).status == 201
     answer = lesser.post("/access/clients", {"name": "more", "role": "viewer"})
     assert answer.status == 403
-    assert "you lack activation:read, monitoring:read" in answer.json["detail"]
+    assert "you lack activation:read, governance:read, monitoring:read" in answer.json["detail"]
     first = headrace.credentials["client_id"]
     assert lesser.post(f"/access/clients/{first}/secret", None).status == 403
     assert lesser.post("/access/organizations", {"name": "own@headrace"}).status == 403

@@ -6,7 +6,7 @@ import pytest
 
 from support import AUTHORING, FLOWS
 
-from .conftest import PUBLISH, REQUESTS, codes, dataset_document
+from .conftest import PEOPLE, PUBLISH, REQUESTS, codes, dataset_document
 
 COVERED = ("unknown-marketing-action", "unknown-label", "unknown-policy", "unknown-dataset")
 POLICIES = "/data/foundation/dulepolicy"
@@ -417,3 +417,40 @@ def test_names_are_of_one_sandbox(api):
 
     assert api.get(label).json["friendlyName"] == "here"
     assert api.send("GET", LABELS, None, there).json == {"items": []}
+
+
+WHOLE = {"name": "whole people", "format": "ndjson", "shape": "profiles"}
+
+
+def test_a_dataset_of_whole_profiles_brings_its_labels_to_everything(api, document):
+    dataset = made(api.post("/datasets", {**WHOLE, "location": str(PEOPLE)}))["id"]
+    enforced(api, {"operator": "AND", "operands": [{"label": "C4"}, {"label": "S2"}]})
+    made(api.post(LABELS, {"datasets": {dataset: ["C4"]}, "fields": {"homeAddress": ["S2"]}}))
+    kept(api, document)
+    rows = [("identityMap.crmId", "identityMap.customer"), ("homeAddress.city", "email")]
+
+    (found,) = violations(api.post(f"{FLOWS}/flows", mapping(document, rows)))
+
+    assert {(way["label"], way["steps"][0]["name"]) for way in found["lineage"]} == {
+        ("C4", "whole people"),
+        ("S2", "homeAddress"),
+    }
+    asked = [{"entityType": "dataSet", "entityId": dataset}]
+    judged = made(api.post(f"{EMAIL}/constraints", asked))
+    assert judged["discoveredLabels"][0]["dataSetLabels"]["fields"] == [{"path": "homeAddress", "labels": ["S2"]}]
+    assert len(judged["violatedPolicies"]) == 1
+
+
+def test_a_dataset_that_a_source_names_is_used_whole(api, document):
+    dataset = made(api.post("/datasets", {**dataset_document(), "name": "sent as it is"}))["id"]
+    enforced(api)
+    made(api.post(LABELS, {"fields": {"address": ["C4"]}}))
+    flow = kept(api, document)
+    source = f"{FLOWS}/sourceConnections/{document['sourceConnectionIds'][0]}"
+    etag = api.get(source).json["items"][0]["etag"]
+    naming = [{"op": "add", "path": "/params", "value": {"datasets": [{"dataSetId": dataset}]}}]
+
+    (found,) = violations(api.patch(source, naming, etag))
+
+    assert found["dataflow"]["id"] == flow
+    assert ("dataset", "sent as it is") in [(fix["noun"], fix["name"]) for fix in found["fixes"]]

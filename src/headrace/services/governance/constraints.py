@@ -86,6 +86,8 @@ def _discovered(tx: Transaction, caller: Caller, known: list[Carrier], entity: o
     own = [carrier for carrier in known if carrier.named.noun == "dataset" and carrier.named.id == dataset.id]
     others = [carrier for carrier in known if carrier.named.noun != "dataset"]
     paths = [path for path in paths_of_dataset(dataset) if not wanted or any(meet(path, one) for one in wanted)]
+    if () in paths:  # It may bring anything: whatever carries labels.
+        paths = sorted({path for carrier in others for path in carrier.paths})
     fields = [
         {
             "path": ".".join(path),

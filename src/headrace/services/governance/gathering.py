@@ -24,6 +24,8 @@ from headrace.store.documents import Declared
 
 LABEL, ACTION, POLICY = "usage-label", "marketing-action", "policy"
 IDENTITIES = "identityMap"
+#: What the empty path is called.
+EVERYTHING = "everything"
 #: A path without the places in lists: a label is on all of a list's items.
 Path = tuple[str, ...]
 
@@ -105,6 +107,8 @@ def paths_of_dataset(item: Declared) -> Iterator[Path]:
     if dataset.shape == "profiles":
         yield ()
         return
+    if dataset.key is not None:
+        yield ("profileId",)
     yield from (path_of(attribute.path) for attribute in dataset.attributes)
     yield from ((IDENTITIES, identity.namespace) for identity in dataset.identities)
 
@@ -164,7 +168,8 @@ def labels_of_audience(
     Return the labels on what the definition of an audience reads.
 
     Audiences come with profiles and have no definition here, so there are none. One that has a definition says which
-    paths or datasets that reads; ``used_of`` makes of these what is to be returned.
+    paths or datasets that reads: ``used_of`` and ``used_of_dataset`` make of these what is to be returned, with
+    ``Named("audience", id, name)`` as the user. Whatever changes a definition then does so inside ``holding.held``.
     """
     return []
 
@@ -173,7 +178,14 @@ def used_of(known: Iterable[Carrier], path: Path, user: Named) -> Iterator[Used]
     """Yield the labels on a path that something uses."""
     for carrier in known:
         if carrier.reaches(path):
-            yield from (Used(label, carrier.named, ".".join(path), user) for label in carrier.labels)
+            yield from (Used(label, carrier.named, ".".join(path) or EVERYTHING, user) for label in carrier.labels)
+
+
+def used_of_dataset(known: Iterable[Carrier], dataset: Declared, user: Named) -> Iterator[Used]:
+    """Yield the labels on a dataset that something uses as a whole, and on all that it brings."""
+    about = [carrier for carrier in known if _is_about(carrier, dataset)]
+    for path in paths_of_dataset(dataset):
+        yield from used_of(about, path, user)
 
 
 def _used_by_mapping(flow: Flow, destination: Destination, known: list[Carrier]) -> Iterator[Used]:
@@ -199,9 +211,7 @@ def _used_by_source(tx: Transaction, tenant: int, flow: Flow, known: list[Carrie
         id_ = item.get("dataSetId") if isinstance(item, dict) else None
         dataset = documents.get(tx, tenant, DATASET, id_) if isinstance(id_, str) else None
         if dataset is not None:
-            user = Named("dataset", dataset.id, dataset.document["name"])
-            for path in paths_of_dataset(dataset):
-                yield from used_of([carrier for carrier in known if _is_about(carrier, dataset)], path, user)
+            yield from used_of_dataset(known, dataset, Named("dataset", dataset.id, dataset.document["name"]))
 
 
 def _is_about(carrier: Carrier, dataset: Declared) -> bool:
