@@ -163,9 +163,7 @@ def test_a_profile_has_the_size_that_we_measure_with(people):
 def test_making_people_is_never_what_a_benchmark_waits_for():
     fastest = min(_seconds_for(2_000) for _ in range(3))
 
-    assert 2_000 / fastest > 2_000, (
-        "46,000 a second of a processor, where planning is shared by many"
-    )
+    assert 2_000 / fastest > 2_000, "46,000 a second of a processor, where planning is shared by many"
 
 
 def _seconds_for(count):
