@@ -76,8 +76,9 @@ class Load:
         eventually("people are taken in", lambda: self.rounds >= wanted)
 
     def _send(self):
+        everybody = list(generate(20))
         while not self._stopped.is_set():
-            people = [{**person, "loyalty": {"points": self.rounds}} for person in generate(20)]
+            people = [{**person, "loyalty": {"points": self.rounds}} for person in everybody]
             with contextlib.suppress(OSError, http.client.HTTPException, RequestError):
                 self._client.send("POST", "/ingest/profiles", b"".join(ndjson(people)), "application/x-ndjson")
                 self.rounds += 1
