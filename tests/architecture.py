@@ -104,6 +104,7 @@ MAY_USE_THE_NETWORK: Final = {
 }
 #: These are handed a connection, or the guard's address, and open none; each may use what stands behind it alone.
 MAY_USE_IN_PART: Final = {
+    "headrace.connect.buckets": {"obstore"},
     "headrace.connect.http": {"socket.socket", "ssl"},
     "headrace.connect.proxy": {"socket"},
     "headrace.connect.reqwest": {"pyreqwest"},

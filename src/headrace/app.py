@@ -22,6 +22,7 @@ from fastapi import FastAPI
 from headrace.api.application import application
 from headrace.api.doors import Doors
 from headrace.clock import SystemClock
+from headrace.connect.buckets import Buckets
 from headrace.connect.egress import AllowList, Egress
 from headrace.connect.http import HttpTransport
 from headrace.connect.keyfile import LocalKeyFile
@@ -91,7 +92,8 @@ class Headrace:
         self.settings = settings
         self.clock = SystemClock()
         veil = Veil()
-        ground = ground_of(settings)
+        self.buckets = buckets_of(settings)
+        ground = ground_of(settings, self.buckets)
         for secret in (*settings.secrets(), *ground.sources.secrets()):
             veil.note(secret)
         self.board = Board(settings.log_format, veil.redact)
@@ -187,6 +189,7 @@ class Headrace:
         await self.store.write(lambda tx: write_credentials(self.settings, access.begin(tx, now)))
         await self.renderers.start()
         await self.worker.start()
+        await self.buckets.start()
         await self.runs.start()
         mending = asyncio.create_task(self.tokens.keep_trying())
         expiring = asyncio.create_task(self.expiring.keep_going())
@@ -195,6 +198,7 @@ class Headrace:
         mending.cancel()
         expiring.cancel()
         await self.runs.stop()
+        await self.buckets.stop()
         await self.worker.stop()
         await self.renderers.stop()
         await self.transport.close()
@@ -265,21 +269,37 @@ def transport_of(settings: Settings) -> HttpTransport | ReqwestTransport:
     Raises:
         OperationError: one of its settings is not right.
     """
-    egress = Egress(AllowList.parse(settings.egress_allow), proxy=Proxy.parse(settings.egress_proxy))
-    tls = Tls.parse(settings.tls_ca_file, settings.tls_client_certificates)
+    egress, tls = _way_out(settings)
     kind = ReqwestTransport if settings.transport == "pyreqwest" else HttpTransport
     return kind(egress, tls=tls, connections=max(32, settings.requests_per_account))
 
 
-def ground_of(settings: Settings) -> Ground:
+def buckets_of(settings: Settings) -> Buckets:
+    """
+    Make the way to object storage, behind the way out that the operator allows.
+
+    Raises:
+        OperationError: one of its settings is not right.
+    """
+    return Buckets(*_way_out(settings))
+
+
+def _way_out(settings: Settings) -> tuple[Egress, Tls]:
+    egress = Egress(AllowList.parse(settings.egress_allow), proxy=Proxy.parse(settings.egress_proxy))
+    return egress, Tls.parse(settings.tls_ca_file, settings.tls_client_certificates)
+
+
+def ground_of(settings: Settings, buckets: Buckets) -> Ground:
     """
     Read from where the operator allows datasets to be read.
 
     Raises:
-        OperationError: a directory is not there, or the file of sources is not right.
+        OperationError: a directory is not there, the file of sources is not right, or a bucket may not be reached.
     """
     places, sources = Places.parse(settings.dataset_directories), Sources.read(settings.dataset_sources)
-    return Ground(places, sources, settings.data_dir.absolute() / "datasets")
+    for source in sources.of_kind("s3"):
+        buckets.admit(source.endpoint)
+    return Ground(places, sources, settings.data_dir.absolute() / "datasets", buckets)
 
 
 def runs_url(settings: Settings) -> str:

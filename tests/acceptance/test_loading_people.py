@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import objects
 from headrace.store.database import Store
 from support import Server, eventually
 
@@ -64,7 +65,7 @@ def table(count):
 
 def prepared(client, folder):
     """Declare a dataset with a snapshot, and return its id."""
-    dataset = client.post("/datasets", {**DOCUMENT, "location": str(folder / "people.parquet")})["id"]
+    dataset = client.post("/datasets", {**DOCUMENT, "location": f"{folder}/people.parquet"})["id"]
     taking = client.send("POST", f"/datasets/{dataset}/snapshots")["run"]["id"]
     eventually("the snapshot is taken", lambda: client.get(f"/runs/{taking}")["state"] == "succeeded")
     return dataset
@@ -96,6 +97,27 @@ def test_a_load_that_is_killed_again_and_again_takes_everybody_in_once(tmp_path,
     assert progress == {"rows": PEOPLE, "done": PEOPLE, "accepted": PEOPLE, "rejected": 0, "rejects": []}
     assert seen == sorted({*seen})
     assert people_in(server) == PEOPLE
+
+
+def test_people_in_a_bucket_are_taken_in(tmp_path, folder):
+    with objects.server() as storage, Server(tmp_path, **bucket_of(storage, tmp_path)) as server:
+        storage.bucket().put("crm/people.parquet", (folder / "people.parquet").read_bytes())
+        client = server.start()
+        load = client.send("POST", f"/datasets/{prepared(client, 's3://lake/crm')}/load")["id"]
+        eventually("it is done", lambda: client.get(f"/runs/{load}")["state"] == "succeeded")
+        client.close()
+
+    assert people_in(server) == PEOPLE
+
+
+def bucket_of(storage, folder):
+    """Declare a bucket as an operator does, and return the settings."""
+    lines = (
+        '[lake]\ntype = "s3"\nurl = "s3://lake/crm"',
+        f'endpoint = "{storage.endpoint}"\naccess_key = "{objects.KEY}"\nsecret_key = "{objects.SECRET}"\n',
+    )
+    (folder / "sources.toml").write_text("\n".join(lines))
+    return {"dataset_sources": str(folder / "sources.toml"), "egress_allow": storage.endpoint}
 
 
 def test_who_sends_people_meanwhile_does_not_wait_for_a_load(tmp_path, folder):

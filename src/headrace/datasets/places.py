@@ -11,7 +11,8 @@ from pathlib import Path
 from headrace.errors import AccountError, OperationError
 
 SETTING = "HEADRACE_DATASET_DIRECTORIES"
-_PATTERN = frozenset("*?[")
+#: What makes the last part of a location a pattern.
+PATTERN = frozenset("*?[")
 
 
 class Misplaced(AccountError):
@@ -91,7 +92,7 @@ class Places:
             Misplaced: any of them is not inside, or there is none.
         """
         path = Path(location)
-        if _PATTERN & {*path.name}:
+        if PATTERN & {*path.name}:
             found = [one for one in self.inside(path.parent).glob(path.name) if not _is_hidden(one)]
         elif (here := self.inside(path)).is_dir():
             ends = tuple(endings)

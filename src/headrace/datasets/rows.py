@@ -1,14 +1,17 @@
 """The rows of a dataset as every format hands them on: pieces of columns, each row with its place, bad ones apart."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 
-from headrace.datasets.manifest import Manifest
+from headrace.datasets.manifest import File, Manifest
+from headrace.datasets.objects import AHEAD, Objects
 from headrace.datasets.places import Places
-from headrace.datasets.sources import Sources
+from headrace.datasets.sources import SCHEME, Sources
 from headrace.model.dataset import Dataset
 from headrace.registry import Registry
 
@@ -95,6 +98,53 @@ class Surroundings:
     copies: Callable[[], str]
     #: Says whether anybody still waits for it.
     is_wanted: Callable[[], bool] = lambda: True
+    objects: Objects = field(default_factory=Objects)
+
+    def refuse_outside(self, location: str) -> None:
+        """
+        Refuse a location that is in none of the places, whatever lies there.
+
+        Raises:
+            Misplaced: it is.
+        """
+        if location.startswith(SCHEME):
+            self.objects.source_of(location)
+        else:
+            self.places.refuse_outside(location)
+
+    def find(self, dataset: Dataset, endings: Iterable[str]) -> tuple[File, ...]:
+        """
+        Return the files of a dataset as they are now; see :meth:`Places.find`.
+
+        Raises:
+            Misplaced: one of them may not be read, or there is none.
+            StorageUnreached: they cannot be known.
+        """
+        location = dataset.location or ""
+        if location.startswith(SCHEME):
+            return self.objects.find(location, endings)
+        return tuple(File.at(path) for path in self.places.find(location, endings))
+
+    def open(self, file: File) -> io.BufferedReader:
+        """
+        Open a file of a snapshot, to be read from its beginning.
+
+        Raises:
+            Changed: it is not what it was; of an object, this is noticed while it is read.
+            OSError: it cannot be opened.
+        """
+        if file.is_object:
+            return io.BufferedReader(self.objects.open(file), AHEAD)
+        file.check()
+        return Path(file.path).open("rb")
+
+    def open_native(self, file: File) -> pa.NativeFile:
+        """Open a file of a snapshot for Arrow, which reads here and there; raises what ``open`` does."""
+        if file.is_object:
+            return pa.PythonFile(self.objects.open(file), "r")
+        file.check()
+        # Not mapped into memory: to read a mapped file that somebody cuts short ends the process.
+        return pa.OSFile(file.path)
 
     def go_on(self) -> None:
         """

@@ -75,8 +75,9 @@ class Snapshot:
         Parquet is read where it lies; everything else is written into the engine's scratch directory for as long.
         """
         self.manifest.check()
-        if self.dataset.format in ("parquet", "sql"):
-            engine.view_parquet(name, [Path(file.path) for file in self.manifest.files])
+        files = self.manifest.files
+        if self.dataset.format in ("parquet", "sql") and not any(file.is_object for file in files):
+            engine.view_parquet(name, [Path(file.path) for file in files])
         else:
             engine.view_reader(name, self.scan())
 

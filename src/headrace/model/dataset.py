@@ -79,7 +79,8 @@ class Dataset(Block):
         None,
         min_length=1,
         max_length=4096,
-        description="Where the files lie: a file, a directory, or a directory and a pattern, `/srv/people/day-*.csv`.",
+        description="Where the files lie: a file, a directory, or a directory and a pattern, `/srv/people/day-*.csv`; "
+        "or the same of a bucket, `s3://lake/people/day-*.csv`.",
     )
     source: str | None = Field(
         None, min_length=1, description="The catalog or database, by the name that the operator of Headrace gave it."
@@ -111,6 +112,11 @@ class Dataset(Block):
             yield Problem("missing-field", f"/{wanted}", f"`{wanted}` is missing: {self.format} needs it")
         if getattr(self, other) is not None:
             yield Problem("invalid", f"/{other}", f"`{other}` is not for {self.format}: leave it out")
+
+    @rule
+    def _lies_where_its_format_can(self) -> Iterator[Problem]:
+        if self.format == "delta" and (read_of(self, "location") or "").startswith("s3://"):
+            yield Problem("not-allowed", "/location", "tables in Delta are read from directories: mount the bucket")
 
     @rule
     def _says_what_it_takes_of_a_source(self) -> Iterator[Problem]:

@@ -11,7 +11,9 @@ from typing import Any
 import orjson
 
 from headrace.clock import Clock
+from headrace.connect.buckets import Buckets
 from headrace.datasets.manifest import Manifest
+from headrace.datasets.objects import Objects
 from headrace.datasets.places import Places
 from headrace.datasets.rows import BadRow, Surroundings
 from headrace.datasets.snapshot import Snapshot
@@ -40,11 +42,12 @@ _KINDS_OF_SOURCES = {"iceberg": ("iceberg",), "sql": ("sqlite", "postgresql")}
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where data may be read, and the directory in which copies of what databases answered are kept."""
+    """Where data may be read and the way to buckets, and the directory of copies of what databases answered."""
 
     places: Places
     sources: Sources
     copies: Path
+    buckets: Buckets | None = None
 
     def surroundings(
         self, tenant: Tenant, dataset: str = "", number: int = 0, is_wanted: Callable[[], bool] = lambda: True
@@ -58,7 +61,9 @@ class Ground:
             return str(directory)
 
         names = tenant.organization, tenant.sandbox
-        return Surroundings(self.places.of(*names), self.sources.of(*names), copies, is_wanted)
+        sources = self.sources.of(*names)
+        objects = Objects(sources, self.buckets)
+        return Surroundings(self.places.of(*names), sources, copies, is_wanted, objects)
 
     def copies_of(self, tenant: int, dataset: str) -> Path:
         """Return the directory of a dataset's copies."""
@@ -173,7 +178,7 @@ class Datasets:
         if dataset.format in OF_A_SOURCE:
             surroundings.sources.get(dataset.source or "", _KINDS_OF_SOURCES[dataset.format])
         else:
-            surroundings.places.refuse_outside(dataset.location or "")
+            surroundings.refuse_outside(dataset.location or "")
         return dataset.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
     # -- their snapshots ----------------------------------------------------------------------------------------------

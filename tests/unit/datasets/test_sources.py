@@ -32,6 +32,38 @@ def sources(tmp_path, text=FILE, environment=None):
     return Sources.read(tmp_path / "sources.toml", {"CRM_PASSWORD": "p%40ss"} if environment is None else environment)
 
 
+BUCKET = """
+[people]
+type = "s3"
+url = "s3://lake/crm"
+access_key = "AKIA"
+secret_key = "${LAKE_SECRET}"
+"""
+
+
+def test_a_bucket_has_its_keys_from_the_environment_and_an_endpoint_of_its_region(tmp_path):
+    (source,) = sources(tmp_path, BUCKET + 'region = "eu-west-3"', {"LAKE_SECRET": "s3cr3t"}).sources
+
+    assert (source.endpoint, source.secret_key) == ("https://s3.eu-west-3.amazonaws.com", "s3cr3t")
+    assert "s3cr3t" not in repr(source)
+    assert "s3cr3t" in Sources((source,)).secrets()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (BUCKET.replace("s3://lake/crm", "https://lake"), r"the `url` of \[people\] is a bucket"),
+        (BUCKET.replace("s3://lake", "s3://L"), r"the `url` of \[people\] is a bucket"),
+        (BUCKET.replace('access_key = "AKIA"', ""), r"needs `access_key` and `secret_key`"),
+        (BUCKET.replace('"s3"', '"sqlite"'), r"`access_key` of \[people\] is for the type s3"),
+        (BUCKET.replace("LAKE_SECRET", "NOBODY"), r"names \$\{NOBODY\}"),
+    ],
+)
+def test_a_bucket_that_is_not_right_is_refused(tmp_path, text, message):
+    with pytest.raises(OperationError, match=message):
+        sources(tmp_path, text, {"LAKE_SECRET": "s3cr3t"})
+
+
 def test_a_source_is_known_by_its_name_to_whom_it_is_for(tmp_path):
     known = sources(tmp_path)
 

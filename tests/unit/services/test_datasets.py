@@ -96,6 +96,8 @@ async def test_a_dataset_is_created_listed_replaced_and_deleted(station):
     [
         pytest.param({"format": "csv"}, ConfigurationError, id="nothing but a format"),
         pytest.param({"format": "csv", "key": "id", "location": "/etc/passwd"}, Misplaced, id="outside"),
+        pytest.param({"format": "csv", "key": "id", "location": "s3://lake/people"}, Misplaced, id="no bucket"),
+        pytest.param({"format": "delta", "key": "id", "location": "s3://lake/t"}, ConfigurationError, id="delta there"),
         pytest.param({"format": "csv", "key": "id", "location": "relative"}, Misplaced, id="relative"),
         pytest.param(
             {"format": "sql", "key": "id", "source": "other", "query": "SELECT 1"}, UnknownSource, id="no such source"

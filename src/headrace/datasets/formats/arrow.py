@@ -16,14 +16,14 @@ ENDINGS = (".arrow", ".feather", ".ipc")
 class ArrowRows:
     """The rows of Arrow files, one file after the other."""
 
-    def __init__(self, manifest: Manifest) -> None:
+    def __init__(self, surroundings: Surroundings, manifest: Manifest) -> None:
+        self._surroundings = surroundings
         self._manifest = manifest
 
     def pieces(self, columns: Sequence[str] | None = None) -> Iterator[Piece]:
         schema = narrowed(self._manifest.schema, columns)
         for file in self._manifest.files:
-            file.check()
-            yield from pieces_of(file.path, _batches(file.path), schema)
+            yield from pieces_of(file.path, _batches(self._surroundings, file), schema)
 
 
 @formats.register("arrow")
@@ -32,21 +32,21 @@ class Arrow:
 
     def take(self, surroundings: Surroundings, dataset: Dataset) -> Manifest:
         """Look at the columns of the files."""
-        files = [File.at(path) for path in surroundings.places.find(dataset.location or "", ENDINGS)]
-        return Manifest(tuple(files), unified((file.path, _schema(file.path)) for file in files))
+        files = surroundings.find(dataset, ENDINGS)
+        return Manifest(files, unified((file.path, _schema(surroundings, file)) for file in files))
 
     def open(self, surroundings: Surroundings, dataset: Dataset, manifest: Manifest) -> Rows:
         """Return the rows."""
-        return ArrowRows(manifest)
+        return ArrowRows(surroundings, manifest)
 
     def count(self, rows: Rows, manifest: Manifest) -> int | None:
         """Batches have to be read to be counted."""
         return None
 
 
-def _schema(path: str) -> pa.Schema:
-    with pa.OSFile(path) as file:
-        return _opened(path, file).schema
+def _schema(surroundings: Surroundings, file: File) -> pa.Schema:
+    with surroundings.open_native(file) as opened:
+        return _opened(file.path, opened).schema
 
 
 def _opened(path: str, file: pa.NativeFile) -> pa.ipc.RecordBatchFileReader:
@@ -56,11 +56,10 @@ def _opened(path: str, file: pa.NativeFile) -> pa.ipc.RecordBatchFileReader:
         raise Unreadable(f"the file {shown(path)} cannot be read as an Arrow file: {error}") from None
 
 
-def _batches(path: str) -> Iterator[pa.RecordBatch]:
-    # Not mapped into memory: to read a mapped file that somebody cuts short ends the process.
-    with pa.OSFile(path) as file:
-        reader = _opened(path, file)
+def _batches(surroundings: Surroundings, file: File) -> Iterator[pa.RecordBatch]:
+    with surroundings.open_native(file) as opened:
+        reader = _opened(file.path, opened)
         try:
             yield from (reader.get_batch(place) for place in range(reader.num_record_batches))
         except (pa.ArrowException, OSError) as error:
-            raise Unreadable(f"the file {shown(path)} cannot be read to its end: {error}") from None
+            raise Unreadable(f"the file {shown(file.path)} cannot be read to its end: {error}") from None

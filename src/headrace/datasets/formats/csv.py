@@ -1,8 +1,8 @@
 """CSV files, line by line, so that each bad row is known by its line."""
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -21,7 +21,8 @@ _Line = tuple[int, list[str] | str]
 class CsvRows:
     """The rows of CSV files, one file after the other."""
 
-    def __init__(self, dataset: Dataset, manifest: Manifest) -> None:
+    def __init__(self, surroundings: Surroundings, dataset: Dataset, manifest: Manifest) -> None:
+        self._surroundings = surroundings
         self._dataset = dataset
         self._manifest = manifest
         self._nulls = frozenset(dataset.csv.null_texts)
@@ -30,10 +31,9 @@ class CsvRows:
     def pieces(self, columns: Sequence[str] | None = None) -> Iterator[Piece]:
         schema = narrowed(self._manifest.schema, columns)
         for file in self._manifest.files:
-            file.check()
             rows = _Rows(file.path, schema)
-            names = _names(self._dataset, file.path)
-            for line, values in _lines(self._dataset, file.path):
+            names = _names(self._surroundings, self._dataset, file)
+            for line, values in _lines(self._surroundings, self._dataset, file):
                 if (bad := self._add(rows, names, line, values)) is not None:
                     rows.bad.append(BadRow(file.path, line, *bad))
                 if rows.is_full:
@@ -89,51 +89,52 @@ class Csv:
 
     def take(self, surroundings: Surroundings, dataset: Dataset) -> Manifest:
         """Look at the first lines of the files."""
-        files = [File.at(path) for path in surroundings.places.find(dataset.location or "", ENDINGS)]
-        first = _names(dataset, files[0].path)
+        files = surroundings.find(dataset, ENDINGS)
+        first = _names(surroundings, dataset, files[0])
         for file in files[1:]:
-            if {*_names(dataset, file.path)} != {*first}:
+            if {*_names(surroundings, dataset, file)} != {*first}:
                 raise Unreadable(f"{shown(file.path)} has other columns than {shown(files[0].path)}")
         schema = pa.schema([(name, TYPES[dataset.types.get(name, "text")]) for name in first])
-        return Manifest(tuple(files), schema)
+        return Manifest(files, schema)
 
     def open(self, surroundings: Surroundings, dataset: Dataset, manifest: Manifest) -> Rows:
         """Return the rows."""
-        return CsvRows(dataset, manifest)
+        return CsvRows(surroundings, dataset, manifest)
 
     def count(self, rows: Rows, manifest: Manifest) -> int | None:
         """Any row may be bad."""
         return None
 
 
-def _names(dataset: Dataset, path: str) -> Sequence[str]:
+def _names(surroundings: Surroundings, dataset: Dataset, file: File) -> Sequence[str]:
     if not dataset.csv.header:
         return dataset.csv.columns
-    _, names = next(_all_lines(dataset, path), (1, []))
+    _, names = next(_all_lines(surroundings, dataset, file), (1, []))
     if isinstance(names, str) or not names:
-        raise Unreadable(f"the first line of {shown(path)} does not name its columns: {names or 'it is empty'}")
+        raise Unreadable(f"the first line of {shown(file.path)} does not name its columns: {names or 'it is empty'}")
     if len({*names}) < len(names):
-        raise Unreadable(f"the first line of {shown(path)} names a column twice: rename one")
+        raise Unreadable(f"the first line of {shown(file.path)} names a column twice: rename one")
     return names
 
 
-def _lines(dataset: Dataset, path: str) -> Iterator[_Line]:
+def _lines(surroundings: Surroundings, dataset: Dataset, file: File) -> Iterator[_Line]:
     """Yield the rows of a file without the one that names the columns."""
-    lines = _all_lines(dataset, path)
+    lines = _all_lines(surroundings, dataset, file)
     if dataset.csv.header:
         next(lines, None)
     return lines
 
 
-def _all_lines(dataset: Dataset, path: str) -> Iterator[_Line]:
+def _all_lines(surroundings: Surroundings, dataset: Dataset, file: File) -> Iterator[_Line]:
     reading = dataset.csv
     encoding = "utf-8-sig" if reading.encoding.lower().replace("_", "-") in ("utf-8", "utf8") else reading.encoding
     try:
-        with Path(path).open(newline="", encoding=encoding, errors="surrogateescape") as file:
-            reader = csv.reader(file, delimiter=reading.delimiter, quotechar=reading.quote, strict=True)
+        opened = surroundings.open(file)
+        with io.TextIOWrapper(opened, encoding=encoding, errors="surrogateescape", newline="") as text:
+            reader = csv.reader(text, delimiter=reading.delimiter, quotechar=reading.quote, strict=True)
             yield from _rows_of(reader)
     except (OSError, UnicodeError) as error:
-        raise Unreadable(f"{shown(path)} cannot be read in {reading.encoding}: {error}") from None
+        raise Unreadable(f"{shown(file.path)} cannot be read in {reading.encoding}: {error}") from None
 
 
 def _rows_of(reader: Any) -> Iterator[_Line]:

@@ -1,7 +1,6 @@
 """Files of one JSON object a line: whole profiles, or rows of columns."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -24,16 +23,15 @@ _WHOLE = pa.schema([(DOCUMENT, pa.string())])
 class NdjsonRows:
     """The rows of files of JSON, one file after the other."""
 
-    def __init__(self, dataset: Dataset, files: Sequence[File], schema: pa.Schema) -> None:
+    def __init__(self, surroundings: Surroundings, dataset: Dataset, manifest: Manifest) -> None:
+        self._surroundings = surroundings
         self._dataset = dataset
-        self._files = files
-        self._schema = schema
+        self._manifest = manifest
 
     def pieces(self, columns: Sequence[str] | None = None) -> Iterator[Piece]:
-        schema = narrowed(self._schema, columns)
-        for file in self._files:
-            file.check()
-            for lines, rows, bad in _parts(self._dataset, file.path):
+        schema = narrowed(self._manifest.schema, columns)
+        for file in self._manifest.files:
+            for lines, rows, bad in _parts(self._surroundings, self._dataset, file):
                 yield Piece(file.path, tuple(lines), _batch(rows, schema), tuple(bad))
 
 
@@ -43,7 +41,7 @@ class Ndjson:
 
     def take(self, surroundings: Surroundings, dataset: Dataset) -> Manifest:
         """Read all lines, to know which columns there are."""
-        files = tuple(File.at(path) for path in surroundings.places.find(dataset.location or "", ENDINGS))
+        files = surroundings.find(dataset, ENDINGS)
         if dataset.shape == "profiles":
             return Manifest(files, _WHOLE)
         found = unified(self._schemas(surroundings, dataset, files))
@@ -52,7 +50,7 @@ class Ndjson:
 
     def open(self, surroundings: Surroundings, dataset: Dataset, manifest: Manifest) -> Rows:
         """Return the rows."""
-        return NdjsonRows(dataset, manifest.files, manifest.schema)
+        return NdjsonRows(surroundings, dataset, manifest)
 
     def count(self, rows: Rows, manifest: Manifest) -> int | None:
         """Any line may be bad."""
@@ -63,7 +61,7 @@ class Ndjson:
     ) -> Iterator[tuple[str, pa.Schema]]:
         yield "", pa.schema([])
         for file in files:
-            for lines, rows, _ in _parts(dataset, file.path):
+            for lines, rows, _ in _parts(surroundings, dataset, file):
                 surroundings.go_on()
                 if rows:
                     yield file.path, _inferred(file.path, lines, rows)
@@ -86,16 +84,18 @@ def _batch(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
     )
 
 
-def _parts(dataset: Dataset, path: str) -> Iterator[tuple[list[int], list[dict[str, Any]], list[BadRow]]]:
+def _parts(
+    surroundings: Surroundings, dataset: Dataset, file: File
+) -> Iterator[tuple[list[int], list[dict[str, Any]], list[BadRow]]]:
     """Yield lines with what stands in them, some thousand at a time."""
     is_whole = dataset.shape == "profiles"
     lines: list[int] = []
     rows: list[dict[str, Any]] = []
     bad: list[BadRow] = []
-    for line, text in _lines(path):
+    for line, text in _lines(surroundings, file):
         row, wrong = _row(text, is_whole, dataset.types)
         if wrong is not None:
-            bad.append(BadRow(path, line, *wrong))
+            bad.append(BadRow(file.path, line, *wrong))
         else:
             lines.append(line)
             rows.append(row)
@@ -121,18 +121,18 @@ def _row(text: bytes | None, is_whole: bool, types: dict[str, Any]) -> tuple[dic
     return row, None if wrong is None else ("type", wrong)
 
 
-def _lines(path: str) -> Iterator[tuple[int, bytes | None]]:
+def _lines(surroundings: Surroundings, file: File) -> Iterator[tuple[int, bytes | None]]:
     """Yield the lines that hold something with their numbers; ``None`` is one that is too long to be read."""
     try:
-        with Path(path).open("rb") as file:
+        with surroundings.open(file) as opened:
             number = 0
-            while text := file.readline(LONGEST + 2):
+            while text := opened.readline(LONGEST + 2):
                 number += 1
                 if len(text) > LONGEST + 1:
                     yield number, None
                     while text and not text.endswith(b"\n"):
-                        text = file.readline(LONGEST)
+                        text = opened.readline(LONGEST)
                 elif stripped := text.strip():
                     yield number, stripped
     except OSError as error:
-        raise Unreadable(f"{shown(path)} cannot be read: {error.strerror}") from None
+        raise Unreadable(f"{shown(file.path)} cannot be read: {error.strerror}") from None

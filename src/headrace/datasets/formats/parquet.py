@@ -11,19 +11,29 @@ from headrace.datasets.rows import ROWS, Piece, Rows, Surroundings, formats, nar
 from headrace.model.dataset import Dataset
 
 ENDINGS = (".parquet", ".parq")
+#: Bytes that are held of each column at a time: row groups may be larger than memory.
+_HELD = 4 << 20
 
 
 class ParquetRows:
     """The rows of Parquet files, one file after the other."""
 
-    def __init__(self, manifest: Manifest) -> None:
+    def __init__(self, surroundings: Surroundings, manifest: Manifest) -> None:
+        self._surroundings = surroundings
         self._manifest = manifest
 
     def pieces(self, columns: Sequence[str] | None = None) -> Iterator[Piece]:
         schema = narrowed(self._manifest.schema, columns)
         for file in self._manifest.files:
-            file.check()
-            yield from pieces_of(file.path, _batches(file.path, schema.names), schema)
+            yield from pieces_of(file.path, _batches(self._surroundings, file, schema.names), schema)
+
+    def count(self) -> int:
+        """Return how many rows the footers say that there are."""
+        total = 0
+        for file in self._manifest.files:
+            with _opened(self._surroundings, file) as opened:
+                total += int(opened.metadata.num_rows)
+        return total
 
 
 @formats.register("parquet")
@@ -32,38 +42,39 @@ class Parquet:
 
     def take(self, surroundings: Surroundings, dataset: Dataset) -> Manifest:
         """Look at the footers of the files."""
-        return taken([File.at(path) for path in surroundings.places.find(dataset.location or "", ENDINGS)])
+        return taken(surroundings, surroundings.find(dataset, ENDINGS))
 
     def open(self, surroundings: Surroundings, dataset: Dataset, manifest: Manifest) -> Rows:
         """Return the rows."""
-        return ParquetRows(manifest)
+        return ParquetRows(surroundings, manifest)
 
     def count(self, rows: Rows, manifest: Manifest) -> int | None:
         """Add up what the footers say."""
-        return counted(manifest)
+        assert isinstance(rows, ParquetRows)
+        return rows.count()
 
 
-def taken(files: Sequence[File]) -> Manifest:
+def taken(surroundings: Surroundings, files: Sequence[File]) -> Manifest:
     """Look at the footers of files."""
-    return Manifest(tuple(files), unified((file.path, _opened(file.path).schema_arrow) for file in files))
+    return Manifest(tuple(files), unified((file.path, _schema(surroundings, file)) for file in files))
 
 
-def counted(manifest: Manifest) -> int:
-    """Return how many rows the footers say that there are."""
-    return sum(int(_opened(file.path).metadata.num_rows) for file in manifest.files)
+def _schema(surroundings: Surroundings, file: File) -> pa.Schema:
+    with _opened(surroundings, file) as opened:
+        return opened.schema_arrow
 
 
-def _opened(path: str) -> pq.ParquetFile:
+def _opened(surroundings: Surroundings, file: File) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(surroundings.open_native(file), buffer_size=_HELD)
     except (pa.ArrowException, OSError) as error:
-        raise Unreadable(f"the file {shown(path)} cannot be read as Parquet: {error}") from None
+        raise Unreadable(f"the file {shown(file.path)} cannot be read as Parquet: {error}") from None
 
 
-def _batches(path: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    with _opened(path) as file:
-        there = [name for name in columns if name in file.schema_arrow.names]
+def _batches(surroundings: Surroundings, file: File, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    with _opened(surroundings, file) as opened:
+        there = [name for name in columns if name in opened.schema_arrow.names]
         try:
-            yield from file.iter_batches(ROWS, columns=there, use_threads=False)
+            yield from opened.iter_batches(ROWS, columns=there, use_threads=False)
         except (pa.ArrowException, OSError) as error:
-            raise Unreadable(f"the file {shown(path)} cannot be read to its end as Parquet: {error}") from None
+            raise Unreadable(f"the file {shown(file.path)} cannot be read to its end as Parquet: {error}") from None

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from headrace.datasets.formats.parquet import ParquetRows, counted, taken
+from headrace.datasets.formats.parquet import Parquet, taken
 from headrace.datasets.manifest import File, Manifest, Unreadable
 from headrace.datasets.rows import Rows, Surroundings, formats
 from headrace.datasets.sources import Source
@@ -47,15 +47,15 @@ class Sql:
         except SQLAlchemyError as error:
             said = _said(getattr(error, "orig", None) or error)
             raise Unreadable(f"the source {source.name!r} does not answer the query: {said}") from None
-        return taken([File.at(path) for path in written])
+        return taken(surroundings, [File.at(path) for path in written])
 
     def open(self, surroundings: Surroundings, dataset: Dataset, manifest: Manifest) -> Rows:
         """Return the rows of the copy."""
-        return ParquetRows(manifest)
+        return Parquet().open(surroundings, dataset, manifest)
 
     def count(self, rows: Rows, manifest: Manifest) -> int | None:
         """Add up what the footers say."""
-        return counted(manifest)
+        return Parquet().count(rows, manifest)
 
 
 def _copied(source: Source, query: str, directory: Path) -> Iterator[Path]:
