@@ -13,6 +13,7 @@ from headrace import __version__
 from headrace.api import (
     access,
     activations,
+    audiences,
     auditing,
     authoring,
     bodies,
@@ -30,6 +31,7 @@ from headrace.api import (
     sessions,
     sign_in_pages,
     signing_in,
+    ups,
     versions,
 )
 from headrace.api.doors import Doors
@@ -71,6 +73,8 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         operations.router,
         runs.router,
         datasets.router,
+        audiences.router,
+        ups.router,
     ):
         app.include_router(router)
     app.add_exception_handler(problems.GatewayError, problems.gateway)

@@ -15,7 +15,8 @@ from typing import Any
 from headrace.cli import examples
 from headrace.model.flow import STREAMING_FLOW_SPEC
 from headrace.services import schedules
-from headrace.store import runs
+from headrace.store import audiences, evaluations, runs
+from headrace.store.evaluations import Evaluation
 from support import AUTHORING, FLOWS, Answer, Api, InProcess, eventually
 
 from .conftest import PUBLISH, REQUESTS, Operator, dataset_document, destination_on
@@ -140,6 +141,21 @@ def _dataset(world: World) -> str:
     return id_
 
 
+def _audience(world: World) -> str:
+    """An audience with an evaluation that is held, so that it can be decided."""
+    name = f"audience-{next(_numbers)}"
+    id_ = made(world.api.post("/audiences", {**_audience_document(), "audienceId": name}))["id"]
+    store = world.headrace.app.store
+
+    def hold(tx: Any) -> None:
+        (known,) = audiences.find(tx, 1, id_)
+        held = Evaluation(known.audience, 1, 1, "a-run", "asked", "all", "held", 0)
+        evaluations.add(tx, 1, held)
+
+    store.write_now(hold)
+    return id_
+
+
 #: One object for the routes whose path begins like this, up to its first parameter.
 MAKERS: dict[str, Callable[[World], str]] = {
     f"{AUTHORING}/destination-servers/": _server,
@@ -161,6 +177,9 @@ MAKERS: dict[str, Callable[[World], str]] = {
     "/runs/": _run,
     "/schedules/": _schedule,
     "/datasets/": _dataset,
+    "/audiences/": _audience,
+    "/data/core/ups/audiences/": _audience,
+    "/data/core/ups/segment/definitions/": _audience,
     "/dataflows/": lambda world: world.operator.flow(),
     "/access/users/": _user,
     "/access/clients/": _client,
@@ -169,6 +188,10 @@ MAKERS: dict[str, Callable[[World], str]] = {
 
 def _server_document() -> dict[str, Any]:
     return copy.deepcopy(examples.destination("moviestar")["destinationServer"])
+
+
+def _audience_document() -> dict[str, Any]:
+    return {"name": "A list", "kind": "external", "namespace": "crm"}
 
 
 def _template_document() -> dict[str, Any]:
@@ -198,6 +221,10 @@ BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
     ("POST", "/schedules/{id}/backfill"): lambda _: {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z"},
     ("PUT", f"{NAMESPACES}/{{id}}"): lambda _: {"code": "mine", "name": "Another", "idType": "CROSS_DEVICE"},
     ("PUT", "/datasets/{id}"): lambda _: dataset_document(),
+    ("PUT", "/audiences/{id}"): lambda _: _audience_document(),
+    ("PUT", "/data/core/ups/audiences/{id}"): lambda _: _audience_document(),
+    ("PATCH", "/data/core/ups/audiences/{id}"): lambda _: [],
+    ("POST", "/audiences/{id}/members"): lambda _: {"add": [{"profileId": "7"}]},
     ("PUT", "/access/users/{id}"): lambda id_: {"email": f"{id_}@example.com", "name": "Another"},
     ("PUT", "/access/clients/{id}"): lambda _: {"name": "another", "permissions": []},
 }
@@ -220,7 +247,7 @@ HOST_SEES: set[str] = {f"{REQUESTS}/", REQUESTS}
 EVERYBODYS: set[str] = {f"{FLOWS}/flowSpecs/", f"{FLOWS}/flowSpecs"}
 
 #: Ends of paths of operations that leave an object other than it was, so that each is tried on one of its own.
-ENDING = ("/approve", "/reject", "/withdraw", "/snapshots")
+ENDING = ("/approve", "/reject", "/withdraw", "/snapshots", "/confirm", "/drop")
 
 #: Values for parameters after a path's first.
 FURTHER: dict[str, str] = {"{version}": "1", "{namespace}": "ups", "{audience}": "an-audience", "{number}": "1"}

@@ -12,7 +12,17 @@ from support import FLOWS, Api, in_process
 from .conftest import SERVERS, paths
 
 #: Ours are also all paths below these, and those of these ends.
-OURS_BELOW = ("/activations", "/keys", "/publishing/requests", "/access", "/audit", "/runs", "/schedules", "/datasets")
+OURS_BELOW = (
+    "/activations",
+    "/audiences",
+    "/keys",
+    "/publishing/requests",
+    "/access",
+    "/audit",
+    "/runs",
+    "/schedules",
+    "/datasets",
+)
 OURS_AFTER = ("/versions", "/versions/{version}", "/versions/{version}/restore", "/diff", "/consent", "/withdraw")
 STATES = ("delivered", "superseded", "withheld", "parked", "pending")
 OURS_OF_FLOWS = (

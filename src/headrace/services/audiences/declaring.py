@@ -207,15 +207,17 @@ def views_of(tx: Transaction, tenant: int) -> list[View]:
     """Return all audiences of a sandbox, in the order of their numbers."""
     known = {item.id: item for item in documents.all_of(tx, tenant, AUDIENCE)}
     sources, newest = evaluations.sources(tx, tenant), evaluations.newest(tx, tenant)
-    return [
-        View(
-            stored,
-            _of(known.get(stored.id), stored),
-            tuple(sources.get(number, ())),
-            newest.get(number),
-        )
+    views = [
+        View(stored, _of(known.get(stored.id), stored), tuple(sources.get(number, ())), newest.get(number))
         for number, stored in sorted(audiences.all_of(tx, tenant).items())
     ]
+    sent = audiences.sent(tx, tenant)
+    return [view for view in views if _is_there(view, sent)]
+
+
+def _is_there(view: View, sent: set[int]) -> bool:
+    """Say whether an audience is anything: one that was deleted keeps its number for the books alone."""
+    return view.declared is not None or view.stored.size > 0 or view.stored.audience in sent
 
 
 def _of(known: Declared | None, stored: StoredAudience) -> Declared | None:
@@ -226,7 +228,12 @@ def _view(tx: Transaction, caller: Caller, id_: str, namespace: str | None = Non
     known = documents.get(tx, caller.number, AUDIENCE, id_)
     if known is not None and namespace in (None, known.document["namespace"]):
         namespace = known.document["namespace"]
-    found = audiences.find(tx, caller.number, id_, namespace)
+    sent = audiences.sent(tx, caller.number)
+    found = [
+        item
+        for item in audiences.find(tx, caller.number, id_, namespace)
+        if _is_there(View(item, _of(known, item)), sent)
+    ]
     if not found:
         raise NotFound(f"there is no audience {id_!r} here")
     if len(found) > 1:
