@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from headrace.api.bodies import AuthoredBody
 from headrace.api.doors import Handed, JsonBody, allowed
-from headrace.api.problems import BadRequestError
 from headrace.clock import iso
 from headrace.errors import NotFound
 from headrace.services import declared
@@ -124,8 +123,6 @@ async def upload_members(
     ] = None,
 ) -> Object:
     kind = _KINDS.get(request.headers.get("content-type", "").split(";")[0].strip().lower())
-    if kind is None:
-        raise BadRequestError(f"send the file as one of these Content-Types: {', '.join(_KINDS)}")
     asked = await handed.audiences.upload(
         caller, id, request.stream(), kind, replace=mode == "replace", valid_until=valid_until
     )

@@ -156,6 +156,10 @@ def _audience(world: World) -> str:
     return id_
 
 
+def _segment(world: World) -> str:
+    return str(made(world.api.post("/audiences", {"name": "A segment"}))["id"])
+
+
 #: One object for the routes whose path begins like this, up to its first parameter.
 MAKERS: dict[str, Callable[[World], str]] = {
     f"{AUTHORING}/destination-servers/": _server,
@@ -179,7 +183,7 @@ MAKERS: dict[str, Callable[[World], str]] = {
     "/datasets/": _dataset,
     "/audiences/": _audience,
     "/data/core/ups/audiences/": _audience,
-    "/data/core/ups/segment/definitions/": _audience,
+    "/data/core/ups/segment/definitions/": _segment,
     "/dataflows/": lambda world: world.operator.flow(),
     "/access/users/": _user,
     "/access/clients/": _client,

@@ -125,7 +125,7 @@ class Acting:
         caller: Caller,
         id_: str,
         chunks: AsyncIterator[bytes],
-        kind: FileKind,
+        kind: FileKind | None,
         *,
         replace: bool,
         valid_until: str | None,
@@ -136,11 +136,13 @@ class Acting:
         Raises:
             NotFound: the audience is not declared in this sandbox.
             Conflict: its members do not come in files.
-            RequestError: `validUntil` is none, or over; or the file is empty.
+            RequestError: `validUntil` is none, or over; or the file is empty, or of no kind that is known (``None``).
         """
         audience, definition = await self.store.read(lambda tx: _declared(tx, caller, id_))
         if definition.kind != "upload":
             raise Conflict(f"files are for audiences of the kind `upload`, and this one is `{definition.kind}`")
+        if kind is None:
+            raise RequestError("send the file with the Content-Type text/csv or application/vnd.apache.parquet")
         until = self._until(definition, valid_until)
         name = f"upload-{uuid.uuid4()}.{kind}"
         file = self.declaring.directory_of(caller.number, audience) / name
