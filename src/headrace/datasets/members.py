@@ -59,7 +59,7 @@ class Writer:
     def write(self, batch: pa.RecordBatch) -> None:
         """Write a batch with a column ``key``; all batches have the same columns."""
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._file, batch.schema, compression="zstd")
+            self._writer = pq.ParquetWriter(self._file, batch.schema, compression="snappy")
         self._writer.write_batch(batch)
 
     def close(self) -> Path:
@@ -134,30 +134,36 @@ def _compare_bucket(
     said = f"SELECT * FROM {_of([*parted.glob(f'bucket={bucket}/*.parquet')])}"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE said AS SELECT DISTINCT ON ({KEY}) * FROM ({said})")
     was = _of([_file(before.list, bucket)] if before.list is not None else [])
-    came, went = (_of([_file(path / name, bucket) for path in before.unsure]) for name in (ENTERED, LEFT))
-    sure = f"SELECT {KEY} FROM {was} EXCEPT SELECT {KEY} FROM {came} EXCEPT SELECT {KEY} FROM {went}"
-    anybody = f"SELECT {KEY} FROM {was} UNION SELECT {KEY} FROM {came}"
+    came, went = ([_file(path / name, bucket) for path in before.unsure] for name in (ENTERED, LEFT))
+    sure, anybody = _keys(was), _keys(was)
+    if before.unsure:
+        sure = f"{sure} EXCEPT {_keys(_of(came))} EXCEPT {_keys(_of(went))}"
+        anybody = f"{anybody} UNION {_keys(_of(came))}"
     kept = "" if replace else f" UNION ALL BY NAME SELECT * FROM {was} WHERE {KEY} NOT IN (SELECT {KEY} FROM said)"
     _write(connection, f"SELECT * FROM said{kept}", _file(directory / LIST, bucket))
     new = "SELECT * FROM said" if refresh else f"SELECT * FROM said ANTI JOIN ({sure}) USING ({KEY})"
     _write(connection, new, _file(directory / ENTERED, bucket))
-    here = f"SELECT {KEY} FROM {_of([_file(directory / LIST, bucket)])}"
+    here = _keys("said") if replace else _keys(_of([_file(directory / LIST, bucket)]))
     _write(
         connection, f"SELECT {KEY} FROM ({anybody}) ANTI JOIN ({here}) USING ({KEY})", _file(directory / LEFT, bucket)
     )
+
+
+def _keys(rows: str) -> str:
+    return f"SELECT {KEY} FROM {rows}"
 
 
 def _part(connection: duckdb.DuckDBPyConnection, raw: Path, parted: Path) -> Path:
     """Part a file into buckets, each in a directory of its own."""
     connection.execute(
         f"COPY (SELECT *, {_BUCKET} AS bucket FROM {_of([raw])}) TO {_text(parted)} "
-        f"(FORMAT parquet, PARTITION_BY (bucket), COMPRESSION zstd)"
+        f"(FORMAT parquet, PARTITION_BY (bucket), COMPRESSION snappy)"
     )
     return parted
 
 
 def _write(connection: duckdb.DuckDBPyConnection, query: str, file: Path) -> None:
-    connection.execute(f"COPY ({query}) TO {_text(file)} (FORMAT parquet, COMPRESSION zstd)")
+    connection.execute(f"COPY ({query}) TO {_text(file)} (FORMAT parquet, COMPRESSION snappy)")
 
 
 def _of(files: Sequence[Path]) -> str:

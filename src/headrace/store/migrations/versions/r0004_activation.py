@@ -164,7 +164,8 @@ _SIZES = """
 def _count_members() -> None:
     """Count the members of the audiences that there are, once; from now on whoever enters or leaves is counted."""
     bind, members = op.get_bind(), Counter[tuple[int, str, str]]()
-    rows = bind.execution_options(stream_results=True).execute(text("SELECT tenant, document FROM profiles"))
+    everybody, streamed = text("SELECT tenant, document FROM profiles"), {"stream_results": True}
+    rows = bind.execute(everybody, execution_options=streamed)
     for tenant, document in rows:
         memberships = orjson.loads(memoryview(document)[1:]).get("segmentMembership") or {}
         members.update(
