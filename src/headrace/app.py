@@ -46,6 +46,10 @@ from headrace.services.at_partner.carrying import AudienceCalls
 from headrace.services.at_partner.notifying import KIND as NOTIFY
 from headrace.services.at_partner.notifying import Notices
 from headrace.services.at_partner.wanting import KIND as AUDIENCE
+from headrace.services.audiences.acting import Acting
+from headrace.services.audiences.asking import EVALUATE, note_cancelled
+from headrace.services.audiences.declaring import Declaring
+from headrace.services.audiences.evaluating import Evaluating
 from headrace.services.audiences.expiring import Expiring
 from headrace.services.call_limit import CallLimit
 from headrace.services.consent_policies import KIND as APPLY_CONSENT
@@ -127,6 +131,7 @@ class Headrace:
         self.expiring = Expiring(self.store, self.clock, ingestion, self.board)
         self.runs = Runs(self.store, self.clock, self.board, self._orchestrator)
         datasets = Datasets(self.store, self.clock, ground)
+        audiences = self._audiences(datasets, ingestion)
         self._register_runs(keyring, datasets, ingestion, erased)
         self.passwords = Passwords()
         call_limit = CallLimit(self.store, self.clock, settings.calls_per_minute)
@@ -148,8 +153,16 @@ class Headrace:
             datasets,
             self.renderers,
             Erasures(self.store, self.clock, erased),
+            audiences,
         )
         self.app = application(doors, self._lifespan)
+
+    def _audiences(self, datasets: Datasets, ingestion: Ingestion) -> Acting:
+        """Make what people do with audiences, and say what is done for runs that evaluate them: one after another."""
+        declaring = Declaring(self.store, self.clock, self.settings.data_dir.absolute() / "audiences")
+        evaluating = Evaluating(declaring, datasets, ingestion, self.board)
+        self.runs.register(EVALUATE, evaluating.carry, at_once=1, on_cancel=note_cancelled)
+        return Acting(self.store, self.clock, declaring, evaluating, ingestion)
 
     def _register_runs(self, keyring: Keyring, datasets: Datasets, ingestion: Ingestion, erased: Erased) -> None:
         """Say what is done for each kind of run."""

@@ -22,6 +22,8 @@ POINTS: Final = (
     "after_revocation_call",
     "before_audience_call",
     "after_audience_call",
+    "after_audience_list",
+    "after_audience_part",
 )
 
 

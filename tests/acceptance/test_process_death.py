@@ -18,7 +18,15 @@ from .journey import check_everything, history, journey
 PASSED = {"before_ingest_commit": (1, 9), "after_ingest_commit": (1, 9)}
 #: Points that other tests arm: on this journey no audience is made at the partner (``test_death_at_the_partner.py``),
 #: and no account has a token (``integration/connect/test_renewing.py``, ``test_death_while_revoking.py``).
-ELSEWHERE = ("before_audience_call", "after_audience_call", "after_token_answer", "after_revocation_call")
+#: and no audience is evaluated (``test_death_while_evaluating.py``).
+ELSEWHERE = (
+    "before_audience_call",
+    "after_audience_call",
+    "after_token_answer",
+    "after_revocation_call",
+    "after_audience_list",
+    "after_audience_part",
+)
 MOMENTS = [(point, nth) for point in POINTS if point not in ELSEWHERE for nth in PASSED.get(point, (1, 80))]
 #: Where at least one message is under way, of which nobody knows afterwards what became of it.
 SENDING = ("after_claim", "after_render", "after_send", "before_settle_commit")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from headrace.api import access_answers, dataset_answers, governance_answers, run_answers
+from headrace.api import access_answers, audience_answers, dataset_answers, governance_answers, run_answers
 from headrace.api.schema import (
     COUNT,
     DATE,
@@ -38,6 +38,7 @@ SCHEMAS: dict[str, Schema] = {
     **run_answers.SCHEMAS,
     **dataset_answers.SCHEMAS,
     **governance_answers.SCHEMAS,
+    **audience_answers.SCHEMAS,
     "ConfigurationProblem": of_object(
         {"code": TEXT, "path": TEXT, "message": TEXT, "severity": {"enum": ["error", "warning"]}},
         about="One thing to mend: `path` is a JSON pointer.",
@@ -331,6 +332,7 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
     **run_answers.ANSWERS,
     **dataset_answers.ANSWERS,
     **governance_answers.ANSWERS,
+    **audience_answers.ANSWERS,
     **{
         key: answer for path, name in _KINDS.items() for key, answer in _authoring(f"{_AUTHORING}/{path}", name).items()
     },

@@ -13,6 +13,7 @@ from headrace import __version__
 from headrace.api import (
     access,
     activations,
+    audiences,
     auditing,
     authoring,
     bodies,
@@ -35,6 +36,7 @@ from headrace.api import (
     sessions,
     sign_in_pages,
     signing_in,
+    ups,
     versions,
 )
 from headrace.api.doors import Doors
@@ -81,6 +83,8 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         consent_policies.router,
         sending_again.router,
         erasures.router,
+        audiences.router,
+        ups.router,
     ):
         app.include_router(router)
     app.add_exception_handler(problems.GatewayError, problems.gateway)

@@ -14,6 +14,7 @@ from headrace.errors import Forbidden, Unauthorized
 from headrace.events import Board
 from headrace.model.roles import PERMISSIONS
 from headrace.services import access, keys, sessions
+from headrace.services.audiences.acting import Acting
 from headrace.services.call_limit import CallLimit
 from headrace.services.caller import Caller, Principal
 from headrace.services.datasets import Datasets
@@ -68,6 +69,7 @@ class Doors:
     datasets: Datasets
     renderers: Renderer
     erasures: Erasures
+    audiences: Acting
 
 
 @dataclass(frozen=True, slots=True)

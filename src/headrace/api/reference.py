@@ -20,6 +20,7 @@ from headrace.model.access import (
     UserSettings,
 )
 from headrace.model.activation import Activation
+from headrace.model.audience import AudienceDefinition
 from headrace.model.audience_template import Adoption, AudienceTemplate
 from headrace.model.block import Block
 from headrace.model.consent import ConsentPolicy
@@ -58,6 +59,9 @@ BODIES: dict[str, type[Block]] = {
     f"{_AUTHORING}/destinations/publish/{{instance_id}}/withdraw": Reason,
     "/publishing/requests/{config_id}/reject": Reason,
     "/publishing/requests/{config_id}/withdraw": Reason,
+    "/audiences": AudienceDefinition,
+    "/audiences/preview": AudienceDefinition,
+    "/audiences/{id}": AudienceDefinition,
     "/datasets": Dataset,
     "/ingest/erasures": ErasureRequest,
     "/governance/consent-policies": ConsentPolicy,

@@ -25,6 +25,7 @@ COMMANDS = {
     "account": ("headrace.cli.account:app", "Accounts at partners: list them, make one, sign it in, try it."),
     "runs": ("headrace.cli.runs:app", "See how far runs have come; retry or cancel them."),
     "datasets": ("headrace.cli.datasets:app", "People where they lie: declare them, take snapshots, take them in."),
+    "audience": ("headrace.cli.audience:app", "Sets of people: declare them, and find out who is in them."),
     "activate": ("headrace.cli.activate:app", "Send audiences to a destination, as one file says."),
     "governance": ("headrace.cli.governance:app", "Labels on data, and the policies that dataflows are held to."),
     "activate-now": ("headrace.cli.activate_now:app", "Send all current members of audiences again."),

@@ -87,12 +87,28 @@ class Engine:
             BadQuery: it is not one ``SELECT``, or is wrong; with the engine's own words.
         """
         try:
-            statements = duckdb.extract_statements(sql)
-            if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-                raise BadQuery("write one query that begins with SELECT or WITH")
-            return self._connection.sql(sql).to_arrow_reader(BATCH)
+            return self._query(sql).to_arrow_reader(BATCH)
         except duckdb.Error as error:
             raise BadQuery(str(error).strip()) from None
+
+    def view_keys(self, name: str, sql: str, column: str) -> None:
+        """
+        Give one column of what a query answers as texts, called ``key``, under a name; after ``lock``.
+
+        Raises:
+            BadQuery: as :meth:`read`, or there is no such column.
+        """
+        try:
+            key = duckdb.ColumnExpression(column).cast(duckdb.type("VARCHAR")).alias("key")
+            self._query(_without_end(sql)).select(key).create_view(name)
+        except duckdb.Error as error:
+            raise BadQuery(str(error).strip()) from None
+
+    def _query(self, sql: str) -> duckdb.DuckDBPyRelation:
+        statements = duckdb.extract_statements(sql)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise BadQuery("write one query that begins with SELECT or WITH")
+        return self._connection.sql(sql)
 
     def interrupt(self) -> None:
         """Make the query under way end with an error; called from another thread."""
@@ -106,3 +122,13 @@ class Engine:
     ) -> None:
         self._connection.close()
         shutil.rmtree(self._spill, ignore_errors=True)
+
+
+def _without_end(sql: str) -> str:
+    """Return a statement without its semicolon and what follows that: a view is made of what is before."""
+    text = sql.encode()
+    ends = (place for place, kind in duckdb.tokenize(sql) if text[place : place + 1] == b";" and kind == _OPERATOR)
+    return text[: next(ends, len(text))].decode()
+
+
+_OPERATOR = duckdb.token_type.operator

@@ -8,7 +8,7 @@ from headrace.services.caller import Caller
 from headrace.services.catalog import Pinned
 from headrace.services.checks import CREDENTIALS, DESTINATION, pointed_to
 from headrace.services.declared import existing, refuse_stale, spoken
-from headrace.store import dataflows, dataset_snapshots, documents, publishing
+from headrace.store import audiences, dataflows, dataset_snapshots, documents, evaluations, publishing
 from headrace.store.access import Tenant
 from headrace.store.database import Transaction
 from headrace.store.documents import Declared
@@ -18,6 +18,7 @@ from headrace.store.publishing import PublishRequest
 LIVE = frozenset({"REVIEW", "APPROVED", "PUBLISHED"})
 DATASET = "dataset"
 MAPPING_SET = "mapping-set"
+AUDIENCE = "audience"
 ACCOUNT, SOURCE, TARGET = _HELD = ("account", "source-connection", "target-connection")
 
 
@@ -76,6 +77,8 @@ def refuse_in_use(tx: Transaction, tenant: Tenant, noun: str, id_: str) -> None:
         uses += [_of_request(tx, item) for item in publishing.of_destination(tx, id_) if item.status in LIVE]
     elif noun == DATASET:
         uses, elsewhere = [*_readers(tx, tenant, id_)], 0
+    elif noun == AUDIENCE:
+        uses, elsewhere = [*_mapping(tx, tenant, id_)], 0
     elif noun == MAPPING_SET:
         uses, elsewhere = [*_referring(tx, tenant, id_)], 0
     elif noun in _HELD:
@@ -100,13 +103,27 @@ def _holders(tx: Transaction, tenant: Tenant, noun: str, id_: str) -> Iterator[U
 
 
 def _readers(tx: Transaction, tenant: Tenant, id_: str) -> Iterator[Use]:
-    """Return the runs that read a dataset, and the source connections that name it."""
+    """Return the runs that read a dataset, and the audiences and source connections that name it."""
+    for number in evaluations.readers(tx, tenant.tenant, id_):
+        if (audience := audiences.get(tx, tenant.tenant, number)) is not None:
+            yield Use(AUDIENCE, audience.id, audience.name or audience.id)
     for run in dataset_snapshots.runs_under_way(tx, tenant.tenant, id_):
         yield Use("run", run, run)
     for item in documents.all_of(tx, tenant.tenant, SOURCE):
         named = item.document.get("params", {}).get("datasets")
         if isinstance(named, list) and any(isinstance(one, dict) and one.get("dataSetId") == id_ for one in named):
             yield Use(SOURCE, item.id, item.document["name"])
+
+
+def _mapping(tx: Transaction, tenant: Tenant, id_: str) -> Iterator[Use]:
+    """Return the dataflows that send an audience."""
+    known = documents.get(tx, tenant.tenant, AUDIENCE, id_)
+    namespace = known.document["namespace"] if known is not None else None
+    for flow in dataflows.all_of(tx, tenant.tenant):
+        selectors = flow.document["transformations"][0]["params"]["segmentSelectors"]["selectors"]
+        named = [item["value"] for item in selectors]
+        if any(one["id"] == id_ and one.get("namespace", "ups") == namespace for one in named):
+            yield Use("dataflow", flow.id, flow.document["name"])
 
 
 def _referring(tx: Transaction, tenant: Tenant, id_: str) -> Iterator[Use]:

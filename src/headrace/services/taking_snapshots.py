@@ -14,6 +14,7 @@ from headrace.errors import HeadraceError
 from headrace.model.dataset import Dataset
 from headrace.model.reading import read
 from headrace.orchestrate.port import RunLost
+from headrace.services.audiences.asking import ask_after_snapshot
 from headrace.services.datasets import Datasets, document_of
 from headrace.services.steps import HeldSteps, patiently
 from headrace.store import access, dataset_snapshots
@@ -122,6 +123,9 @@ class TakingSnapshots:
         def work(tx: Transaction) -> None:
             steps.hold(tx)
             dataset_snapshots.change(tx, run.tenant, run.subject["dataset"], run.subject["snapshot"], **values)
+            if values["state"] == "ready":
+                now = self.datasets.clock.now()
+                ask_after_snapshot(tx, run.tenant, run.subject["dataset"], run.actor, now)
 
         await patiently(lambda: self.datasets.store.write(work))
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, insert, select, update
 from headrace.model.profile import is_identity
 from headrace.store.database import Transaction
 from headrace.store.dialect import NotStorable
-from headrace.store.tables import audiences
+from headrace.store.tables import audiences, dataflow_audiences
 from headrace.store.transaction import storable
 
 _RESIZE = """
@@ -75,6 +75,12 @@ def get(tx: Transaction, tenant: int, audience: int) -> StoredAudience | None:
     query = select(audiences).where(audiences.c.tenant == tenant, audiences.c.audience == audience)
     row = tx.core.execute(query).mappings().one_or_none()
     return None if row is None else _stored(row)
+
+
+def sent(tx: Transaction, tenant: int) -> set[int]:
+    """Return the numbers of the audiences that dataflows send."""
+    query = select(dataflow_audiences.c.audience).where(dataflow_audiences.c.tenant == tenant).distinct()
+    return set(tx.core.execute(query).scalars())
 
 
 def resize(tx: Transaction, tenant: int, namespace: str, id_: str, by: int, now: int) -> None:

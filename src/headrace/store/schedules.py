@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 
 from headrace.store.database import Transaction
 from headrace.store.tables import schedules
@@ -64,6 +64,11 @@ def move(tx: Transaction, schedule: Schedule, asked_until: int, next_at: int) ->
 def pause(tx: Transaction, tenant: int, schedule: str, paused_at: int | None) -> None:
     """Note that a schedule is paused, or is not any more."""
     tx.core.execute(update(schedules).where(_is(tenant, schedule)).values(paused_at=paused_at))
+
+
+def remove(tx: Transaction, tenant: int, schedule: str) -> None:
+    """Remove a schedule, if it is there; runs that it asked for stay."""
+    tx.core.execute(delete(schedules).where(_is(tenant, schedule)))
 
 
 def _is(tenant: int, schedule: str) -> ColumnElement[bool]:

@@ -15,7 +15,8 @@ from typing import Any
 from headrace.cli import examples
 from headrace.model.flow import STREAMING_FLOW_SPEC
 from headrace.services import schedules
-from headrace.store import runs
+from headrace.store import audiences, evaluations, runs
+from headrace.store.evaluations import Evaluation
 from support import AUTHORING, FLOWS, Answer, Api, InProcess, eventually
 
 from .conftest import PUBLISH, REQUESTS, Operator, dataset_document, destination_on
@@ -174,6 +175,25 @@ def _policy(world: World) -> str:
     return made(world.api.post(f"{POLICIES}/policies/custom", _policy_document()))["id"]
 
 
+def _audience(world: World) -> str:
+    """An audience with an evaluation that is held, so that it can be decided."""
+    name = f"audience-{next(_numbers)}"
+    id_ = made(world.api.post("/audiences", {**_audience_document(), "audienceId": name}))["id"]
+    store = world.headrace.app.store
+
+    def hold(tx: Any) -> None:
+        (known,) = audiences.find(tx, 1, id_)
+        held = Evaluation(known.audience, 1, 1, "a-run", "asked", "all", "held", 0)
+        evaluations.add(tx, 1, held)
+
+    store.write_now(hold)
+    return id_
+
+
+def _segment(world: World) -> str:
+    return str(made(world.api.post("/audiences", {"name": "A segment"}))["id"])
+
+
 #: One object for the routes whose path begins like this, up to its first parameter.
 MAKERS: dict[str, Callable[[World], str]] = {
     f"{AUTHORING}/destination-servers/": _server,
@@ -203,6 +223,9 @@ MAKERS: dict[str, Callable[[World], str]] = {
     "/datasets/": _dataset,
     "/ingest/erasures/": _erasure,
     f"{CONSENT_POLICIES}/": _consent_policy,
+    "/audiences/": _audience,
+    "/data/core/ups/audiences/": _audience,
+    "/data/core/ups/segment/definitions/": _segment,
     "/dataflows/": lambda world: world.operator.flow(),
     "/access/users/": _user,
     "/access/clients/": _client,
@@ -216,6 +239,10 @@ def _consent_document() -> dict[str, Any]:
 
 def _server_document() -> dict[str, Any]:
     return copy.deepcopy(examples.destination("moviestar")["destinationServer"])
+
+
+def _audience_document() -> dict[str, Any]:
+    return {"name": "A list", "kind": "external", "namespace": "crm"}
 
 
 def _template_document() -> dict[str, Any]:
@@ -251,6 +278,10 @@ BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
     ("PUT", f"{POLICIES}/marketingActions/custom/{{name}}"): lambda id_: {"name": id_},
     ("PUT", f"{POLICIES}/policies/custom/{{id}}"): lambda _: _policy_document(),
     ("PATCH", f"{POLICIES}/policies/custom/{{id}}"): lambda _: [],
+    ("PUT", "/audiences/{id}"): lambda _: _audience_document(),
+    ("PUT", "/data/core/ups/audiences/{id}"): lambda _: _audience_document(),
+    ("PATCH", "/data/core/ups/audiences/{id}"): lambda _: [],
+    ("POST", "/audiences/{id}/members"): lambda _: {"add": [{"profileId": "7"}]},
     ("PUT", "/access/users/{id}"): lambda id_: {"email": f"{id_}@example.com", "name": "Another"},
     ("PUT", "/access/clients/{id}"): lambda _: {"name": "another", "permissions": []},
 }
@@ -284,12 +315,13 @@ MAKING: set[tuple[str, str]] = {
 
 #: Operations whose method is unsafe in name alone.
 HARMLESS: set[tuple[str, str]] = {
+    ("POST", "/data/core/ups/segment/definitions/bulk-get"),
     ("POST", f"{POLICIES}/bulk-eval"),
     *(("POST", f"{POLICIES}/marketingActions/{kind}/{{name}}/constraints") for kind in ("core", "custom")),
 }
 
 #: Ends of paths of operations that leave an object other than it was, so that each is tried on one of its own.
-ENDING = ("/approve", "/reject", "/withdraw", "/snapshots", "/lift")
+ENDING = ("/approve", "/reject", "/withdraw", "/snapshots", "/lift", "/confirm", "/drop")
 
 #: Values for parameters after a path's first.
 FURTHER: dict[str, str] = {"{version}": "1", "{namespace}": "ups", "{audience}": "an-audience", "{number}": "1"}

@@ -14,6 +14,7 @@ from .conftest import SERVERS, paths
 #: Ours are also all paths below these, and those of these ends.
 OURS_BELOW = (
     "/activations",
+    "/audiences",
     "/keys",
     "/publishing/requests",
     "/access",

@@ -1,0 +1,168 @@
+"""``headrace audience``: sets of people: declare them, look ahead, find out who is in them, upload their members."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from headrace.cli.client import Client, signed_in
+from headrace.errors import RequestError
+
+app = typer.Typer(
+    name="audience", help="Sets of people: declare them, and find out who is in them.", no_args_is_help=True
+)
+
+Row = dict[str, Any]
+DataDir = Annotated[
+    Path, typer.Option(envvar="HEADRACE_DATA_DIR", help="The data directory of the server that is running.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The audience's id.", show_default=False)]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Ask for it, print the run's id, and do not wait.")]
+Definition = Annotated[
+    Path, typer.Argument(metavar="FILE", help="The audience as JSON, as the API takes it.", show_default=False)
+]
+_HERE = Path("headrace-data")
+_KINDS = {".csv": "text/csv", ".parquet": "application/vnd.apache.parquet"}
+#: The states in which an evaluation does not go on by itself.
+_AT_REST = ("held", "applied", "failed", "dropped")
+#: Seconds between two looks at an evaluation.
+LOOK = 0.2
+
+
+@app.command("list")
+def list_(data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
+    """List the audiences with their sizes, also those that only people carry."""
+    with signed_in(data_dir) as client:
+        items = client.get("/audiences")["items"]
+    if as_json:
+        sys.stdout.write(json.dumps(items, indent=2) + "\n")
+        return
+    table = Table("id", "namespace", "name", "kind", "members", "last evaluation", box=SIMPLE_HEAD)
+    for item in items:
+        last = item["lastEvaluation"] or {"state": ""}
+        table.add_row(item["id"], item["namespace"], item["name"], item["kind"], str(item["size"]), last["state"])
+    Console().print(table)
+
+
+@app.command()
+def show(id_: Id, data_dir: DataDir = _HERE) -> None:
+    """Show an audience, as JSON."""
+    with signed_in(data_dir) as client:
+        shown = client.get(_path(id_))
+    sys.stdout.write(json.dumps(shown, indent=2) + "\n")
+
+
+@app.command()
+def create(file: Definition, data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
+    """Declare an audience and print its id."""
+    with signed_in(data_dir) as client:
+        made = client.post("/audiences", _document(file))
+    sys.stdout.write(json.dumps(made, indent=2) + "\n" if as_json else f"{made['id']}\n")
+
+
+@app.command()
+def preview(file: Definition, data_dir: DataDir = _HERE) -> None:
+    """Say who the query of an audience would have in it, without keeping anything."""
+    with signed_in(data_dir) as client:
+        seen = client.post("/audiences/preview", _document(file))
+    sys.stdout.write(f"{seen['count']} members, {seen['rejected']} rows name nobody\n")
+    sys.stdout.write("".join(f"  {key}\n" for key in seen["sample"]))
+
+
+@app.command()
+def evaluate(id_: Id, data_dir: DataDir = _HERE, no_wait: NoWait = False) -> None:
+    """Find out who is in an audience. Exit code 1: it failed, or is held until somebody confirms it."""
+    with signed_in(data_dir) as client:
+        _finish(client, id_, client.send("POST", f"{_path(id_)}/evaluate"), no_wait)
+
+
+@app.command()
+def confirm(
+    id_: Id,
+    number: Annotated[int, typer.Argument(help="The evaluation's number.", show_default=False)],
+    data_dir: DataDir = _HERE,
+    no_wait: NoWait = False,
+) -> None:
+    """Take an evaluation in that was held because very many would leave."""
+    with signed_in(data_dir) as client:
+        _finish(client, id_, client.send("POST", f"{_path(id_)}/evaluations/{number}/confirm"), no_wait)
+
+
+@app.command()
+def upload(
+    id_: Id,
+    file: Annotated[Path, typer.Argument(help="A CSV or Parquet file with members.", show_default=False)],
+    add: Annotated[bool, typer.Option("--add", help="Those who are members already stay.")] = False,
+    valid_until: Annotated[str, typer.Option(help="Until when they are members, in ISO 8601.")] = "",
+    data_dir: DataDir = _HERE,
+    no_wait: NoWait = False,
+) -> None:
+    """Upload a file with the members of an audience. Exit code 1: it cannot be read, or is held."""
+    kind = _KINDS.get(file.suffix.lower())
+    if kind is None:
+        raise RequestError(f"{file} is neither .csv nor .parquet by its name")
+    query = urlencode({"mode": "add" if add else "replace"} | ({"validUntil": valid_until} if valid_until else {}))
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise RequestError(f"{file} cannot be read: {error.strerror}") from None
+    with signed_in(data_dir) as client:
+        _finish(client, id_, client.send("POST", f"{_path(id_)}/upload?{query}", content, kind), no_wait)
+
+
+@app.command()
+def history(id_: Id, data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
+    """List how the members of an audience were found out, newest first."""
+    with signed_in(data_dir) as client:
+        items = client.get(f"{_path(id_)}/evaluations")["items"]
+    if as_json:
+        sys.stdout.write(json.dumps(items, indent=2) + "\n")
+        return
+    table = Table("number", "when", "cause", "state", "before", "after", "entered", "left", "why", box=SIMPLE_HEAD)
+    for item in items:
+        counts = (_count(item[name]) for name in ("membersBefore", "membersAfter", "entered", "left"))
+        said = (str(item["number"]), item["askedAt"][:19], item["cause"], item["state"])
+        table.add_row(*said, *counts, item["reason"] or "")
+    Console().print(table)
+
+
+def _path(id_: str) -> str:
+    return f"/audiences/{quote(id_, safe='')}"
+
+
+def _document(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise RequestError(f"{file} cannot be read as JSON: {error}") from None
+
+
+def _count(value: int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _finish(client: Client, id_: str, asked: Row, no_wait: bool) -> None:
+    """Wait for an evaluation, and say what came of it; end the command where nothing was taken in."""
+    if no_wait:
+        sys.stdout.write(f"{asked['run']}\n")
+        return
+    found = asked
+    while found["state"] not in _AT_REST:
+        time.sleep(LOOK)
+        listed = client.get(f"{_path(id_)}/evaluations?limit=1000")["items"]
+        found = next(item for item in listed if item["number"] == asked["number"])
+    for row in found["rejects"]:
+        sys.stdout.write(f"{row['file']}:{row['line']}: {row['reason']} ({row['code']})\n")
+    if found["state"] != "applied":
+        sys.stderr.write(f"headrace: evaluation {found['number']} {found['state']}: {found['reason']}\n")
+        raise typer.Exit(1)
+    counts = f"{found['membersAfter']} members: {found['entered']} entered, {found['left']} left"
+    sys.stdout.write(f"{counts}, {found['rejected']} rows rejected\n")
