@@ -324,3 +324,24 @@ async def test_the_answers_of_a_database_are_kept_as_long_as_newer_ones_are_few(
     assert "is gone: take a new snapshot" in run.reason
     await station.datasets.delete(station.caller, made.id, None)
     assert copies_in(ground) == []
+
+
+async def test_copies_are_removed_where_somebody_was_erased(station):
+    declared_ = station.yard.declared("sql", people(3))
+    ground = Ground(station.ground.places, Sources(station.yard.sources), station.ground.copies)
+    object.__setattr__(station.datasets, "ground", ground)
+    query = await station.datasets.create(station.caller, {"name": "people", **declared_})
+    await station.snapshot(query.id)
+    file = await station.ready("parquet", name="files")
+    assert copies_in(station.ground) == ["1"]
+
+    await station.datasets.forget_copies(station.caller.number)
+
+    assert copies_in(station.ground) == []
+    _, snapshot = await station.datasets.read(station.caller, file.id)
+    assert snapshot.state == "ready"
+    assert (await station.datasets.read(station.caller, query.id))[1] is None
+    (failed,) = await station.datasets.snapshots(station.caller, query.id, 10, None)
+    assert (failed.state, "erased" in failed.reason) == ("failed", True)
+    _, taken = await station.snapshot(query.id)
+    assert taken.state == "ready"

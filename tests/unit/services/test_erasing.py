@@ -4,9 +4,10 @@ import orjson
 import pytest
 
 from headrace.connect.transport import Unanswered
-from headrace.errors import Conflict, NotFound
+from headrace.errors import Conflict, NotFound, OperationError
 from headrace.model.problem import ConfigurationError
 from headrace.services import erasing
+from headrace.services.ingestion import Receipt, read_records
 from headrace.store import withheld
 from unit.services.house import person
 
@@ -303,6 +304,72 @@ async def test_an_erasure_whose_people_are_not_removed_yet_is_not_lifted(house):
 async def test_an_erasure_that_does_not_say_whom_is_refused(house, document):
     with pytest.raises(ConfigurationError):
         await house.erasures.ask(house.caller, document)
+
+
+async def test_an_erasure_that_was_interrupted_goes_on_by_itself(house, monkeypatch):
+    monkeypatch.setattr(erasing, "AT_ONCE", 2)
+    await ready(house)
+    await house.ingest(*[person(n, "a", **ANA) for n in range(5)])
+    await house.run()
+    removed = erasing.Erasing._remove_person
+    some = []
+
+    def fails_once(self, tx, erasure, live, profile, key, found):
+        some.append(profile)
+        if len(some) == 4:
+            raise OperationError("the disk is full")
+        return removed(self, tx, erasure, live, profile, key, found)
+
+    monkeypatch.setattr(erasing.Erasing, "_remove_person", fails_once)
+    id_ = await house.erase(namespace="Email", id="ana.canary@example.com")
+    assert len(people(house)) == 3
+    assert [item.code for item in (await house.ingest(person(1, **ANA))).rejected] == ["erased"]
+
+    await house.receipts(id_)
+    await house.run()
+    house.pass_time(10)
+
+    assert await house.receipts(id_) == ("done", {"flow": "told"})
+    assert people(house) == []
+    assert house.partner.knows() == set()
+    assert house.rows("SELECT state FROM runs ORDER BY asked_at, due_at")[0] == ("failed",)
+
+
+async def test_a_load_leaves_out_who_was_erased(house):
+    await house.erase("crmId:1")
+    records = list(read_records(enumerate(orjson.dumps(person(n)) for n in (1, 2)), Receipt(), ()))
+    receipt, told = Receipt(), []
+
+    await house.ingestion.take_part(1, records, receipt, lambda tx, refused: told.extend(refused))
+
+    assert [(item.line, item.code) for item in told] == [(0, "erased")]
+    assert receipt.accepted == 1
+    assert people(house) == ["crmId:2"]
+
+
+async def test_who_was_withheld_for_want_of_consent_is_erased_without_a_word(house):
+    await ready(house)
+    await house.consent()
+    await house.ingest(person(1, "a"))
+
+    id_ = await house.erase("crmId:1")
+    await house.run()
+
+    assert house.partner.messages == []
+    assert await house.receipts(id_) == ("done", {"flow": "unknown"})
+
+
+async def test_who_is_erased_leaves_where_policies_bind(house):
+    await ready(house, includeSegmentId=True, includeSegmentStatus=True)
+    await house.consent()
+    await house.ingest(person(1, "a", consents={"email": {"val": "y"}}))
+    await house.run()
+
+    id_ = await house.erase("crmId:1")
+    await house.run()
+
+    assert house.partner.told()[1:] == [("1", "a", "exited")]
+    assert await house.receipts(id_) == ("done", {"flow": "told"})
 
 
 async def test_a_run_that_is_repeated_removes_nobody_twice(house):

@@ -117,7 +117,7 @@ def kept_plan(store):
 
     def look(tx):
         driver = tx.core.connection.driver_connection
-        query = "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%FROM lanes l JOIN profiles%'"
+        query = "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%FROM lanes l LEFT JOIN profiles%'"
         ((name,),) = driver.execute(query).fetchall()
         ((plans,),) = driver.execute(f'EXPLAIN (FORMAT JSON) EXECUTE "{name}" (1, 1)').fetchall()
         return {step.get("Index Name") for step in steps(plans[0]["Plan"])}
