@@ -83,7 +83,7 @@ class Backfiller:
                 continue
             if _may_go_on(tx, run, flow):
                 return run
-            self.is_held_up = True
+            self.is_held_up |= not _is_walked(run)
         return None
 
     def _flow(self, tx: Transaction, run: Run) -> LiveDataflow | None:
@@ -164,10 +164,14 @@ def has_to_be_told(reason: str, profile: int, told: Told, *, is_member: bool) ->
 
 def _may_go_on(tx: Transaction, run: Run, flow: LiveDataflow) -> bool:
     address = (run.tenant, flow.watched.dataflow)
-    is_walked = run.progress.get("looked", 0) >= run.progress.get("of", 1)
-    if is_walked:
+    if _is_walked(run):
         return not outbox.is_any_of(tx, *address, run.subject["audience"])
     return not outbox.is_waiting(tx, *address, MOST_WAITING)
+
+
+def _is_walked(run: Run) -> bool:
+    """Say whether everybody was looked at, and what is left is to hear that they were told of."""
+    return bool(run.progress.get("looked", 0) >= run.progress.get("of", 1))
 
 
 def _first_of_each(all_: Iterable[Run], taken: set[tuple[int, str, int]]) -> list[Run]:
