@@ -74,8 +74,7 @@ class Backfiller:
     def _next(self, tx: Transaction) -> Run | None:
         """Return the backfill that is next: they take turns, and those of one audience go in their order."""
         self.is_held_up = False
-        taken: set[tuple[int, str, int]] = set()
-        for run in _in_turn(_first_of_each(runs.unended(tx, KIND), taken), self._last):
+        for run in _in_turn(_first_of_each(runs.unended(tx, KIND)), self._last):
             flow = self._flow(tx, run)
             if flow is None:
                 return run
@@ -174,15 +173,12 @@ def _is_walked(run: Run) -> bool:
     return bool(run.progress.get("looked", 0) >= run.progress.get("of", 1))
 
 
-def _first_of_each(all_: Iterable[Run], taken: set[tuple[int, str, int]]) -> list[Run]:
-    """Return the runs that have no other of the same dataflow and audience before them."""
-    first = []
-    for run in all_:
-        about = (run.tenant, run.subject["dataflow"], run.subject["audience"])
-        if about not in taken:
-            taken.add(about)
-            first.append(run)
-    return first
+def _first_of_each(all_: Iterable[Run]) -> list[Run]:
+    """Return the runs that have no other of the same dataflow and audience before them; who forgets comes first."""
+    first: dict[tuple[int, str, int], Run] = {}
+    for run in sorted(all_, key=lambda run: (run.asked_at, run.subject["reason"] != "forgotten")):
+        first.setdefault((run.tenant, run.subject["dataflow"], run.subject["audience"]), run)
+    return [*first.values()]
 
 
 def _in_turn(all_: Sequence[Run], last: str) -> Iterator[Run]:
