@@ -22,7 +22,7 @@ GRACE = 30.0
 HOUSEKEEPING = 2.0
 #: How often to look whether there is a backfill to do, and whether one that waits for the outbox may go on.
 BACKFILLING = 1.0
-HELD_UP = 0.05
+HELD_UP = 0.2
 
 
 class Worker:

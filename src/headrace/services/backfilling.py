@@ -75,8 +75,7 @@ class Backfiller:
     def _next(self, tx: Transaction) -> Run | None:
         """Return the backfill that is next: they take turns, and those of one audience go in their order."""
         self.is_held_up = False
-        taken: set[tuple[int, str, int]] = set()
-        for run in _in_turn(_first_of_each(runs.unended(tx, KIND), taken), self._last):
+        for run in _in_turn(_first_of_each(runs.unended(tx, KIND)), self._last):
             flow = self._flow(tx, run)
             if flow is None:
                 return run
@@ -84,7 +83,7 @@ class Backfiller:
                 continue
             if _may_go_on(tx, run, flow):
                 return run
-            self.is_held_up = True
+            self.is_held_up |= not _is_walked(run)
         return None
 
     def _flow(self, tx: Transaction, run: Run) -> LiveDataflow | None:
@@ -168,21 +167,22 @@ def has_to_be_told(reason: str, profile: int, told: Told, *, is_member: bool) ->
 
 def _may_go_on(tx: Transaction, run: Run, flow: LiveDataflow) -> bool:
     address = (run.tenant, flow.watched.dataflow)
-    is_walked = run.progress.get("looked", 0) >= run.progress.get("of", 1)
-    if is_walked:
+    if _is_walked(run):
         return not outbox.is_any_of(tx, *address, run.subject["audience"])
     return not outbox.is_waiting(tx, *address, MOST_WAITING)
 
 
-def _first_of_each(all_: Iterable[Run], taken: set[tuple[int, str, int]]) -> list[Run]:
-    """Return the runs that have no other of the same dataflow and audience before them."""
-    first = []
-    for run in all_:
-        about = (run.tenant, run.subject["dataflow"], run.subject["audience"])
-        if about not in taken:
-            taken.add(about)
-            first.append(run)
-    return first
+def _is_walked(run: Run) -> bool:
+    """Say whether everybody was looked at, and what is left is to hear that they were told of."""
+    return bool(run.progress.get("looked", 0) >= run.progress.get("of", 1))
+
+
+def _first_of_each(all_: Iterable[Run]) -> list[Run]:
+    """Return the runs that have no other of the same dataflow and audience before them; who forgets comes first."""
+    first: dict[tuple[int, str, int], Run] = {}
+    for run in sorted(all_, key=lambda run: (run.asked_at, run.subject["reason"] != "forgotten")):
+        first.setdefault((run.tenant, run.subject["dataflow"], run.subject["audience"]), run)
+    return [*first.values()]
 
 
 def _in_turn(all_: Sequence[Run], last: str) -> Iterator[Run]:

@@ -168,3 +168,12 @@ def windows_due(tx: Transaction, now: int) -> list[StoredDataflow]:
     """Return the dataflows of which the dates of an audience have begun or ended."""
     query = select(*_SELECTED).where(dataflows.c.window_at <= now, dataflows.c.deleted_at.is_(None))
     return [StoredDataflow(**row) for row in tx.core.execute(query).mappings()]
+
+
+def leaving(tx: Transaction) -> list[tuple[StoredDataflow, int]]:
+    """Return the audiences of all dataflows that people are being told to have left."""
+    table = dataflow_audiences
+    is_of = (dataflows.c.tenant == table.c.tenant) & (dataflows.c.dataflow == table.c.dataflow)
+    query = select(*_SELECTED, table.c.audience).join(table, is_of)
+    rows = tx.core.execute(query.where(table.c.leaving.is_not(None), dataflows.c.deleted_at.is_(None))).all()
+    return [(StoredDataflow(*row[:-1]), row[-1]) for row in rows]

@@ -86,6 +86,15 @@ def test_what_was_counted_is_what_then_leaves(headrace, api, people, partner, wa
     assert plan["samples"][0]["body"].startswith("{")
 
 
+def test_whom_dates_keep_back_is_not_counted(api, people, wanted):
+    dated = [{**audience, "schedule": {"startDate": "2999-01-01"}} for audience in wanted["audiences"]]
+
+    plan = planned(api, {**wanted, "audiences": dated})
+
+    assert plan["leaving"]["people"] == 0
+    assert planned(api, wanted)["leaving"]["people"] > 0
+
+
 def test_a_second_time_nothing_happens(api, wanted):
     first = api.post("/activations", wanted).json
     before = everything(api)

@@ -3,6 +3,8 @@
 import pytest
 
 from headrace.services import activation, backfilling
+from headrace.services.turning import turn
+from headrace.store import runs
 from unit.services.house import person
 
 PLACE = "/transformations/0/params/segmentSelectors/selectors/0"
@@ -106,3 +108,19 @@ async def test_while_the_dataflow_is_paused_nobody_leaves(told):
     await told.backfill()
     await told.run()
     assert len([1 for _, audience, _ in told.partner.told() if audience == "a"]) == 5
+
+
+async def test_when_it_is_cancelled_the_audience_goes_at_once(told):
+    await take_out(told, exits=True)
+    await told.backfiller.step()
+    (run,) = told.store.read_now(lambda tx: runs.unended(tx, "backfill"))
+    await turn(told.store, told.clock.now())
+    assert len(told.rows("SELECT 1 FROM dataflow_audiences")) == 2
+
+    await told.runs.cancel(told.caller, run.run)
+    await turn(told.store, told.clock.now())
+    await told.run()
+
+    assert len(told.rows("SELECT 1 FROM dataflow_audiences")) == 1
+    assert [audience for _, audience, _ in told.partner.told() if audience == "a"] == []
+    assert (await told.balance()).get("pending", 0) == 0

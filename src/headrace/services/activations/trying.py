@@ -26,6 +26,7 @@ from headrace.services import sealing
 from headrace.services.activations.planning import Plan
 from headrace.services.caller import Caller
 from headrace.services.live import Renderer, alias_of, mapping_of
+from headrace.services.windows import Window
 from headrace.store import audiences, partner_audiences, profiles
 from headrace.store.audiences import StoredAudience
 from headrace.store.database import Store, Transaction
@@ -96,7 +97,8 @@ def trial_of(tx: Transaction, caller: Caller, clock: Clock, plan: Plan) -> Trial
     )
     names = {name.decode() for name in _AUTH_DATA.findall(recipe.written)}
     recipe = msgspec.structs.replace(recipe, auth_data=dict.fromkeys(sorted(names), MASK))
-    new = frozenset(item.number for item in mapped if (item.namespace, item.id) in plan.new_audiences)
+    begun = {(item.namespace, item.id) for item in flow.audiences if Window.of(item).state(clock.now()) == "open"}
+    new = frozenset(item.number for item in mapped if (item.namespace, item.id) in plan.new_audiences & begun)
     last = profiles.last_number(tx, caller.number)
     return Trial(watched, new, recipe, CompiledDestination(recipe).most_entries, last)
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 from headrace.errors import HeadraceError
-from headrace.services import backfills
 from headrace.services.at_partner import wanting
 from headrace.services.at_partner.deciding import Facts, Step
 from headrace.services.at_partner.events import ALIAS, Event, Unreadable, is_in_doubt
@@ -85,8 +84,7 @@ def succeed(
     access.raise_configuration(tx, row.tenant)
     place = wanting.place_of(tx, tenant, row)
     if row.told is not None and told is None and row.audience != ITSELF and place is not None:
-        for stored, _ in place.flows:
-            backfills.ask(tx, stored, row.audience, "forgotten", actor, now)
+        wanting.forget_members(place, row.audience, now)
     if told is None or place is None:
         return
     if row.audience == ITSELF and row.told is None:
@@ -128,7 +126,7 @@ def rest(place: Place, row: PartnerAudience, step: Step, now: int) -> None:
     """Keep that there is nothing to send: the partner agrees, is to have nothing, or the operator has to decide."""
     tx = place.tx
     if step == "forget":
-        partner_audiences.remove(tx, row)
+        wanting.forget(place, row, now)
     elif step == "ask":
         partner_audiences.change(tx, row, now, state="failed", reason=_to_decide(row.reason))
     else:

@@ -146,12 +146,27 @@ def follow(tx: Transaction, tenant: Tenant, target: str, actor: str, now: int) -
     for row in [*place.rows()]:
         step = place.step(row)
         if step == "forget":
-            partner_audiences.remove(tx, row)
+            forget(place, row, now)
         elif step == "nothing":
             partner_audiences.change(tx, row, now, state="ready", reason=note_of(place, row))
         elif step != "ask":
             ask(tx, row, step, actor, now)
     join(place, now)
+
+
+def forget(place: Place, row: PartnerAudience, now: int) -> None:
+    """Forget what the partner has of an audience, and whom it knows there: mapped again, it begins anew."""
+    partner_audiences.remove(place.tx, row)
+    if row.told is not None and row.audience != ITSELF:
+        forget_members(place, row.audience, now)
+
+
+def forget_members(place: Place, audience: int, now: int) -> None:
+    """Have it forgotten whom the partner knows to be in an audience, but where they are being told to have left it."""
+    for stored, _ in place.flows:
+        mapped = dataflows.mapped_audiences(place.tx, place.tenant.tenant, stored.dataflow).get(audience)
+        if mapped is None or mapped.leaving is None:
+            backfills.ask(place.tx, stored, audience, "forgotten", "headrace", now)
 
 
 def note_of(place: Place, row: PartnerAudience) -> str | None:

@@ -67,6 +67,18 @@ async def test_a_partner_that_cannot_delete_an_audience_keeps_it_with_its_member
     assert branch.book.names() == ["A"]
 
 
+async def test_an_audience_that_is_made_anew_at_a_partner_gets_all_its_members(branch):
+    await sent(branch, delete=None)
+    await take_out(branch, exits=False)
+
+    await branch.map_audience("a")
+    await branch.carry()
+    await branch.tell()
+
+    assert branch.book.names() == ["A", "A"]
+    assert len(branch.partner.knows()) == 3
+
+
 async def test_a_new_name_that_a_partner_cannot_take_is_said(branch):
     await sent(branch, update=None)
     await branch.patch({"op": "replace", "path": f"{PLACE}/value/name", "value": "Another"})
