@@ -213,7 +213,7 @@ class StoredOutbox:
                 account = flow.route.account
                 free = slots.free(account) - sum(1 for _, route in pairs if route.account == account)
                 groups = self._claim_for(tx, address, flow.route, free, now) if free > 0 else []
-                groups = self._looked_at(tx, flow, groups, now) if flow.is_looked_at else groups
+                groups = self._looked_at(tx, flow, groups, now)
                 pairs += [(group, flow.route) for group in groups]
             return pairs
 
@@ -242,6 +242,9 @@ class StoredOutbox:
     def _looked_at(self, tx: Transaction, flow: LiveDataflow, claimed: Sequence[Group], now: int) -> list[Group]:
         """Hold what was claimed against the policies of consent, as they are now."""
         address = (flow.stored.tenant, flow.stored.dataflow)
+        if not flow.is_looked_at:
+            self._consents.pop(address, None)
+            return list(claimed)
         self._consents[address] = flow.consent
         cleared = [consenting.cleared(tx, flow, group, now) for group in claimed]
         if any(item.has_moved for item in cleared):

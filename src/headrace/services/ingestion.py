@@ -292,8 +292,10 @@ def _changes(
 ) -> Changes | None:
     """Return what a record changes for one dataflow; ``None`` for nothing."""
     watched = dataflow.watched
-    kept_back, reason = consenting.kept_back(dataflow, before, after) if dataflow.consent else ((), "")
-    before, after = dataflow.consent.seen(before), dataflow.consent.seen(after) or after
+    kept_back, reason = tuple[int, ...](), ""
+    if dataflow.consent:
+        kept_back, reason = consenting.kept_back(dataflow, before, after)
+        before, after = dataflow.consent.seen(before), dataflow.consent.seen(after) or after
     moved = changed(before, after, watched, written)
     numbers = watched.audiences.numbers
     too_late = tuple(numbers[origin][id_] for origin, id_ in late if id_ in numbers.get(origin, ()))

@@ -514,7 +514,7 @@ _MOVE_LANE = """
         AND claim_group = :claim_group
 """
 _NEWER = """
-    SELECT p.document FROM lanes l JOIN profiles p ON p.tenant = l.tenant AND p.profile = l.profile
+    SELECT p.document FROM lanes l JOIN profiles p ON p.tenant = l.tenant + 0 AND p.profile = l.profile
     WHERE l.tenant = :tenant AND l.claim_group = :claim_group AND l.desired_seq > l.claimed_seq
 """
 

@@ -1,5 +1,7 @@
 """Consent: who is withheld is not told of, who withdraws leaves at once, who agrees enters, however policies change."""
 
+from random import Random
+
 import pytest
 
 from headrace.connect.transport import Unanswered
@@ -288,3 +290,45 @@ async def test_reasons_are_folded_without_a_loss(house, monkeypatch):
 
     assert reasons(house) == {"consent: email": 5}
     assert house.rows("SELECT count(*) FROM withheld_reasons") == [(1,)]
+
+
+@pytest.mark.parametrize("by_status", [False, True], ids=["together", "by status"])
+@pytest.mark.parametrize("seed", range(12))
+async def test_whatever_happens_the_partner_knows_in_the_end_who_is_in_and_has_agreed(house, seed, by_status):
+    random = Random(seed)
+    await ready(
+        house, "a", "b", most=2, **({"includeSegmentId": True, "includeSegmentStatus": True} if by_status else {})
+    )
+    await house.open(steps=(10,) * 50)
+    stands, policies = {}, []
+    for minute in range(40):
+        await _something_happens(house, random, minute, stands, policies)
+    house.partner.answers, house.partner.default = [], 200
+    await house.carry_runs()
+    await house.run_out()
+
+    assert "parked" not in await house.balance()
+    binds = bool(policies)
+    agreed = {who for who, (says, _) in stands.items() if says or not binds}
+    assert house.partner.knows() == {(who, id_) for who in agreed for id_ in stands[who][1]}
+    assert (await house.balance()).get("pending", 0) == 0
+
+
+async def _something_happens(house, random, minute, stands, policies):
+    """Somebody enters, leaves, agrees or withdraws; a policy comes or goes; time passes; the partner fails."""
+    what = random.random()
+    if what < 0.55:
+        who, says = str(random.randrange(5)), random.random() < 0.5
+        is_in = {id_: random.random() < 0.6 for id_ in "ab"}
+        await house.ingest(person(who, minute=minute, city=str(minute), **is_in, **(YES if says else NO)))
+        stands[who] = (says, [id_ for id_, realized in is_in.items() if realized])
+    elif what < 0.65 and not policies:
+        policies.append(await house.consent())
+    elif what < 0.7 and policies:
+        await house.drop_policy(policies.pop())
+    elif what < 0.8:
+        await house.carry_runs()
+    else:
+        house.partner.answers = random.choices([200, 503, 429], k=3)
+        await house.run()
+        house.pass_time(random.choice([0, 15, 100]))
