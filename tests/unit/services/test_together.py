@@ -4,6 +4,7 @@ import pytest
 
 from headrace.connect.transport import Unanswered
 from headrace.services import sending_again
+from headrace.services.audiences.expiring import Expiring
 from headrace.services.turning import turn
 from unit.services.house import START, person
 
@@ -97,3 +98,20 @@ async def test_an_audience_is_mapped_again_after_others_were_told_of(house):
     await settle(house)
 
     assert house.partner.knows() == {("1", "b"), ("2", "a"), ("2", "b")}
+
+
+@pytest.mark.parametrize("key", [{}, BY_AUDIENCE, BY_STATUS], ids=["together", "by audience", "by status"])
+async def test_who_left_so_long_ago_that_it_is_forgotten_leaves_when_an_audience_is_mapped_again(house, key):
+    expiring = Expiring(house.store, house.clock, house.ingestion, house.events.append)
+    await ready(house, "a", "b", **key)
+    await house.ingest(person(1, "a"), person(2, "b"))
+    await settle(house)
+    await house.unmap_audience(0)
+    await house.ingest(person(1, a=False, minute=1))
+    house.pass_time(40 * DAY)
+    await expiring.sweep()
+
+    await house.map_audience("a")
+    await settle(house)
+
+    assert house.partner.knows() == {("2", "b")}
