@@ -602,6 +602,15 @@ _REST_AUDIENCE = """
     UPDATE lanes SET due = NULL, waiting_since = NULL, desired_seq = coalesce(claimed_seq, acked_seq, desired_seq)
     WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience
 """
+_UNDER_WAY_OF_AUDIENCE = """
+    SELECT l.profile, l.audience, l.part, l.shown FROM lanes l
+    WHERE l.tenant = :tenant AND l.dataflow = :dataflow AND l.claim_group IS NOT NULL
+        AND (l.audience = :audience OR l.audience = 0)
+        AND EXISTS (
+            SELECT 1 FROM changes c
+            WHERE c.tenant = l.tenant AND c.dataflow = l.dataflow AND c.profile = l.profile
+                AND c.audience = :audience AND c.seq <= l.claimed_seq)
+"""
 _WITHHOLD_LANELESS = """
     DELETE FROM changes AS c WHERE c.tenant = :tenant AND c.dataflow = :dataflow AND c.audience = 0
         AND NOT EXISTS (
@@ -653,6 +662,7 @@ def withhold_audience(tx: Transaction, tenant: int, dataflow: int, audience: int
     that a message is under way in, and those that know what the partner was shown: it may be mapped again.
     """
     which = {"tenant": tenant, "dataflow": dataflow, "audience": audience}
+    _believe_under_way(tx, which)
     gone = tx.run(_WITHHOLD_AUDIENCE, which).rowcount
     tx.run(_FORGET_AUDIENCE, which)
     tx.run(_REST_AUDIENCE, which)
@@ -660,3 +670,14 @@ def withhold_audience(tx: Transaction, tenant: int, dataflow: int, audience: int
     counts = {(dataflow, audience, "withheld"): gone, (dataflow, NO_AUDIENCE, "withheld"): laneless}
     ledger.post(tx, tenant, ledger.Tally(counts))
     return gone + laneless
+
+
+def _believe_under_way(tx: Transaction, which: dict[str, Any]) -> None:
+    """Believe that what is under way of an audience arrived: what becomes of it says nothing of the audience any more."""
+    believed = []
+    for profile, lane, part, text in tx.run(_UNDER_WAY_OF_AUDIENCE, which).fetchall():
+        shown = orjson.loads(text) if text else {"audiences": {}, "identities": {}}
+        shown["audiences"].setdefault(str(which["audience"]), "")
+        row = {"tenant": which["tenant"], "dataflow": which["dataflow"], "profile": profile, "audience": lane}
+        believed.append({**row, "part": part, "shown": orjson.dumps(shown)})
+    tx.many(_SHOW, believed)

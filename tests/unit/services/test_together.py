@@ -115,3 +115,21 @@ async def test_who_left_so_long_ago_that_it_is_forgotten_leaves_when_an_audience
     await settle(house)
 
     assert house.partner.knows() == {("2", "b")}
+
+
+@pytest.mark.parametrize("key", [{}, BY_AUDIENCE, BY_STATUS], ids=["together", "by audience", "by status"])
+async def test_what_may_have_arrived_when_an_audience_was_taken_out_is_taken_back_once_it_is_mapped_again(house, key):
+    house.partner.answers = [Unanswered("no answer")] * 2
+    await ready(house, "a", "b", **key)
+    await house.ingest(person(1, "a", "b"))
+    await house.run()
+    await house.unmap_audience(0)
+    await settle(house)
+    await house.ingest(person(1, "b", a=False, minute=1))
+    await settle(house)
+
+    await house.map_audience("a")
+    await settle(house)
+
+    assert ("1", "a", "exited") in house.partner.told()
+    assert house.partner.knows() == {("1", "b")}
