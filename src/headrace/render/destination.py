@@ -180,7 +180,7 @@ class CompiledDestination:
             },
             "message": {"id": name, "attempt": group.attempt},
         }
-        shown = tuple(shown_after(item.target, self.audiences) for item in prepared)
+        shown = tuple(shown_after(item.target, self.audiences, item.entry.shown) for item in prepared)
         return Message(name, self._request(context, name), entries, shown)
 
     def _key(self, bucket: Bucket) -> dict[str, Any]:

@@ -33,7 +33,8 @@ class MappedAudience(msgspec.Struct, frozen=True):
     """
     An audience that a dataflow sends. Times are seconds since 1970, as templates are shown them.
 
-    ``is_leaving``: nobody is a member of it any more, as far as the partner is to know.
+    ``is_leaving``: nobody is a member of it any more, as far as the partner is to know. ``has_ended``: of it is told
+    only what was accepted before.
     """
 
     number: int
@@ -46,6 +47,7 @@ class MappedAudience(msgspec.Struct, frozen=True):
     mapping_created_at: int
     mapping_updated_at: int
     is_leaving: bool = False
+    has_ended: bool = False
 
 
 class Recipe(msgspec.Struct, frozen=True, dict=True):

@@ -55,7 +55,8 @@ def target_profile(
     Map a person for one entry: mapped audiences, identities of mapped namespaces, mapped attributes.
 
     An audience that the person has left is there if that is news: it just changed, or the partner still has the person
-    as a member. What the source no longer knows of somebody the partner knows is taken from what the partner was shown.
+    as a member. One that has ended is there only if the change was accepted before that. What the source no longer
+    knows of somebody the partner knows is taken from what the partner was shown.
     What is mapped and cannot be sent is noted as ``left_out``.
     """
     shown: Shown = orjson.loads(entry.shown) if entry.shown else {}
@@ -63,12 +64,16 @@ def target_profile(
     statuses = audiences.statuses(profile)
     memberships: dict[str, dict[str, Any]] = {}
     for number, membership in statuses.items():
+        if audiences.by_number[number].has_ended and number not in (entry.audience, *entry.changed):
+            continue
         if membership["status"] == "realized" or number in entry.changed or str(number) in known:
             audience = audiences.by_number[number]
             _put(memberships, audience, membership["status"], membership.get("lastQualificationTime"))
     for text, entered_at in known.items():
         number = int(text)
-        if number in audiences.by_number and number not in statuses:
+        if number not in audiences.by_number or number in statuses:
+            continue
+        if not audiences.by_number[number].has_ended or number in (entry.audience, *entry.changed):
             _put(memberships, audiences.by_number[number], "exited", entered_at)
     identities = mapping.identities(profile, left_out) or shown.get("identities", {})
     attributes = mapped_attributes(entry, profile, memberships, mapping, audiences, left_out)
@@ -101,14 +106,22 @@ def taken_back(target: TargetProfile, entry: Entry) -> TargetProfile:
     return {**target, "segmentMembership": memberships, "identityMap": shown.get("identities", {})}
 
 
-def shown_after(target: TargetProfile, audiences: Audiences) -> bytes | None:
-    """Return what the partner knows once a (narrowed) target profile is delivered; nothing if the person is out."""
-    members = {
-        str(audiences.numbers[namespace][audience]): membership.get("lastQualificationTime", "")
+def shown_after(target: TargetProfile, audiences: Audiences, before: bytes | None = None) -> bytes | None:
+    """
+    Return what the partner knows once a (narrowed) target profile is delivered; nothing if the person is out.
+
+    Of audiences that it does not speak of, what the partner knew ``before`` stands.
+    """
+    told = {
+        str(audiences.numbers[namespace][audience]): membership
         for namespace, memberships in target["segmentMembership"].items()
         for audience, membership in memberships.items()
-        if membership["status"] == "realized"
     }
+    known = orjson.loads(before)["audiences"] if before else {}
+    members = {number: entered_at for number, entered_at in known.items() if number not in told}
+    for number, membership in told.items():
+        if membership["status"] == "realized":
+            members[number] = membership.get("lastQualificationTime", "")
     return orjson.dumps({"audiences": members, "identities": target["identityMap"]}) if members else None
 
 

@@ -96,8 +96,9 @@ class _Told:
 
 
 def _moved(flow: LiveDataflow, profile: int, person: Profile, told: _Told) -> tuple[int, ...]:
-    """Return the audiences in which the partner is to be told another state of a person."""
-    mine = flow.watched.audiences.statuses(person)
+    """Return the audiences in which the partner is to be told another state of a person: none that has ended."""
+    statuses = flow.watched.audiences.statuses(person).items()
+    mine = {number: membership for number, membership in statuses if number not in flow.watched.ended}
     if flow.consent.withholding(person) is not None:
         return tuple(
             number for number in mine if (profile, number) in told.shown or (profile, number) in told.under_way

@@ -129,8 +129,8 @@ class Backfiller:
                 )
                 touched = lanes(person, (audience,), watched, known)
                 made.append(Changes(watched.dataflow, profile, seq + place, (audience,), touched))
-            elif person is not document and (reason := consenting.withheld_entry(flow, document, audience)):
-                made.append(Changes(watched.dataflow, profile, seq + place, (), (), (), (audience,), reason))
+            elif person is not document and (why := consenting.withheld_entry(flow, document, audience)):
+                made.append(Changes(watched.dataflow, profile, seq + place, (), (), (), (audience,), why))
         outbox.accept(tx, run.tenant, made, now, STANDS_BACK)
         return {"members": members, "queued": len(made)}
 

@@ -229,6 +229,7 @@ def take_back(
         if shown is None and not lane.is_under_way:
             erasing.drop_lane(tx, tenant, number, profile, lane)
         elif shown is not None:
+            shown = _named(flow.watched, person, shown)
             erasing.show(tx, tenant, number, profile, lane, shown)
             known.append(replace(lane, shown=shown))
     if known:
@@ -269,7 +270,7 @@ def _may_have_shown(watched: Watched, profile: int, person: Profile, lane: Lane)
     """Return what a message that is under way shows the partner."""
     if lane.audience and lane.audience not in watched.audiences.by_number:
         return None
-    entry = Entry(profile, lane.audience, lane.part, lane.desired_seq, b"", ())
+    entry = Entry(profile, lane.audience, lane.part, lane.desired_seq, b"", tuple(watched.audiences.by_number))
     target = target_profile(entry, person, watched.mapping, watched.audiences)
     if lane.audience:
         audience = watched.audiences.by_number[lane.audience]
@@ -278,6 +279,12 @@ def _may_have_shown(watched: Watched, profile: int, person: Profile, lane: Lane)
         part = Part.read(lane.part)
         target = narrow(target, namespaces=watched.parting.namespaces(part.identity_group), identity=part.identity)
     return shown_after(target, watched.audiences)
+
+
+def _named(watched: Watched, person: Profile, shown: bytes) -> bytes:
+    """Return what a partner knows with the identities of a person, where it may have been told and nobody knows it."""
+    known = orjson.loads(shown)
+    return shown if known["identities"] else orjson.dumps({**known, "identities": watched.mapping.identities(person)})
 
 
 def _merged(shown: bytes | None, may: bytes | None) -> bytes | None:

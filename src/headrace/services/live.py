@@ -347,6 +347,7 @@ def _mapped_audiences(
                 row.mapped_at // 1000,
                 row.modified_at // 1000,
                 is_leaving=row.leaving is not None,
+                has_ended=row.ended_at is not None,
             )
         )
     return found
@@ -377,10 +378,11 @@ def alias_of(
 
 
 def _version(parts: Parts, mapped: Audiences, consent: Consents) -> str:
-    """Return the version of everything that messages are made of: the partner's names of audiences, the policies."""
+    """Return the version of everything that messages are made of: how audiences are told, and the policies."""
     aliases = sorted((number, audience.alias) for number, audience in mapped.by_number.items() if audience.alias)
+    ended = sorted(number for number, audience in mapped.by_number.items() if audience.has_ended)
     bound = [consent.version] if consent else []
-    return hashlib.sha256(orjson.dumps([parts.version, aliases, *bound])).hexdigest()[:16]
+    return hashlib.sha256(orjson.dumps([parts.version, aliases, *bound, *([ended] if ended else [])])).hexdigest()[:16]
 
 
 def _there(stored: Declared | None) -> Declared:

@@ -243,17 +243,18 @@ _INSERT_GROUP = """
 """
 # Each half stops at what it may claim, however many groups wait for a partner that is down.
 _DUE_GROUPS = """
-    SELECT claim_group, bucket FROM (
-        SELECT claim_group, bucket FROM groups
+    SELECT claim_group, bucket, attempt FROM (
+        SELECT claim_group, bucket, attempt FROM groups
         WHERE tenant = :tenant AND dataflow = :dataflow AND due <= :now ORDER BY due LIMIT :most) AS retried
     UNION ALL
-    SELECT claim_group, bucket FROM (
-        SELECT claim_group, bucket FROM groups
+    SELECT claim_group, bucket, attempt FROM (
+        SELECT claim_group, bucket, attempt FROM groups
         WHERE tenant = :tenant AND dataflow = :dataflow AND due IS NULL AND lease_until <= :now LIMIT :most) AS expired
     LIMIT :most
 """
 _RELEASE_MOVED = """
-    UPDATE lanes SET claim_group = NULL, claimed_seq = NULL, due = coalesce(waiting_since, :now)
+    UPDATE lanes SET claim_group = NULL, claimed_seq = NULL, due = coalesce(waiting_since, :now),
+        shown = coalesce(shown, :may_know)
     WHERE tenant = :tenant AND claim_group = :claim_group AND bucket <> :bucket
 """
 _RECLAIM_LANES = """
@@ -338,9 +339,9 @@ def _claim_again(tx: Transaction, asked: Claim, now: int) -> list[Group]:
     """Claim groups whose retry is due or whose lease ran out, without the entries that have moved to another bucket."""
     whose = {"tenant": asked.tenant, "dataflow": asked.dataflow, "now": now, "most": asked.most_groups}
     groups: list[Group] = []
-    for number, bucket in tx.run(_DUE_GROUPS, whose).fetchall():
+    for number, bucket, tried in tx.run(_DUE_GROUPS, whose).fetchall():
         row = {"tenant": asked.tenant, "claim_group": number}
-        tx.run(_RELEASE_MOVED, {**row, "bucket": bucket, "now": now})
+        tx.run(_RELEASE_MOVED, {**row, "bucket": bucket, "now": now, "may_know": _may_know(bucket, tried)})
         if tx.run(_RECLAIM_LANES, row).rowcount == 0:
             tx.run(_DELETE_GROUP, row)
             continue
@@ -348,6 +349,16 @@ def _claim_again(tx: Transaction, asked: Claim, now: int) -> list[Group]:
         (attempt,) = tx.run(_RECLAIM_GROUP, again).fetchone()
         groups.append(_load(tx, asked, number, attempt, bucket, now))
     return groups
+
+
+def _may_know(bucket: int, tried: int) -> bytes | None:
+    """
+    Return what the partner may know of those whose entry goes over to another group after so many attempts.
+
+    What became of the attempts is not known any more, so it is believed that one has arrived.
+    """
+    audience = Bucket.decode(bucket).audience
+    return orjson.dumps({"audiences": {str(audience): ""}, "identities": {}}) if tried and audience else None
 
 
 def _load(tx: Transaction, asked: Claim, number: int, attempt: int, bucket: int, now: int) -> Group:
@@ -509,7 +520,8 @@ def _park(tx: Transaction, group: Group, item: Settled, outcome: Parked, now: in
 
 
 _MOVE_LANE = """
-    UPDATE lanes SET bucket = :bucket, claim_group = NULL, claimed_seq = NULL, due = :now, waiting_since = :now
+    UPDATE lanes SET bucket = :bucket, claim_group = NULL, claimed_seq = NULL, due = :now, waiting_since = :now,
+        shown = coalesce(shown, :may_know)
     WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND audience = :audience AND part = :part
         AND claim_group = :claim_group
 """
@@ -527,7 +539,7 @@ def newer(tx: Transaction, group: Group) -> list[bytes]:
 def move(tx: Transaction, group: Group, entry: Entry, bucket: int, now: int) -> None:
     """Give an entry that was claimed with a group back, to wait in another bucket."""
     row = {**_lane(group, entry), "claim_group": group.number, "bucket": bucket, "now": now}
-    tx.run(_MOVE_LANE, row)
+    tx.run(_MOVE_LANE, {**row, "may_know": _may_know(bucket, group.attempt - 1)})
 
 
 def withhold_entries(tx: Transaction, group: Group, entries: Sequence[tuple[Entry, str]]) -> None:
@@ -590,6 +602,15 @@ _REST_AUDIENCE = """
     UPDATE lanes SET due = NULL, waiting_since = NULL, desired_seq = coalesce(claimed_seq, acked_seq, desired_seq)
     WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience
 """
+_UNDER_WAY_OF_AUDIENCE = """
+    SELECT l.profile, l.audience, l.part, l.shown FROM lanes l
+    WHERE l.tenant = :tenant AND l.dataflow = :dataflow AND l.claim_group IS NOT NULL
+        AND (l.audience = :audience OR l.audience = 0)
+        AND EXISTS (
+            SELECT 1 FROM changes c
+            WHERE c.tenant = l.tenant AND c.dataflow = l.dataflow AND c.profile = l.profile
+                AND c.audience = :audience AND c.seq <= l.claimed_seq)
+"""
 _WITHHOLD_LANELESS = """
     DELETE FROM changes AS c WHERE c.tenant = :tenant AND c.dataflow = :dataflow AND c.audience = 0
         AND NOT EXISTS (
@@ -641,6 +662,7 @@ def withhold_audience(tx: Transaction, tenant: int, dataflow: int, audience: int
     that a message is under way in, and those that know what the partner was shown: it may be mapped again.
     """
     which = {"tenant": tenant, "dataflow": dataflow, "audience": audience}
+    _believe_under_way(tx, which)
     gone = tx.run(_WITHHOLD_AUDIENCE, which).rowcount
     tx.run(_FORGET_AUDIENCE, which)
     tx.run(_REST_AUDIENCE, which)
@@ -648,3 +670,14 @@ def withhold_audience(tx: Transaction, tenant: int, dataflow: int, audience: int
     counts = {(dataflow, audience, "withheld"): gone, (dataflow, NO_AUDIENCE, "withheld"): laneless}
     ledger.post(tx, tenant, ledger.Tally(counts))
     return gone + laneless
+
+
+def _believe_under_way(tx: Transaction, which: dict[str, Any]) -> None:
+    """Believe that what is under way of an audience arrived: what becomes of it says nothing of the audience any more."""
+    believed = []
+    for profile, lane, part, text in tx.run(_UNDER_WAY_OF_AUDIENCE, which).fetchall():
+        shown = orjson.loads(text) if text else {"audiences": {}, "identities": {}}
+        shown["audiences"].setdefault(str(which["audience"]), "")
+        row = {"tenant": which["tenant"], "dataflow": which["dataflow"], "profile": profile, "audience": lane}
+        believed.append({**row, "part": part, "shown": orjson.dumps(shown)})
+    tx.many(_SHOW, believed)

@@ -116,15 +116,21 @@ def bucket(after: Profile, number: int, part: str, watched: Watched) -> int | No
 
 
 def _audiences(after: Profile, moved: tuple[int, ...], watched: Watched) -> Iterator[int]:
-    """Yield the audiences that lanes are named after; 0 where the policy does not group by audience."""
+    """
+    Yield the audiences that lanes are named after; 0 where the policy does not group by audience.
+
+    Whoever was in one so long ago that it is forgotten leaves it all the same, where they are to.
+    """
     key = watched.policy.aggregation_key
     if key is None or not key.include_segment_id:
         yield NO_AUDIENCE
         return
-    for number, membership in watched.audiences.statuses(after).items():
+    statuses = watched.audiences.statuses(after)
+    for number, membership in statuses.items():
         is_told = NO_AUDIENCE in moved and membership["status"] == "realized" and number not in watched.ended
         if number in moved or is_told:
             yield number
+    yield from (number for number in moved if number != NO_AUDIENCE and number not in statuses)
 
 
 def _parts(after: Profile, watched: Watched) -> list[str]:
@@ -137,6 +143,7 @@ def _lane(number: int, part: str, after: Profile, watched: Watched, *, is_gone: 
     key = watched.policy.aggregation_key
     status: Status | None = None
     if number and key is not None and key.include_segment_status:
-        status = "exited" if is_gone else watched.audiences.statuses(after)[number]["status"]
+        membership = watched.audiences.statuses(after).get(number)
+        status = "exited" if is_gone or membership is None else membership["status"]
     group = int(part.split("|", 1)[0] or 0) if part else 0
     return LaneTouched(number, part, Bucket(number, status, group).encode())
