@@ -64,4 +64,5 @@ def note_cancelled(tx: Transaction, run: Run) -> None:
     """Note that the run of an evaluation was cancelled."""
     found = evaluations.of_run(tx, run.tenant, run.subject["audience"], run.run)
     if found is not None and found.state in evaluations.OPEN:
-        evaluations.change(tx, run.tenant, found.audience, found.evaluation, state="failed", reason=_CANCELLED)
+        ended = {"state": "failed", "reason": _CANCELLED, "ended_at": run.ended_at}
+        evaluations.change(tx, run.tenant, found.audience, found.evaluation, **ended)

@@ -179,6 +179,8 @@ async def test_what_was_begun_and_not_ended_is_put_right_by_the_next_one(station
         with pytest.raises(Killed):
             await carry(station, await take(station, asked.run))
     await station.house.runs.cancel(station.caller, asked.run)
+    (cancelled,) = [item for item in await station.history() if item.evaluation == asked.evaluation]
+    assert (cancelled.state, cancelled.ended_at) == ("failed", station.house.clock.now())
     assert len(station.members()) > 10
     station.house.pass_time(60)
     await station.lay(*range(3, 8))
