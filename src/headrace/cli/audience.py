@@ -25,6 +25,9 @@ DataDir = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The audience's id.", show_default=False)]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Ask for it, print the run's id, and do not wait.")]
+Anew = Annotated[
+    bool, typer.Option("--anew", help="The list before was lost: ask people's documents who was a member until now.")
+]
 Definition = Annotated[
     Path, typer.Argument(metavar="FILE", help="The audience as JSON, as the API takes it.", show_default=False)
 ]
@@ -77,10 +80,10 @@ def preview(file: Definition, data_dir: DataDir = _HERE) -> None:
 
 
 @app.command()
-def evaluate(id_: Id, data_dir: DataDir = _HERE, no_wait: NoWait = False) -> None:
+def evaluate(id_: Id, anew: Anew = False, data_dir: DataDir = _HERE, no_wait: NoWait = False) -> None:
     """Find out who is in an audience. Exit code 1: it failed, or is held until somebody confirms it."""
     with signed_in(data_dir) as client:
-        _finish(client, id_, client.send("POST", f"{_path(id_)}/evaluate"), no_wait)
+        _finish(client, id_, client.send("POST", f"{_path(id_)}/evaluate{'?anew=true' if anew else ''}"), no_wait)
 
 
 @app.command()
@@ -100,6 +103,7 @@ def upload(
     id_: Id,
     file: Annotated[Path, typer.Argument(help="A CSV or Parquet file with members.", show_default=False)],
     add: Annotated[bool, typer.Option("--add", help="Those who are members already stay.")] = False,
+    anew: Anew = False,
     valid_until: Annotated[str, typer.Option(help="Until when they are members, in ISO 8601.")] = "",
     data_dir: DataDir = _HERE,
     no_wait: NoWait = False,
@@ -108,7 +112,11 @@ def upload(
     kind = _KINDS.get(file.suffix.lower())
     if kind is None:
         raise RequestError(f"{file} is neither .csv nor .parquet by its name")
-    query = urlencode({"mode": "add" if add else "replace"} | ({"validUntil": valid_until} if valid_until else {}))
+    if add and anew:
+        raise RequestError("--add keeps those who are members, and --anew looks who they are: give one of the two")
+    query = urlencode(
+        {"mode": "add" if add else "anew" if anew else "replace"} | ({"validUntil": valid_until} if valid_until else {})
+    )
     try:
         content = file.open("rb")
     except OSError as error:

@@ -23,10 +23,11 @@ def ask(tx: Transaction, tenant: int, audience: int, cause: str, actor: str, now
     """
     Ask for an evaluation.
 
-    One that waits to be begun already does as well, if the members do not come with it.
+    One of the same part that waits to be begun already does as well, if the members do not come with it.
     """
     last = next(iter(evaluations.latest(tx, tenant, audience, 1)), None)
-    if cause != "upload" and last is not None and last.state == "asked" and last.cause != "upload":
+    is_same = last is not None and last.cause != "upload" and last.part == more.get("part", "all")
+    if cause != "upload" and last is not None and last.state == "asked" and is_same:
         return last
     number = evaluations.next_number(tx, tenant, audience)
     run = runs.ask(tx, tenant, EVALUATE, {"audience": audience, "evaluation": number}, actor, now)
