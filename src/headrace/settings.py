@@ -102,6 +102,9 @@ class Settings(BaseSettings):
         description="Seconds to wait before each retry of a message; after the last one its changes are parked.",
     )
     max_request_bytes: int = Field(64 << 20, ge=1024, description="The largest request body the REST API reads.")
+    max_upload_bytes: int = Field(
+        1 << 30, ge=1024, description="The largest file with members of an audience; it is never whole in memory."
+    )
     wrap_read_destination: bool = Field(
         False,
         description='Whether `GET /destinations/{id}` answers `{"items": [one]}`, as the original once did, '

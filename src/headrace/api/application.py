@@ -1,5 +1,6 @@
 """The application of all routes."""
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import cache
@@ -45,6 +46,10 @@ from headrace.api.reference import reference
 from headrace.errors import HeadraceError
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+#: Paths whose bodies are files, which go to the disk as they come.
+_UPLOADS = "/audiences/[^/]+/upload$"
 
 
 def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
@@ -93,9 +98,10 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
     app.add_exception_handler(HTTPException, problems.plain)
     app.add_exception_handler(Exception, problems.Unexpected(doors.board))
     app.openapi = cache(lambda: reference(app))  # type: ignore[method-assign]
-    app.add_middleware(LimitedBody, most=bodies.LARGEST, under=authoring.PREFIX)
+    app.add_middleware(LimitedBody, most=bodies.LARGEST, where=re.compile(re.escape(authoring.PREFIX)))
     app.add_middleware(PossiblePaths)
-    app.add_middleware(LimitedBody, most=doors.settings.max_request_bytes)
+    app.add_middleware(LimitedBody, most=doors.settings.max_upload_bytes, where=re.compile(_UPLOADS))
+    app.add_middleware(LimitedBody, most=doors.settings.max_request_bytes, where=re.compile(f"(?!{_UPLOADS})"))
     app.add_middleware(LenientPaths)
     return app
 
@@ -115,15 +121,15 @@ class PossiblePaths:
 
 
 class LimitedBody:
-    """Ends requests whose body is larger than what is read below a path, as soon as that is known."""
+    """Ends requests whose body is larger than what is read at some paths, as soon as that is known."""
 
-    def __init__(self, app: ASGIApp, most: int, under: str = "") -> None:
+    def __init__(self, app: ASGIApp, most: int, where: re.Pattern[str]) -> None:
         self._app = app
         self._most = most
-        self._under = under
+        self._where = where
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(self._under):
+        if scope["type"] != "http" or not self._where.match(scope["path"]):
             await self._app(scope, receive, send)
             return
         length = dict(scope["headers"]).get(b"content-length", b"0")

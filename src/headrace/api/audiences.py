@@ -13,7 +13,7 @@ from headrace.services import declared
 from headrace.services.audiences.declaring import View
 from headrace.services.caller import Caller
 from headrace.services.ingestion import LONGEST_IDEMPOTENCY_KEY
-from headrace.store.evaluations import Evaluation
+from headrace.store.evaluations import Evaluation, Part
 
 router = APIRouter(prefix="/audiences", tags=["audiences"])
 
@@ -28,6 +28,7 @@ _KINDS: dict[str, Literal["csv", "parquet"]] = {
     "application/vnd.apache.parquet": "parquet",
     "application/x-parquet": "parquet",
 }
+_PARTS: dict[str, Part] = {"replace": "all", "add": "more", "anew": "anew"}
 _MOST = 1 << 31
 
 
@@ -75,8 +76,15 @@ async def delete_audience(id: str, caller: Operator, handed: Handed, if_match: I
 
 
 @router.post("/{id}/evaluate", summary="Find out who is in an audience", status_code=202, openapi_extra=OURS)
-async def evaluate_audience(id: str, caller: Operator, handed: Handed) -> Object:  # noqa: A002
-    asked = await handed.audiences.evaluate(caller, id)
+async def evaluate_audience(
+    id: str,  # noqa: A002
+    caller: Operator,
+    handed: Handed,
+    anew: Annotated[
+        bool, Query(description="Take those whom people's documents call members for the list before: it was lost.")
+    ] = False,
+) -> Object:
+    asked = await handed.audiences.evaluate(caller, id, anew=anew)
     handed.runs.wake()
     return shown_evaluation(asked)
 
@@ -115,7 +123,8 @@ async def upload_members(
     caller: Sender,
     handed: Handed,
     mode: Annotated[
-        Literal["replace", "add"], Query(description="`replace`: whoever is not in the file leaves.")
+        Literal["replace", "add", "anew"],
+        Query(description="`replace`: whoever is not in the file leaves; `anew`: so, where the list before was lost."),
     ] = "replace",
     valid_until: Annotated[
         str | None,
@@ -124,7 +133,7 @@ async def upload_members(
 ) -> Object:
     kind = _KINDS.get(request.headers.get("content-type", "").split(";")[0].strip().lower())
     asked = await handed.audiences.upload(
-        caller, id, request.stream(), kind, replace=mode == "replace", valid_until=valid_until
+        caller, id, request.stream(), kind, part=_PARTS[mode], valid_until=valid_until
     )
     handed.runs.wake()
     return shown_evaluation(asked)

@@ -1,6 +1,7 @@
 """``headrace audience``: sets of people: declare them, look ahead, find out who is in them, upload their members."""
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -8,11 +9,9 @@ from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 from headrace.cli.client import Client, signed_in
+from headrace.cli.tables import minute, show_rows
 from headrace.errors import RequestError
 
 app = typer.Typer(
@@ -26,6 +25,9 @@ DataDir = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The audience's id.", show_default=False)]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Ask for it, print the run's id, and do not wait.")]
+Anew = Annotated[
+    bool, typer.Option("--anew", help="The list before was lost: ask people's documents who was a member until now.")
+]
 Definition = Annotated[
     Path, typer.Argument(metavar="FILE", help="The audience as JSON, as the API takes it.", show_default=False)
 ]
@@ -45,11 +47,11 @@ def list_(data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
     if as_json:
         sys.stdout.write(json.dumps(items, indent=2) + "\n")
         return
-    table = Table("id", "namespace", "name", "kind", "members", "last evaluation", box=SIMPLE_HEAD)
-    for item in items:
-        last = item["lastEvaluation"] or {"state": ""}
-        table.add_row(item["id"], item["namespace"], item["name"], item["kind"], str(item["size"]), last["state"])
-    Console().print(table)
+    rows = [
+        (*(item[name] for name in ("id", "namespace", "name", "kind")), str(item["size"]), _last_state(item))
+        for item in items
+    ]
+    show_rows(("id", "namespace", "name", "kind", "members", "last"), rows)
 
 
 @app.command()
@@ -78,10 +80,10 @@ def preview(file: Definition, data_dir: DataDir = _HERE) -> None:
 
 
 @app.command()
-def evaluate(id_: Id, data_dir: DataDir = _HERE, no_wait: NoWait = False) -> None:
+def evaluate(id_: Id, anew: Anew = False, data_dir: DataDir = _HERE, no_wait: NoWait = False) -> None:
     """Find out who is in an audience. Exit code 1: it failed, or is held until somebody confirms it."""
     with signed_in(data_dir) as client:
-        _finish(client, id_, client.send("POST", f"{_path(id_)}/evaluate"), no_wait)
+        _finish(client, id_, client.send("POST", f"{_path(id_)}/evaluate{'?anew=true' if anew else ''}"), no_wait)
 
 
 @app.command()
@@ -101,6 +103,7 @@ def upload(
     id_: Id,
     file: Annotated[Path, typer.Argument(help="A CSV or Parquet file with members.", show_default=False)],
     add: Annotated[bool, typer.Option("--add", help="Those who are members already stay.")] = False,
+    anew: Anew = False,
     valid_until: Annotated[str, typer.Option(help="Until when they are members, in ISO 8601.")] = "",
     data_dir: DataDir = _HERE,
     no_wait: NoWait = False,
@@ -109,13 +112,18 @@ def upload(
     kind = _KINDS.get(file.suffix.lower())
     if kind is None:
         raise RequestError(f"{file} is neither .csv nor .parquet by its name")
-    query = urlencode({"mode": "add" if add else "replace"} | ({"validUntil": valid_until} if valid_until else {}))
+    if add and anew:
+        raise RequestError("--add keeps those who are members, and --anew looks who they are: give one of the two")
+    query = urlencode(
+        {"mode": "add" if add else "anew" if anew else "replace"} | ({"validUntil": valid_until} if valid_until else {})
+    )
     try:
-        content = file.read_bytes()
+        content = file.open("rb")
     except OSError as error:
         raise RequestError(f"{file} cannot be read: {error.strerror}") from None
-    with signed_in(data_dir) as client:
-        _finish(client, id_, client.send("POST", f"{_path(id_)}/upload?{query}", content, kind), no_wait)
+    with content, signed_in(data_dir) as client:
+        length = {"Content-Length": str(os.fstat(content.fileno()).st_size)}
+        _finish(client, id_, client.send("POST", f"{_path(id_)}/upload?{query}", content, kind, length), no_wait)
 
 
 @app.command()
@@ -126,12 +134,12 @@ def history(id_: Id, data_dir: DataDir = _HERE, as_json: AsJson = False) -> None
     if as_json:
         sys.stdout.write(json.dumps(items, indent=2) + "\n")
         return
-    table = Table("number", "when", "cause", "state", "before", "after", "entered", "left", "why", box=SIMPLE_HEAD)
+    rows = []
     for item in items:
         counts = (_count(item[name]) for name in ("membersBefore", "membersAfter", "entered", "left"))
-        said = (str(item["number"]), item["askedAt"][:19], item["cause"], item["state"])
-        table.add_row(*said, *counts, item["reason"] or "")
-    Console().print(table)
+        said = (str(item["number"]), minute(item["askedAt"]), item["cause"], item["state"])
+        rows.append((*said, *counts, item["reason"] or ""))
+    show_rows(("number", "when", "cause", "state", "before", "after", "entered", "left", "why"), rows)
 
 
 def _path(id_: str) -> str:
@@ -143,6 +151,10 @@ def _document(file: Path) -> Any:
         return json.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise RequestError(f"{file} cannot be read as JSON: {error}") from None
+
+
+def _last_state(item: Row) -> str:
+    return str((item["lastEvaluation"] or {"state": ""})["state"])
 
 
 def _count(value: int | None) -> str:

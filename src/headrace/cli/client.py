@@ -1,5 +1,6 @@
 """A client of our own REST API, for commands: signs in once and keeps its connection."""
 
+import contextlib
 import http.client
 import json
 import time
@@ -7,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from headrace.errors import OperationError, RequestError
@@ -78,12 +79,12 @@ class Client:
         self,
         method: str,
         path: str,
-        body: bytes | None = None,
+        body: bytes | IO[bytes] | None = None,
         kind: str = "application/json",
         extra: Mapping[str, str] | None = None,
     ) -> Any:
         """
-        Return the answer to a request, read as JSON.
+        Return the answer to a request, read as JSON. A file goes out as it is read, with its ``Content-Length``.
 
         Raises:
             RequestError: the answer is not a success; the message holds what it says.
@@ -97,7 +98,7 @@ class Client:
         self,
         method: str,
         path: str,
-        body: bytes | None = None,
+        body: bytes | IO[bytes] | None = None,
         kind: str = "application/json",
         extra: Mapping[str, str] | None = None,
     ) -> Answer:
@@ -106,7 +107,8 @@ class Client:
         if time.monotonic() - self._used_at > LONGEST_IDLE:
             self._connection.close()  # The server closes it about now; it is opened again by itself.
         self._used_at = time.monotonic()
-        self._connection.request(method, path, body, headers)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError) if body else contextlib.nullcontext():
+            self._connection.request(method, path, body, headers)  # Whoever refuses a body answers before its end.
         response = self._connection.getresponse()
         text = response.read()
         is_json = "json" in response.headers.get("Content-Type", "")

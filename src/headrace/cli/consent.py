@@ -7,12 +7,10 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 from headrace.cli.client import Client, signed_in
 from headrace.cli.options import DATA, AsJson, DataDir
+from headrace.cli.tables import show_rows
 from headrace.errors import RequestError
 
 app = typer.Typer(name="consent", help="Consent policies: list them, set one, delete one.", no_args_is_help=True)
@@ -27,14 +25,13 @@ def list_(data_dir: DataDir = DATA, as_json: AsJson = False) -> None:
     if as_json:
         sys.stdout.write(json.dumps(items, indent=2) + "\n")
         return
-    table = Table("name", "applied", "met by", "conditions", "marketing actions", box=SIMPLE_HEAD)
+    rows = []
     for item in items:
         said = "; ".join(_condition(condition) for condition in item["conditions"])
         actions = ", ".join(item.get("marketingActions", ())) or "all"
-        table.add_row(
-            item["name"], "yes" if item.get("enabled", True) else "no", item.get("match", "all"), said, actions
-        )
-    Console().print(table)
+        applied = "yes" if item.get("enabled", True) else "no"
+        rows.append((item["name"], applied, item.get("match", "all"), said, actions))
+    show_rows(("name", "applied", "met by", "conditions", "marketing actions"), rows)
 
 
 @app.command("set")

@@ -10,12 +10,11 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from headrace.cli.client import Client, sign_in
+from headrace.cli.tables import minute, show_rows
 from headrace.errors import RequestError
 
 app = typer.Typer(
@@ -55,12 +54,12 @@ def list_(data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
     if as_json:
         sys.stdout.write(json.dumps(items, indent=2) + "\n")
         return
-    table = Table("id", "name", "format", "snapshot", "rows", "bad rows", "taken", box=SIMPLE_HEAD)
+    rows = []
     for item in items:
         last = item["snapshot"] or {}
         counts = (str(last.get(name, "")) for name in ("number", "rows", "badRows"))
-        table.add_row(item["id"], item["name"], item["format"], *counts, last.get("takenAt", "none yet"))
-    Console().print(table)
+        rows.append((item["id"], item["name"], item["format"], *counts, minute(last.get("takenAt")) or "none yet"))
+    show_rows(("id", "name", "format", "snapshot", "rows", "bad rows", "taken"), rows)
 
 
 @app.command()

@@ -6,12 +6,10 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 from headrace.cli.client import signed_in
 from headrace.cli.options import DATA, AsJson, DataDir
+from headrace.cli.tables import minute, show_rows
 
 _ERASURES = "/ingest/erasures"
 Id = Annotated[str, typer.Argument(metavar="ID", help="The erasure's id.", show_default=False)]
@@ -41,7 +39,10 @@ def erasures(
     if as_json:
         sys.stdout.write(json.dumps(answer if id_ else answer["items"], indent=2) + "\n")
         return
-    Console().print(_receipts(answer) if id_ else _listed(answer["items"]))
+    if id_:
+        _show_receipts(answer)
+    else:
+        _show_list(answer["items"])
 
 
 def lift(id_: Id, data_dir: DataDir = DATA) -> None:
@@ -54,19 +55,19 @@ def _path(id_: str) -> str:
     return f"{_ERASURES}/{quote(id_, safe='')}"
 
 
-def _listed(items: list[dict[str, Any]]) -> Table:
-    table = Table("id", "state", "people", "asked", "told", "open", "lifted", box=SIMPLE_HEAD)
+def _show_list(items: list[dict[str, Any]]) -> None:
+    rows = []
     for item in items:
         states = [receipt["state"] for receipt in item["receipts"]]
         told, open_ = states.count("told"), sum(state in ("telling", "failed") for state in states)
-        moments = item["askedAt"], str(told), str(open_), item["liftedAt"] or ""
-        table.add_row(item["id"], item["state"], str(item["people"]), *moments)
-    return table
+        moments = minute(item["askedAt"]), str(told), str(open_), minute(item["liftedAt"])
+        rows.append((item["id"], item["state"], str(item["people"]), *moments))
+    show_rows(("id", "state", "people", "asked", "told", "open", "lifted"), rows)
 
 
-def _receipts(item: dict[str, Any]) -> Table:
-    table = Table("dataflow", "name", "state", "reason", "at", box=SIMPLE_HEAD)
+def _show_receipts(item: dict[str, Any]) -> None:
+    rows = []
     for receipt in item["receipts"]:
         told = receipt["dataflow"], receipt["name"], receipt["state"]
-        table.add_row(*told, receipt["reason"] or "", receipt["at"])
-    return table
+        rows.append((*told, receipt["reason"] or "", minute(receipt["at"])))
+    show_rows(("dataflow", "name", "state", "reason", "at"), rows)

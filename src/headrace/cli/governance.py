@@ -9,12 +9,11 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from headrace.cli.activate import show_violations
 from headrace.cli.client import Client, sign_in
+from headrace.cli.tables import show_rows
 from headrace.errors import RequestError
 
 app = typer.Typer(
@@ -128,10 +127,7 @@ def _tell(items: list[Object], heads: tuple[str, ...], rows: Sequence[tuple[str,
     if as_json:
         sys.stdout.write(json.dumps(items, indent=2) + "\n")
         return
-    table = Table(*heads, box=SIMPLE_HEAD)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
+    show_rows(heads, rows)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What the API answers, as tables and lines for people; or as it is, for scripts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,9 @@ from rich.text import Text
 from headrace.cli.printing import harmless, say, say_json
 
 Row = dict[str, Any]
+#: What is of no use where it is cut off.
+_WIDEST = 240
+_WHOLE = ("id", "state", "members")
 #: What is shown of a noun: titles, and what stands under them.
 Columns = dict[str, Callable[[Row], str]]
 
@@ -26,10 +29,19 @@ def show_all(items: list[Row], columns: Columns, *, as_json: bool) -> None:
     if as_json:
         say_json(items)
         return
-    table = Table(*columns, box=SIMPLE_HEAD)
-    for item in items:
-        table.add_row(*(Text(harmless(cell(item))) for cell in columns.values()))
-    Console().print(table)
+    show_rows([*columns], ([cell(item) for cell in columns.values()] for item in items))
+
+
+def show_rows(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table. What others wrote is shown as it is, never read as markup; ids stay whole, for they are copied."""
+    table = Table(box=SIMPLE_HEAD)
+    for head in heads:
+        table.add_column(head, no_wrap=head in _WHOLE)
+    for row in rows:
+        table.add_row(*(Text(harmless(cell)) for cell in row))
+    console = Console()
+    console.width = max(console.width, 0 if console.is_terminal else _WIDEST)  # What is piped on is not cut off.
+    console.print(table)
 
 
 def show_one(item: Row, columns: Columns, *, as_json: bool) -> None:

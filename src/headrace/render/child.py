@@ -6,6 +6,7 @@ the first byte, and ends when it is told nothing more. What it is handed is one 
 requests out. It holds no connection and no handle of the store.
 """
 
+import codecs
 import resource
 import signal
 import sys
@@ -30,6 +31,10 @@ from headrace.render.frames import (
     length_of,
 )
 from headrace.render.recipe import Recipe
+from headrace.template import zones
+
+#: The character sets that are written to while rendering. Each is a module, and is found in a file.
+ENCODINGS = ("utf-8", "utf-16-be", "latin-1", "ascii")
 
 _read_call = msgspec.msgpack.Decoder(Call).decode
 _read_recipe = msgspec.msgpack.Decoder(Recipe).decode
@@ -43,10 +48,18 @@ def main() -> None:
     takes is read from files, which are out of reach later.
     """
     memory, seconds = int(sys.argv[1]), float(sys.argv[2])
+    load()
     if sys.argv[3:] == [PHONES]:
         phones.load()
     confine(memory)
     serve(sys.stdin.buffer, sys.stdout.buffer, seconds)
+
+
+def load() -> None:
+    """Read what templates and calculated fields would have read from files when they first need it."""
+    zones.load()
+    for encoding in ENCODINGS:
+        codecs.lookup(encoding)
 
 
 def confine(memory: int) -> None:

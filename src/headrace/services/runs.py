@@ -281,10 +281,11 @@ class Runs:
             run, now = find(tx, caller, id_), self._clock.now()
             if not runs.end(tx, id_, "cancelled", now):
                 raise Conflict(f"the run {id_} has {run.state} already")
+            cancelled = find(tx, caller, id_)
             if (kind := self._kinds.get(run.kind)) is not None and kind.on_cancel is not None:
-                kind.on_cancel(tx, run)
+                kind.on_cancel(tx, cancelled)
             audit.note(tx, caller.number, caller.actor, "cancel", "run", id_, now)
-            return run, find(tx, caller, id_)
+            return run, cancelled
 
         run, cancelled = await self._store.write(work)
         self._announce(RunEnded(kind=run.kind, run=id_, state="cancelled"))

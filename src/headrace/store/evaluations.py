@@ -1,7 +1,7 @@
 """Evaluations: each finding out of who is in an audience, and what came of it; and the datasets that queries read."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
@@ -9,6 +9,7 @@ from headrace.store.database import Transaction
 from headrace.store.tables import audience_evaluations, audience_sources
 from headrace.store.transaction import storable
 
+Part = Literal["all", "more", "anew"]
 #: The states of an evaluation that may still change who is in the audience.
 OPEN = ("asked", "finding", "held", "confirmed", "taking")
 
@@ -19,7 +20,8 @@ class Evaluation:
     One evaluation of an audience; ``version`` is that of its definition.
 
     ``state``: ``asked``; ``finding`` who is in it; ``held`` until somebody ``confirmed`` it, or ``dropped``; ``taking``
-    in who came and went; ``applied``; ``failed``, with a reason. ``part``: the list is ``all`` members, or ``more``.
+    in who came and went; ``applied``; ``failed``, with a reason. ``part``: the list is ``all`` members, or ``more``, or
+    all and begins ``anew``: who was a member is told by the documents of people, not by the list before.
     """
 
     audience: int
@@ -27,7 +29,7 @@ class Evaluation:
     version: int
     run: str
     cause: str
-    part: str
+    part: Part
     state: str
     asked_at: int
     reason: str | None = None

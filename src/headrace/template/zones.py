@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from headrace.template.values import RenderError
 
@@ -72,6 +72,14 @@ ABBREVIATIONS: dict[str, tuple[float, str]] = {
     "HST": (-10, "Hawaii-Aleutian Standard Time"),
 }
 """Hours east of Greenwich and the full name, of the zones that are read and printed by an abbreviation."""
+
+
+_LOADED: list[ZoneInfo] = []
+
+
+def load() -> None:
+    """Read every zone now, for a process that will not be able to read files when a template names one."""
+    _LOADED[:] = [ZoneInfo(name) for name in sorted(available_timezones())]  # It finds again what somebody holds.
 
 
 @lru_cache(64)

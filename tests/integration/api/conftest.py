@@ -33,7 +33,12 @@ def partner(lend_database):
 @pytest.fixture(scope="module")
 def headrace(tmp_path_factory, partner, lend_database):
     folder = tmp_path_factory.mktemp("headrace")
-    settings = {"retry_steps": "0.05,0.05,0.05", "max_request_bytes": 1 << 20, "dataset_directories": str(PEOPLE)}
+    settings = {
+        "retry_steps": "0.05,0.05,0.05",
+        "max_request_bytes": 1 << 20,
+        "max_upload_bytes": 3 << 20,
+        "dataset_directories": str(PEOPLE),
+    }
     settings |= {"calls_per_minute": 100_000, "unreached_after": 0}
     with lend_database() as database_url:
         settings |= {"egress_allow": partner.origin, "database_url": database_url}

@@ -160,6 +160,10 @@ def test_things_are_found_by_name(api, operator, people, wanted):
 WRONG = {
     "a destination that is not there": ({"destination": "nowhere"}, {"/destination": "unknown-destination"}),
     "an audience that is not there": ({"audiences": [{"name": "nobody"}]}, {"/audiences/0": "unknown-audience"}),
+    "an audience of another namespace": (
+        {"audiences": [{"id": AUDIENCES[0].id, "namespace": "elsewhere", "name": "a", "mappingId": "a"}]},
+        {"/audiences/0/namespace": "unknown-audience"},
+    ),
     "an audience without the partner's id": (
         {"audiences": [{"id": "a"}]},
         {"/audiences/0/mappingId": "missing-field"},
@@ -175,7 +179,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("changes", "expected"), WRONG.values(), ids=WRONG)
-def test_what_cannot_be_is_refused_before_anything_is_made(api, wanted, changes, expected):
+def test_what_cannot_be_is_refused_before_anything_is_made(api, people, wanted, changes, expected):
     before = everything(api)
 
     answers = [api.post(path, {**wanted, **changes}) for path in ("/activations/plan", "/activations")]

@@ -80,3 +80,10 @@ def test_an_erasure_of_nobody_in_particular_is_refused(api):
     answer = api.post(ERASURES, {})
 
     assert (answer.status, answer.json["errors"][0]["code"]) == (400, "one-of-two")
+
+
+def test_a_key_of_nobody_is_refused_with_the_form_of_one(api):
+    answer = api.post(ERASURES, {"profile": "nobody"})
+
+    assert (answer.status, answer.json["errors"][0]["code"]) == (400, "invalid")
+    assert "`crmId:7`" in answer.text

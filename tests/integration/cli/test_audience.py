@@ -15,7 +15,8 @@ def headrace(tmp_path_factory):
     (folder / "people").mkdir()
     rows = "".join(f"C-{number}\n" for number in range(150))
     (folder / "people" / "a.csv").write_text(f"id\n{rows}")
-    with in_process(folder, dataset_directories=str(folder / "people")) as headrace:
+    with in_process(folder, dataset_directories=str(folder / "people"), max_upload_bytes=1 << 20) as headrace:
+        headrace.largest = 1 << 20
         (folder / "data" / "credentials.json").write_text(json.dumps(headrace.credentials))
         said = {"name": "shop", "format": "csv", "location": str(folder / "people"), "key": "id"}
         headrace.dataset = headrace.api.post("/datasets", said).json["id"]
@@ -88,6 +89,18 @@ def test_members_are_uploaded_and_lines_that_name_nobody_are_told(headrace, audi
     file.write_text("mail\nb@x.example\n")
     assert audience("upload", id_, str(file), "--add")[1].startswith("2 members: 1 entered")
     assert audience("upload", id_, str(headrace.folder / "x.txt"))[0] == 2
+    file.write_bytes(b"mail\n" + b"c@x.example\n" * (headrace.largest // 8))
+    code, _, err = audience("upload", id_, str(file))
+    assert (code, f"larger than {headrace.largest} bytes" in err) == (2, True)
     file.write_text("other\nx\n")
     code, _, err = audience("upload", id_, str(file))
     assert (code, "there is no column 'mail'" in err) == (1, True)
+
+
+def test_names_that_others_gave_are_shown_as_they_are_and_ids_whole(headrace, audience, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    id_ = audience("create", document(headrace, name="[/r] [b]", kind="upload", key="id"))[1].strip()
+
+    code, out, _ = audience("list")
+
+    assert (code, id_ in out, "[/r]" in out) == (0, True, True)

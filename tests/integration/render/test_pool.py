@@ -70,6 +70,36 @@ async def test_a_child_composes_what_the_parent_would(pool):
     assert orjson.loads(composed.messages[0].request.body) == ["P1", 'O"Hara', "P3"]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{% for p in input.profiles %}"{{ p.attributes.name.value }}"{% endfor %}',
+        "\"{% for s in ['ü', 'ö'] | sort %}{{ s }}{% endfor %}\"",
+        "\"{{ 0 | date('HH:mm z', timeZone='Europe/Lisbon') }}\"",
+        "\"{{ 0 | date('HH:mm zzzz', timeZone='America/Argentina/Ushuaia') }}\"",
+    ],
+    ids=["letters beyond ASCII", "letters that are sorted", "a time zone", "another time zone"],
+)
+async def test_a_child_needs_no_file_for_what_templates_can_do(pool, body):
+    people = group(entry(1, name="서울 🜚 Évora"))
+
+    composed = await pool.compose(recipe(body), people)
+
+    assert composed.refused == ()
+    assert composed == CompiledDestination(recipe(body)).compose(people)
+
+
+@pytest.mark.parametrize("charset", ["UTF-8", "UTF-16", "ISO-8859-1", "US-ASCII"])
+async def test_a_child_needs_no_file_for_what_operators_compute(pool, charset):
+    people = group(entry(1, name="서울 Évora"))
+    computed = recipe(attributes=(AttributeRow(f'sha256(name, "{charset}")', "name", is_calculated=True),))
+
+    composed = await pool.compose(computed, people)
+
+    assert composed.refused == ()
+    assert composed == CompiledDestination(computed).compose(people)
+
+
 async def test_an_entry_that_cannot_be_rendered_is_refused_with_its_place(pool):
     body = '{% for p in input.profiles %}{{ p.attributes.name.value == "bad" ? 1 / 0 : "" }}{% endfor %}[]'
     picky = recipe(body)

@@ -11,6 +11,7 @@ from headrace.services.accounts import ACCOUNT, SOURCE, TARGET
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog, Edition, destination_of
 from headrace.store import audiences, dataflows, documents
+from headrace.store.audiences import StoredAudience
 from headrace.store.database import Transaction
 from headrace.store.dataflows import StoredDataflow
 from headrace.store.documents import Declared
@@ -118,10 +119,21 @@ def _selectors(
             named = [found for found in known if (found.namespace, found.name) == (item.namespace, name)]
             one = _only(named, "audience", f"/audiences/{place}", name or "", problems, lambda found: found.id)
             id_ = one.id if one is not None else ""
+        else:
+            problems += _of_another_namespace(known, item.namespace, id_, f"/audiences/{place}/namespace")
         value: Object = {"id": id_, "namespace": item.namespace, "name": name}
         value |= {"mappingId": item.mapping_id, "schedule": item.schedule}
         kept = {key: given for key, given in value.items() if given is not None}
         yield {"type": "PLATFORM_SEGMENT", "value": kept}
+
+
+def _of_another_namespace(known: Iterable[StoredAudience], namespace: str, id_: str, where: str) -> Iterator[Problem]:
+    """Say where an audience is that is not of the namespace that is named: mapping one of nobody sends nothing."""
+    spaces = [found.namespace for found in known if found.id == id_]
+    if spaces and namespace not in spaces:
+        there = " or ".join(spaces)
+        message = f"there is no audience {id_!r} of the namespace {namespace!r}: write `namespace: {there}`"
+        yield Problem("unknown-audience", where, message)
 
 
 def _only(

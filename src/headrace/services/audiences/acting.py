@@ -27,7 +27,7 @@ from headrace.services.in_use import AUDIENCE
 from headrace.services.ingestion import Ingestion, Receipt
 from headrace.store import audiences, audit, evaluations, runs
 from headrace.store.database import Store, Transaction
-from headrace.store.evaluations import Evaluation
+from headrace.store.evaluations import Evaluation, Part
 
 FileKind = Literal["csv", "parquet"]
 #: The most members that one request may name.
@@ -71,9 +71,11 @@ class Acting:
         opened = {one.name: self.evaluating.datasets.open(caller.tenant, one.document, one.stored) for one in sources}
         return finding.preview(self.declaring.directory / "scratch", definition, opened)
 
-    async def evaluate(self, caller: Caller, id_: str) -> Evaluation:
+    async def evaluate(self, caller: Caller, id_: str, *, anew: bool = False) -> Evaluation:
         """
         Ask for a run that finds out who is in an audience now.
+
+        ``anew``: who was in it before is told by the documents of people, and not by the list that was kept.
 
         Raises:
             NotFound: it is not declared in this sandbox.
@@ -86,7 +88,8 @@ class Acting:
                 raise Conflict(f"the members of an audience of the kind `{definition.kind}` are told, not found out")
             now = self.clock.now()
             audit.note(tx, caller.number, caller.actor, "evaluate", AUDIENCE, id_, now)
-            return asking.ask(tx, caller.number, number, "asked", caller.actor, now)
+            part: Part = "anew" if anew else "all"
+            return asking.ask(tx, caller.number, number, "asked", caller.actor, now, part=part)
 
         return await self.store.write(work)
 
@@ -127,7 +130,7 @@ class Acting:
         chunks: AsyncIterator[bytes],
         kind: FileKind | None,
         *,
-        replace: bool,
+        part: Part,
         valid_until: str | None,
     ) -> Evaluation:
         """
@@ -148,15 +151,13 @@ class Acting:
         file = self.declaring.directory_of(caller.number, audience) / name
         try:
             await _save(chunks, file)
-            return await self.store.write(
-                lambda tx: self._ask_for_upload(tx, caller, id_, name, "all" if replace else "more", until)
-            )
+            return await self.store.write(lambda tx: self._ask_for_upload(tx, caller, id_, name, part, until))
         except BaseException:
             file.unlink(missing_ok=True)
             raise
 
     def _ask_for_upload(
-        self, tx: Transaction, caller: Caller, id_: str, name: str, part: str, until: int
+        self, tx: Transaction, caller: Caller, id_: str, name: str, part: Part, until: int
     ) -> Evaluation:
         number, _ = _declared(tx, caller, id_)
         now, said = self.clock.now(), {"part": part, "snapshots": ({"file": name},), "valid_until": until}

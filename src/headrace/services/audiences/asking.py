@@ -23,10 +23,11 @@ def ask(tx: Transaction, tenant: int, audience: int, cause: str, actor: str, now
     """
     Ask for an evaluation.
 
-    One that waits to be begun already does as well, if the members do not come with it.
+    One of the same part that waits to be begun already does as well, if the members do not come with it.
     """
     last = next(iter(evaluations.latest(tx, tenant, audience, 1)), None)
-    if cause != "upload" and last is not None and last.state == "asked" and last.cause != "upload":
+    is_same = last is not None and last.cause != "upload" and last.part == more.get("part", "all")
+    if cause != "upload" and last is not None and last.state == "asked" and is_same:
         return last
     number = evaluations.next_number(tx, tenant, audience)
     run = runs.ask(tx, tenant, EVALUATE, {"audience": audience, "evaluation": number}, actor, now)
@@ -64,4 +65,5 @@ def note_cancelled(tx: Transaction, run: Run) -> None:
     """Note that the run of an evaluation was cancelled."""
     found = evaluations.of_run(tx, run.tenant, run.subject["audience"], run.run)
     if found is not None and found.state in evaluations.OPEN:
-        evaluations.change(tx, run.tenant, found.audience, found.evaluation, state="failed", reason=_CANCELLED)
+        ended = {"state": "failed", "reason": _CANCELLED, "ended_at": run.ended_at}
+        evaluations.change(tx, run.tenant, found.audience, found.evaluation, **ended)

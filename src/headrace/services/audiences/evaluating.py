@@ -24,7 +24,8 @@ from headrace.errors import Conflict, HeadraceError
 from headrace.events import Announce, ProfilesIngested
 from headrace.model.audience import AudienceDefinition
 from headrace.model.record import MEMBERSHIPS, Record, whom_of
-from headrace.services.audiences import asking, finding
+from headrace.services.audiences import anew, asking, finding
+from headrace.services.audiences.anew import KNOWN
 from headrace.services.audiences.declaring import Declaring, datasets_named
 from headrace.services.audiences.finding import Rejects
 from headrace.services.checks import lenient
@@ -150,7 +151,8 @@ class Evaluating:
         )
         rejects: Rejects | None = None
         if not place.is_dir():
-            rejects = await asyncio.to_thread(self._write_list, subject, place, before, sources)
+            known = await self._gathered(subject, place) if subject.evaluation.part == "anew" else None
+            rejects = await asyncio.to_thread(self._write_list, subject, place, before, sources, known)
         crashpoint("after_audience_list")
         found = await asyncio.to_thread(members.measured, place)
         values: dict[str, Any] = {} if rejects is None else {"rejected": rejects.count, "rejects": rejects.listed}
@@ -161,13 +163,23 @@ class Evaluating:
         counts = {"members_before": was, "members_after": found.members, "entered": found.entered, "left": found.left}
         await self._note(subject, steps, **counts, **values)
 
-    def _write_list(self, subject: Subject, place: Path, before: Before, sources: list[_Source]) -> Rejects:
+    async def _gathered(self, subject: Subject, place: Path) -> Path:
+        return await anew.gather(
+            self.datasets.store, subject.tenant.tenant, subject.audience, place.with_suffix(".known")
+        )
+
+    def _write_list(
+        self, subject: Subject, place: Path, before: Before, sources: list[_Source], known: Path | None
+    ) -> Rejects:
         beside = place.with_suffix(".new")
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True, mode=0o700)
+        if known is not None:
+            before = Before(anew.list_of(known, beside / KNOWN))
+        anew.refuse_lost(before)
         raw, rejects = self._written(subject, beside, sources)
         is_upload = subject.definition.kind == "upload"
-        replace = subject.evaluation.part == "all"
+        replace = subject.evaluation.part != "more"
         finding.compare(raw, beside, before, replace=replace, refresh=is_upload)
         members.keep(beside, place)
         return rejects
@@ -190,6 +202,8 @@ class Evaluating:
 
     def _before(self, tx: Transaction, subject: Subject) -> Before:
         tenant, audience = subject.tenant.tenant, subject.audience.audience
+        if subject.evaluation.part == "anew":
+            return Before(self._place(subject, subject.evaluation.evaluation) / KNOWN / LIST)
         applied = evaluations.last_applied(tx, tenant, audience)
         begun = evaluations.begun_since(tx, tenant, audience, applied or 0, subject.evaluation.evaluation)
         last = self._place(subject, applied) / LIST if applied is not None else None

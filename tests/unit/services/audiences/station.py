@@ -57,16 +57,19 @@ class Station:
     async def history(self, id_="a"):
         return await self.declaring.history(self.caller, id_, 100, None)
 
-    async def upload(self, content, id_="a", kind="csv", replace=True, valid_until=None):
+    async def upload(self, content, id_="a", kind="csv", part="all", valid_until=None):
         async def chunks():
             for place in range(0, len(content), 7):
                 yield content[place : place + 7]
 
-        asked = await self.acting.upload(self.caller, id_, chunks(), kind, replace=replace, valid_until=valid_until)
+        asked = await self.acting.upload(self.caller, id_, chunks(), kind, part=part, valid_until=valid_until)
         return await self.carried(id_, asked.evaluation)
 
     def run(self, id_):
         return self.house.store.read_now(lambda tx: runs.get(tx, id_))
+
+    async def definition(self, id_="a"):
+        return (await self.declaring.read(self.caller, id_)).definition
 
     async def size(self, id_="a"):
         return (await self.declaring.read(self.caller, id_)).stored.size

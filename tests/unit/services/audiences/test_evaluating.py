@@ -1,12 +1,13 @@
 """Who is in an audience is found out by a query, taken in once whoever dies, and held where very many would leave."""
 
 import itertools
+import shutil
 
 import pytest
 
 from headrace.datasets.engine import BadQuery
 from headrace.errors import Conflict
-from headrace.services.audiences import evaluating
+from headrace.services.audiences import evaluating, finding
 from headrace.services.in_use import InUse
 from unit.services.house import person
 
@@ -179,6 +180,8 @@ async def test_what_was_begun_and_not_ended_is_put_right_by_the_next_one(station
         with pytest.raises(Killed):
             await carry(station, await take(station, asked.run))
     await station.house.runs.cancel(station.caller, asked.run)
+    (cancelled,) = [item for item in await station.history() if item.evaluation == asked.evaluation]
+    assert (cancelled.state, cancelled.ended_at) == ("failed", station.house.clock.now())
     assert len(station.members()) > 10
     station.house.pass_time(60)
     await station.lay(*range(3, 8))
@@ -284,3 +287,50 @@ async def test_what_is_sent_and_what_is_read_is_not_deleted(station):
     await station.house.delete()
     await station.declaring.delete(station.caller, "a", None)
     await station.datasets.delete(station.caller, station.dataset, None)
+
+
+async def test_a_list_that_was_lost_is_no_guess_and_begins_anew_by_what_people_carry(station):
+    await station.lay(*range(8))
+    await station.create()
+    await station.evaluate()
+    shutil.rmtree(station.lists)
+    station.house.pass_time(60)
+    await station.lay(*range(6, 12))
+
+    lost = await station.evaluate()
+    assert (lost.state, "--anew" in lost.reason) == ("failed", True)
+    assert len(station.members()) == 8
+
+    asked = await station.acting.evaluate(station.caller, "a", anew=True)
+    found = await station.carried("a", asked.evaluation)
+    assert (found.state, found.members_before, found.members_after, found.entered, found.left) == (
+        "applied", 8, 6, 4, 6,
+    )  # fmt: skip
+    assert station.members() == sorted(f"crmId:{number}" for number in range(6, 12))
+    assert (await station.evaluate()).state == "applied"
+
+
+async def test_an_evaluation_anew_is_not_taken_for_one_that_waits_already(station):
+    await station.lay(1)
+    await station.create()
+
+    one = await station.acting.evaluate(station.caller, "a")
+    other = await station.acting.evaluate(station.caller, "a", anew=True)
+
+    assert (one.evaluation, one.part, other.evaluation, other.part) == (1, "all", 2, "anew")
+
+
+async def test_a_query_that_takes_too_long_is_ended_and_says_so(station, monkeypatch):
+    await station.lay(1)
+    await station.create(
+        "SELECT a.range || '' AS id FROM range(1000000) a, range(1000000) b, shop WHERE hash(a.range, b.range) = 1"
+    )
+    monkeypatch.setattr(finding, "LONGEST", 0.3)
+    monkeypatch.setattr(finding, "LONGEST_PREVIEW", 0.2)
+
+    late = await station.evaluate()
+
+    assert (late.state, "more than 0 seconds: ask for less" in late.reason) == ("failed", True)
+    slow = {"name": "x", "kind": "sql", "key": "id", "query": (await station.definition()).query}
+    with pytest.raises(BadQuery, match="ask for less"):
+        await station.acting.preview(station.caller, slow)

@@ -1,6 +1,7 @@
 """Members come in files, or other systems say who comes and goes."""
 
 import io
+import shutil
 
 import orjson
 import pyarrow as pa
@@ -58,7 +59,7 @@ async def test_a_file_replaces_the_one_before_or_is_added_to_it(station):
     await station.declaring.create(station.caller, UPLOAD)
     await station.upload(b"mail\na@x\nb@x\n", "n")
     station.house.pass_time(60)
-    added = await station.upload(b"mail,tier\nc@x,gold\nb@x,tin\n", "n", replace=False)
+    added = await station.upload(b"mail,tier\nc@x,gold\nb@x,tin\n", "n", part="more")
     assert (added.members_before, added.members_after, added.left) == (2, 3, 0)
     assert len(station.members(SPACE, "n")) == 3
 
@@ -71,13 +72,27 @@ async def test_a_file_replaces_the_one_before_or_is_added_to_it(station):
     assert station.members(SPACE, "n") == ["Email:c@x", "Email:d@x"]
 
 
+async def test_an_upload_whose_list_was_lost_begins_anew(station):
+    await station.declaring.create(station.caller, UPLOAD)
+    await station.upload(b"mail\na@x\nb@x\n", "n")
+    shutil.rmtree(station.lists)
+    station.house.pass_time(60)
+
+    lost = await station.upload(b"mail\nb@x\nc@x\n", "n")
+    assert (lost.state, "?mode=anew" in lost.reason) == ("failed", True)
+    found = await station.upload(b"mail\nb@x\nc@x\n", "n", part="anew")
+
+    assert (found.state, found.members_before, found.members_after, found.left) == ("applied", 2, 2, 1)
+    assert station.members(SPACE, "n") == ["Email:b@x", "Email:c@x"]
+
+
 async def test_who_was_uploaded_leaves_when_the_time_is_over_unless_it_is_prolonged(station):
     house = station.house
     expiring = Expiring(house.store, house.clock, house.ingestion, house.events.append)
     await station.declaring.create(station.caller, {**UPLOAD, "daysValid": 2})
     await station.upload(b"mail\na@x\nb@x\n", "n")
     house.pass_time(24 * 3600)
-    await station.upload(b"mail\nb@x\n", "n", replace=False, valid_until=iso(START + 9 * DAY))
+    await station.upload(b"mail\nb@x\n", "n", part="more", valid_until=iso(START + 9 * DAY))
 
     house.pass_time(24 * 3600)
     await expiring.sweep()
