@@ -34,6 +34,7 @@ from headrace.services.disclosure import disclosure_of
 from headrace.services.fitting import misfits
 from headrace.services.governance.holding import held
 from headrace.services.in_use import find_unused
+from headrace.services.rebinding import followed
 from headrace.services.sealing import Safe
 from headrace.store.database import Store, Transaction
 from headrace.store.documents import Declared
@@ -117,7 +118,8 @@ async def save(
         if known is None:
             stored = declared.add(tx, caller, noun, record, kept, now)
         else:
-            with held(tx, caller.tenant):  # What its author maps for everybody, dataflows here may send at once.
+            # What its author maps for everybody, and what it is for, counts for dataflows here that use it as it is.
+            with held(tx, caller.tenant), followed(tx, caller.tenant, caller.actor, now):
                 stored = declared.replace(tx, caller, noun, known, kept, now)
         return Authored(stored, tuple(problem for problem in problems if not problem.is_error))
 

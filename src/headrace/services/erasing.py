@@ -19,6 +19,7 @@ from headrace.model.message import Bucket, Entry
 from headrace.model.profile import Profile, decode, named
 from headrace.render.parts import Part
 from headrace.render.target import narrow, shown_after, target_profile
+from headrace.services.audiences.counting import Sizes
 from headrace.services.erased import Erased, Identity, identities_of
 from headrace.services.live import LiveDataflow, LiveDataflows
 from headrace.services.steps import HeldSteps, patiently
@@ -97,10 +98,12 @@ class Erasing:
 
     def _remove_some(self, tx: Transaction, erasure: Erasure, after: int) -> tuple[int | None, set[int]]:
         """Remove the next people; return where to go on, and the dataflows that have something to send."""
-        live, touched = self.live.of(tx, erasure.tenant), set[int]()
+        live, touched, sizes = self.live.of(tx, erasure.tenant), set[int](), Sizes()
         found, goes_on = _found(tx, erasure, after)
         for profile, key, person in found:
             touched |= self._remove_person(tx, erasure, live, profile, key, person)
+            sizes.note(person, None)
+        sizes.write(tx, erasure.tenant, self.clock.now())
         if goes_on is None:
             self._note_removed(tx, erasure, live)
         return goes_on, touched

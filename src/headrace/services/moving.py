@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 from headrace.errors import Conflict
 from headrace.model.problem import ConfigurationError, Problem
-from headrace.services import form
+from headrace.services import consent_policies, form
 from headrace.services.at_partner import wanting
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog, Edition, destination_of, tenant_of, uses_working
 from headrace.services.disclosure import Disclosure
 from headrace.services.fitting import misfits
 from headrace.services.governance.holding import brought_by_edition
+from headrace.services.rebinding import bound
 from headrace.services.sealing import SEALED
 from headrace.store import access, audit, consents, documents
 from headrace.store.access import Tenant
@@ -74,15 +75,19 @@ def move_all(tx: Transaction, edition: Edition, actor: str, now: int) -> list[in
     In the author's own sandbox nobody has to agree: whoever works there can read what is sent where. Returns the
     sandboxes that this reaches.
     """
-    reached = []
+    reached, rebound = [], set[int]()
     for number, target in documents.connected_to(tx, TARGET, edition.id):
         tenant = tenant_of(tx, number)
         catalog = Catalog(tx, tenant)
         offered = catalog.offered(edition.id)
         is_theirs = offered is not None and offered.config_id == edition.config_id
         if is_theirs and not uses_working(target) and not _is_held(tx, catalog, tenant, target, edition):
+            before = bound(tx, tenant, target.id)
             _move(tx, tenant, target, edition, actor, now)
             reached.append(number)
+            rebound |= {number} if bound(tx, tenant, target.id) != before else set()
+    for number in rebound:
+        consent_policies.ask(tx, number, actor, now)
     for number in set(reached):
         access.raise_configuration(tx, number)
     return sorted(set(reached))

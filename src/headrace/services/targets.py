@@ -24,6 +24,7 @@ from headrace.services.in_use import find_unused
 from headrace.services.looked_up import attributes_of
 from headrace.services.looking_up import LookUps, Question
 from headrace.services.patching import Operations, patched
+from headrace.services.rebinding import followed
 from headrace.services.sealing import SEALED, Safe
 from headrace.store import consents, documents, unique_values
 from headrace.store.database import Store, Transaction
@@ -115,7 +116,7 @@ async def change_target(
         declared.refuse([*_account_problems(tx, caller, prepared.target)])
         declared.refuse([*_taken(tx, caller, prepared.target, id_, unique)])
         declared.refuse([*_unbearable(tx, caller, known, edition, attributes)])
-        with held(tx, caller.tenant):
+        with held(tx, caller.tenant), followed(tx, caller.tenant, caller.actor, now):
             stored = declared.replace(tx, caller, TARGET, known, kept, now)
             if uses_working(stored) != uses_working(known):
                 moving.agree(tx, id_, caller, edition, now)
@@ -178,7 +179,7 @@ async def consent(store: Store, clock: Clock, caller: Caller, id_: str, config_i
 
     def work(tx: Transaction) -> Declared:
         target = declared.existing(tx, caller, TARGET, id_)
-        with held(tx, caller.tenant):
+        with held(tx, caller.tenant), followed(tx, caller.tenant, caller.actor, now):
             moving.consent(tx, caller, target, config_id, now)
         return target
 

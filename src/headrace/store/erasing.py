@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 
 from headrace.store import ledger, withheld
 from headrace.store.database import Transaction
-from headrace.store.tables import dataset_snapshots, runs, taken_requests
+from headrace.store.tables import audience_evaluations, dataset_snapshots, runs, taken_requests
 
 #: The reason in the ledger.
 ERASED = "erased"
@@ -115,7 +115,7 @@ def _place(tenant: int, dataflow: int, profile: int, lane: Lane) -> dict[str, An
 
 
 def scrub(tx: Transaction, tenant: int, texts: Iterable[str]) -> None:
-    """Take words that hold one of some texts out of what was said of requests, runs and snapshots."""
+    """Take words that hold one of some texts out of what was said of requests, runs, snapshots and evaluations."""
     wanted = tuple(texts)
 
     def is_told(text: object) -> bool:
@@ -124,6 +124,7 @@ def scrub(tx: Transaction, tenant: int, texts: Iterable[str]) -> None:
     _scrub_requests(tx, tenant, is_told)
     _scrub_runs(tx, tenant, is_told)
     _scrub_snapshots(tx, tenant, is_told)
+    _scrub_evaluations(tx, tenant, is_told)
 
 
 def _scrub_requests(tx: Transaction, tenant: int, is_told: Callable[[object], bool]) -> None:
@@ -156,6 +157,16 @@ def _scrub_snapshots(tx: Transaction, tenant: int, is_told: Callable[[object], b
         if cleaned != bad:
             where = (table.c.tenant == tenant) & (table.c.dataset == dataset) & (table.c.number == number)
             tx.core.execute(update(table).where(where).values(bad=cleaned))
+
+
+def _scrub_evaluations(tx: Transaction, tenant: int, is_told: Callable[[object], bool]) -> None:
+    table = audience_evaluations
+    query = select(table.c.audience, table.c.evaluation, table.c.rejects, table.c.reason)
+    for audience, evaluation, rejects, reason in tx.core.execute(query.where(table.c.tenant == tenant)).all():
+        cleaned, said = _cleaned(rejects, is_told), REMOVED if is_told(reason) else reason
+        if cleaned != rejects or said != reason:
+            where = (table.c.tenant == tenant) & (table.c.audience == audience) & (table.c.evaluation == evaluation)
+            tx.core.execute(update(table).where(where).values(rejects=cleaned, reason=said))
 
 
 def _cleaned(items: Any, is_told: Callable[[object], bool]) -> Any:

@@ -1,11 +1,15 @@
 """A person who was erased is found nowhere: in no row, and in no byte of the data directory."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 from sqlalchemy import select
 
 from headrace.connect.transport import Unanswered
-from headrace.store import runs
+from headrace.store import evaluations, runs
+from headrace.store.erasing import REMOVED
+from headrace.store.evaluations import Evaluation
 from headrace.store.tables import metadata
 from unit.services.house import person
 
@@ -84,6 +88,8 @@ async def test_a_canary_that_was_erased_is_found_nowhere(house, tmp_path, whose)
     row = {"line": 1, "code": "x", "reason": f"the address {CANARIES['attribute']!r} is none"}
     progress = {"done": 1, "rejects": [{**row, "file": "a"}]}
     house.store.write_now(lambda tx: runs.ask(tx, 1, "rest", {}, "client:a", 0, due_at=1 << 60, progress=progress))
+    said = Evaluation(1, 1, 1, "run", "asked", "all", "failed", 0, reason=f"no number: {CANARIES['email']}")
+    house.store.write_now(lambda tx: evaluations.add(tx, 1, replace(said, rejects=({"file": "query", **row},))))
     assert {name for _, name in found_in_rows(house)} >= {"crm", "email", "attribute"}
 
     id_ = await house.erase(**whose)
@@ -95,6 +101,9 @@ async def test_a_canary_that_was_erased_is_found_nowhere(house, tmp_path, whose)
         state, receipts = await house.receipts(id_)
 
     assert receipts["taken"] == "told"
+    kept = house.store.read_now(lambda tx: evaluations.get(tx, 1, 1, 1))
+    assert kept.reason == REMOVED
+    assert kept.rejects == ({"file": "query", **row, "reason": REMOVED},)
     assert found_in_rows(house) == set()
     assert found_in_files(tmp_path) == set()
 

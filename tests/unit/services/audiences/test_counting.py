@@ -55,3 +55,15 @@ async def test_sizes_are_those_of_the_documents_after_anything(house):
 
         known = {audience: size for audience, size in sizes(house).items() if size}
         assert known == {audience: size for audience, size in counted(house).items() if size}
+
+
+async def test_who_is_erased_is_counted_out_of_every_audience(house):
+    await house.ingest(person(1, "a", "b", email=["x@example.com"]), person(2, "a"), person(3, "a", b=False))
+    await house.erase("crmId:1")
+    assert sizes(house) == counted(house) | {("ups", "b"): 0} == {("ups", "a"): 2, ("ups", "b"): 0}
+
+    await house.ingest(person(4, "a", email=["y@example.com"]), person(5, "a", "b", email=["y@example.com"]))
+    await house.erase(namespace="Email", id="y@example.com")
+
+    assert sizes(house) == {("ups", "a"): 2, ("ups", "b"): 0}
+    assert counted(house)["ups", "a"] == 2
