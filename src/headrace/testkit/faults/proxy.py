@@ -376,7 +376,7 @@ def _bound(host: str, port: int) -> socket.socket:
 def _reset(writer: asyncio.StreamWriter) -> None:
     """Make the kernel send RST: nothing lingers when the socket is closed."""
     sock = writer.get_extra_info("socket")
-    if sock.family != socket.AF_UNIX and sock.fileno() >= 0:
+    if sock is not None and sock.family != socket.AF_UNIX and sock.fileno() >= 0:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 

@@ -67,13 +67,12 @@ class Pump:
         self._faults: dict[Active, int] = {}
         self._passed = 0
         self._pieces: asyncio.Queue[_Piece | None] = asyncio.Queue(_WAITING)
-        self._broken: OSError | None = None
         self._changed = asyncio.Event()
         self._swallowed_by: Active | None = None
         self.is_deaf = False
 
     async def run(self) -> None:
-        """Carry until the source has ended, and end the target then; raises what the sockets raise."""
+        """Carry until the source has ended, and end the target then; raises what the target's socket raises."""
         taking = asyncio.ensure_future(self._take())
         try:
             while (piece := await self._pieces.get()) is not None:
@@ -81,8 +80,6 @@ class Pump:
         finally:
             taking.cancel()
             await asyncio.gather(taking, return_exceptions=True)
-        if self._broken is not None:
-            raise self._broken
         self.finish()
 
     def suffer(self, active: Active) -> None:
@@ -115,8 +112,8 @@ class Pump:
         try:
             while data := await self._source.read(_PIECE):
                 await self._pieces.put(_Piece(data, loop.time(), self._luck.uniform(-1, 1)))
-        except OSError as error:
-            self._broken = error
+        except OSError:  # Whoever sent it is gone: what has not gone on yet never does.
+            self._end(True)
         await self._pieces.put(None)
 
     async def _give(self, piece: _Piece) -> None:
