@@ -41,9 +41,9 @@ SETTINGS = {"retry_steps": "0.1,0.2,0.3,0.5,0.5,1,1,1,2,2,2", "request_deadline"
 State = dict[str, Any]
 
 
-def history(people: int = PEOPLE) -> list[State]:
+def history(people: int = PEOPLE, start: int = 0) -> list[State]:
     """Return everybody's states in the order in which they are sent: in; every third out of one; half of those back."""
-    first = [_state(person, 1) for person in generate(people, seed=7)]
+    first = [_state(person, 1) for person in generate(people, seed=7, start=start)]
     second = [_moved(state, 2) for state in first[::3]]
     third = [_moved(state, 3) for state in second[::2]]
     return first + second + third
@@ -155,8 +155,8 @@ def journey(home: Path, database: Database | None = None, **settings: str) -> It
     noted: list[Journey] = []
     options: dict[str, Any] = {"delay": 0.002, "on_received": lambda received: noted[0].note(received)}
     with (
-        Partner.in_thread(token=TOKEN, default=_now_and_then_503(31), **options) as first,
-        Partner.in_thread(token=TOKEN, default=_now_and_then_503(7), **options) as second,
+        Partner.in_thread(token=TOKEN, default=now_and_then_503(31), **options) as first,
+        Partner.in_thread(token=TOKEN, default=now_and_then_503(7), **options) as second,
     ):
         partners = dict(zip(NAMES, (first, second), strict=True))
         allow = ",".join(partner.origin for partner in partners.values())
@@ -177,12 +177,12 @@ def check_everything(travelled: Journey) -> None:
     for item in travelled.connected:
         received = list(item.partner.received)
         assert compare(item.name, travelled.truth, received, parked=set()) == []
-        _check_ledger(travelled, item)
-        told = [(request, state) for request in received for state in _READERS[item.name](request)]
-        _check_nothing_was_made_up(told, travelled.sent, item.name)
-        _check_nothing_went_backwards(told)
+        check_ledger(travelled, item)
+        told = [(request, state) for request in received for state in READERS[item.name](request)]
+        check_nothing_was_made_up(told, travelled.sent, item.name)
+        check_nothing_went_backwards(told)
         _check_duplicates(travelled, item, told)
-        _check_ids(received)
+        check_ids(received)
     log = travelled.server.log.read_text()
     assert "Traceback" not in log
     assert "worker_failed" not in log
@@ -216,13 +216,13 @@ def _moment(text: str) -> str:
     return datetime.fromisoformat(text).astimezone(UTC).isoformat()
 
 
-_READERS: dict[str, Callable[[Received], Iterator[Told]]] = {
+READERS: dict[str, Callable[[Received], Iterator[Told]]] = {
     "moviestar": _read_moviestar,
     "lighthouse": _read_lighthouse,
 }
 
 
-def _check_ledger(travelled: Journey, item: Connected) -> None:
+def check_ledger(travelled: Journey, item: Connected) -> None:
     ledger = travelled.ledger(item)
     parts = ("delivered", "superseded", "withheld", "parked", "pending")
     assert ledger["accepted"] == sum(ledger[part] for part in parts)
@@ -248,7 +248,7 @@ def expected_changes(sent: list[State], *, counts_attributes: bool) -> int:
     return changes
 
 
-def _check_nothing_was_made_up(told: list[tuple[Received, Told]], sent: list[State], name: str) -> None:
+def check_nothing_was_made_up(told: list[tuple[Received, Told]], sent: list[State], name: str) -> None:
     """Every entry agrees with a state of that person that was sent."""
     states: dict[str, list[State]] = {}
     for state in sent:
@@ -271,7 +271,7 @@ def _agrees(entry: Told, state: State, name: str) -> bool:
     return claimed <= statuses and since is not None and entry.order == _moment(since)
 
 
-def _check_nothing_went_backwards(told: list[tuple[Received, Told]]) -> None:
+def check_nothing_went_backwards(told: list[tuple[Received, Told]]) -> None:
     """No lane is told an older state after a newer one, whatever the answers were."""
     newest: dict[tuple[str, ...], str] = {}
     for _, entry in told:
@@ -292,7 +292,7 @@ def _repeated(item: Connected) -> int:
     return sum(count - 1 for count in taken.values())
 
 
-def _check_ids(received: list[Received]) -> None:
+def check_ids(received: list[Received]) -> None:
     """The same id is the same content, and other content has another id."""
     bodies: dict[str, set[bytes]] = {}
     for request in received:
@@ -320,6 +320,6 @@ def _read_copy(data: Path, query: str) -> list[tuple[Any, ...]]:
             return store.execute(query).fetchall()
 
 
-def _now_and_then_503(every: int) -> Callable[[Received], int]:
+def now_and_then_503(every: int) -> Callable[[Received], int]:
     count = itertools.count(1)
     return lambda _received: 503 if next(count) % every == 0 else 200

@@ -8,6 +8,7 @@ trailers and padding together, its interim answers, and above all its time.
 import asyncio
 import select
 import socket
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -18,6 +19,8 @@ from headrace.connect.transport import Garbled, NotSent, Unanswered
 from headrace.model.http import Response
 
 _MOST_INTERIM = 16
+#: As ``SO_LINGER``: what has not been sent when the socket is closed is dropped, and the other side is told (RST).
+_NOT_AT_ALL = struct.pack("ii", 1, 0)
 MOST_HEADERS = 256
 
 
@@ -135,6 +138,7 @@ class Connection(asyncio.Protocol):
     def give_up(self, answer: "asyncio.Future[Response]") -> None:
         """Cut the connection if it still carries the exchange of this answer, which nobody awaits any longer."""
         if self._answer is answer:
+            self._leave_unsent()
             self.abandon()
 
     def abandon(self) -> None:
@@ -282,9 +286,19 @@ class Connection(asyncio.Protocol):
 
     def _fail(self, error: Exception) -> None:
         answer, self._answer = self._answer, None
+        self._leave_unsent()
         self._cut()
         if answer is not None and not answer.done():
             answer.set_exception(error)
+
+    def _leave_unsent(self) -> None:
+        """
+        Have the connection break off, so that what has not left yet never does.
+
+        The system would go on sending it, and a state that is given up would arrive after a newer one.
+        """
+        if self._transport is not None and not self._transport.is_closing():
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NOT_AT_ALL)
 
     def _cut(self) -> None:
         transport, self._transport = self._transport, None

@@ -11,6 +11,7 @@ from headrace.connect.transport import NotReached, NotSent, Unanswered
 from headrace.connect.wire import Limits
 from headrace.errors import EgressError
 from headrace.model.http import Request
+from headrace.testkit.faults import FaultProxy
 from headrace.testkit.partner import Answer, Partner
 
 from .conftest import new_transport, post
@@ -449,3 +450,16 @@ async def test_a_name_with_public_and_private_answers_is_refused(kind, inside, o
             with pytest.raises(EgressError, match="is not on the public internet"):
                 await transport.send(Request("POST", f"https://rebind.example:{canary.port}/"), deadline=5.0, pool="a")
         assert canary.open_connections == 0
+
+
+async def test_what_has_not_left_when_a_request_is_given_up_never_arrives():
+    async with Partner() as partner, FaultProxy(f"127.0.0.1:{partner.port}") as proxy:
+        dripping = proxy.to.drip(3600)
+        async with new_transport() as transport:
+            with pytest.raises(Unanswered, match="it had not answered at the deadline"):
+                await transport.send(Request("POST", proxy.origin + "/", (), b"x"), deadline=0.2, pool="account")
+        await asyncio.sleep(0.05)
+        dripping.off()
+        await asyncio.sleep(0.05)
+
+        assert (proxy.connections, proxy.open_connections, proxy.to.bytes, partner.count) == (1, 0, 1, 0)
