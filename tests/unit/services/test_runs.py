@@ -93,6 +93,9 @@ async def test_no_more_runs_of_a_kind_are_under_way_than_was_said(place):
     place.runs.register("count", work, at_once=2)
     asked = {place.ask() for _ in range(5)}
     await place.runs.reconcile()
+    async with asyncio.timeout(30):
+        while len(under_way) < 2:
+            await asyncio.sleep(0.01)
     await place.runs.reconcile()
     await asyncio.sleep(0.05)
     first = len(under_way)
