@@ -19,6 +19,7 @@ from headrace.model.message import Bucket, Entry
 from headrace.model.profile import Profile, decode, named
 from headrace.render.parts import Part
 from headrace.render.target import narrow, shown_after, target_profile
+from headrace.services.audiences.counting import Sizes
 from headrace.services.erased import Erased, Identity, identities_of
 from headrace.services.live import LiveDataflow, LiveDataflows
 from headrace.services.steps import HeldSteps, patiently
@@ -123,6 +124,9 @@ class Erasing:
             touched |= {number} if state == "telling" else set()
             receipt = Receipt(profile, number, state, reason, self.clock.now())
             erasures.put_receipt(tx, erasure.tenant, erasure.erasure, receipt)
+        sizes = Sizes()
+        sizes.note(person, None)
+        sizes.write(tx, erasure.tenant, self.clock.now())
         profiles.remove(tx, erasure.tenant, profile)
         erasures.note_person(tx, erasure.tenant, erasure.erasure, profile)
         texts = {*_texts(person), *(id_ for _, id_ in identities)}
