@@ -673,7 +673,7 @@ def withhold_audience(tx: Transaction, tenant: int, dataflow: int, audience: int
 
 
 def _believe_under_way(tx: Transaction, which: dict[str, Any]) -> None:
-    """Believe that what is under way of an audience arrived: what becomes of it says no more of the audience."""
+    """Believe that what is under way of an audience arrived: its outcome will say nothing of the audience any more."""
     believed = []
     for profile, lane, part, text in tx.run(_UNDER_WAY_OF_AUDIENCE, which).fetchall():
         shown = orjson.loads(text) if text else {"audiences": {}, "identities": {}}

@@ -6,6 +6,7 @@ from headrace.connect.transport import Unanswered
 from headrace.services import sending_again
 from headrace.services.audiences.expiring import Expiring
 from headrace.services.turning import turn
+from unit.services.audiences.test_counting import sizes
 from unit.services.house import START, person
 
 DAY = 24 * 3600
@@ -133,3 +134,11 @@ async def test_what_may_have_arrived_when_an_audience_was_taken_out_is_taken_bac
 
     assert ("1", "a", "exited") in house.partner.told()
     assert house.partner.knows() == {("1", "b")}
+
+
+async def test_who_is_erased_is_not_counted_any_more(house):
+    await house.ingest(person(1, "a", "b"), person(2, "a"))
+
+    await house.erase("crmId:1")
+
+    assert sizes(house) == {("ups", "a"): 1, ("ups", "b"): 0}
