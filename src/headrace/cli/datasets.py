@@ -3,8 +3,6 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -13,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from headrace.cli.client import Client, sign_in
+from headrace.cli.client import Client, signed_in
 from headrace.cli.tables import minute, show_rows
 from headrace.errors import RequestError
 
@@ -41,7 +39,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Declare a dataset and print its id. `headrace datasets snapshot` comes next."""
-    with _client(data_dir) as client:
+    with signed_in(data_dir) as client:
         made = client.post("/datasets", _document(file))
     sys.stdout.write(json.dumps(made, indent=2) + "\n" if as_json else f"{made['id']}\n")
 
@@ -49,7 +47,7 @@ def add(
 @app.command("list")
 def list_(data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
     """List the datasets."""
-    with _client(data_dir) as client:
+    with signed_in(data_dir) as client:
         items = client.get("/datasets")["items"]
     if as_json:
         sys.stdout.write(json.dumps(items, indent=2) + "\n")
@@ -65,7 +63,7 @@ def list_(data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
 @app.command()
 def show(id_: Id, data_dir: DataDir = _HERE) -> None:
     """Show a dataset with its newest snapshot, as JSON."""
-    with _client(data_dir) as client:
+    with signed_in(data_dir) as client:
         shown = client.get(_path(id_))
     sys.stdout.write(json.dumps(shown, indent=2) + "\n")
 
@@ -73,7 +71,7 @@ def show(id_: Id, data_dir: DataDir = _HERE) -> None:
 @app.command()
 def snapshot(id_: Id, data_dir: DataDir = _HERE, no_wait: NoWait = False) -> None:
     """Take a snapshot of what lies there now, and say how many rows it has. Exit code 1: it cannot be taken."""
-    with _client(data_dir) as client:
+    with signed_in(data_dir) as client:
         asked = client.send("POST", f"{_path(id_)}/snapshots")
         if no_wait:
             sys.stdout.write(f"{asked['run']['id']}\n")
@@ -91,7 +89,7 @@ def sample(
     data_dir: DataDir = _HERE,
 ) -> None:
     """Show the first rows of the newest snapshot, as the profiles that they are, one JSON a line."""
-    with _client(data_dir) as client:
+    with signed_in(data_dir) as client:
         items = client.get(f"{_path(id_)}/sample?limit={rows}")["items"]
     for item in items:
         sys.stdout.write(json.dumps(item.get("profile", item), ensure_ascii=False) + "\n")
@@ -106,7 +104,7 @@ def load(
 ) -> None:
     """Take the people of a snapshot in, as if they had been sent. Exit code 1: it failed; what was taken in stays."""
     query = "" if number is None else f"?snapshot={number}"
-    with _client(data_dir) as client:
+    with signed_in(data_dir) as client:
         run = client.send("POST", f"{_path(id_)}/load{query}")["id"]
         if no_wait:
             sys.stdout.write(f"{run}\n")
@@ -119,14 +117,8 @@ def load(
 @app.command()
 def remove(id_: Id, data_dir: DataDir = _HERE) -> None:
     """Delete a dataset that nothing uses, with its snapshots. The data stays where it lies."""
-    with _client(data_dir) as client:
+    with signed_in(data_dir) as client:
         client.send("DELETE", _path(id_))
-
-
-@contextmanager
-def _client(data_dir: Path) -> Iterator[Client]:
-    with closing(sign_in(data_dir / "credentials.json")) as client:
-        yield client
 
 
 def _path(id_: str) -> str:

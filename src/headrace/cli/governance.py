@@ -2,8 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -12,7 +11,7 @@ import typer
 from rich.console import Console
 
 from headrace.cli.activate import show_violations
-from headrace.cli.client import Client, sign_in
+from headrace.cli.client import Client, signed_in
 from headrace.cli.tables import show_rows
 from headrace.errors import RequestError
 
@@ -33,7 +32,7 @@ _KINDS = {"field": "fields", "dataset": "datasets", "namespace": "namespaces"}
 @app.command()
 def labels(data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
     """List what carries labels: attributes, datasets, namespaces."""
-    with _client(data_dir) as client:
+    with signed_in(data_dir) as client:
         items = client.get("/governance/labels")["items"]
     rows = [(item["kind"], item["name"], ", ".join(item["labels"])) for item in items]
     _tell(items, ("kind", "name", "labels"), rows, as_json=as_json)
@@ -51,14 +50,14 @@ def label(
     """Put labels on something, in the place of those it has: `headrace governance label field person.name I1`."""
     if kind not in _KINDS:
         raise RequestError(f"labels are put on {', '.join(_KINDS)}, not on {kind!r}")
-    with _client(data_dir) as client:
+    with signed_in(data_dir) as client:
         client.post("/governance/labels", {_KINDS[kind]: {name: names or []}})
 
 
 @app.command()
 def policies(data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
     """List the policies: the core ones, then those of the sandbox."""
-    with _client(data_dir) as client:
+    with signed_in(data_dir) as client:
         items = [*_listed(client, "policies/core"), *_listed(client, "policies/custom")]
     rows = [
         (
@@ -80,7 +79,7 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Hold dataflows to the policies as they are now. Exit code 1: something is violated."""
-    with _client(data_dir) as client:
+    with signed_in(data_dir) as client:
         if dataflow is None:
             found = client.get("/governance/violations")["items"]
         else:
@@ -128,9 +127,3 @@ def _tell(items: list[Object], heads: tuple[str, ...], rows: Sequence[tuple[str,
         sys.stdout.write(json.dumps(items, indent=2) + "\n")
         return
     show_rows(heads, rows)
-
-
-@contextmanager
-def _client(data_dir: Path) -> Iterator[Client]:
-    with closing(sign_in(data_dir / "credentials.json")) as client:
-        yield client
