@@ -51,6 +51,7 @@ from headrace.services.audiences.asking import EVALUATE, note_cancelled
 from headrace.services.audiences.declaring import Declaring
 from headrace.services.audiences.evaluating import Evaluating
 from headrace.services.audiences.expiring import Expiring
+from headrace.services.audiences.forgetting import Forgetting
 from headrace.services.call_limit import CallLimit
 from headrace.services.consent_policies import KIND as APPLY_CONSENT
 from headrace.services.datasets import LOAD, TAKE, Datasets, Ground
@@ -174,7 +175,8 @@ class Headrace:
         applying = ApplyingConsent(self.store, self.clock, self.live, self.worker.wake)
         self.runs.register(APPLY_CONSENT, applying.carry, at_once=1)
         copies, wake = datasets.forget_copies, self.worker.wake
-        erasing = Erasing(self.store, self.clock, self.live, erased, wake, copies)
+        lists = Forgetting(self.store, self.clock, erased, self.settings.data_dir.absolute() / "audiences").forget
+        erasing = Erasing(self.store, self.clock, self.live, erased, wake, copies, lists)
         self.runs.register(ERASURE, erasing.carry)
         self.runs.register(TAKE, TakingSnapshots(datasets).carry)
         self.runs.register(LOAD, Loading(datasets, ingestion, self.board).carry, at_once=1)

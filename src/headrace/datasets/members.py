@@ -4,7 +4,8 @@ Who is in an audience, as a list in files, and what is different from the list b
 
 A list is a directory with a file for each hash bucket of the keys, each key once. Two lists are compared bucket by
 bucket, so that it takes the memory of one bucket however long they are. A list is written beside its place and moved
-there whole; it never changes afterwards.
+there whole; afterwards it changes only where somebody is erased (``removal.py``). In lists of who came and who went, a
+row without a key is of somebody who was.
 """
 
 import os
@@ -100,10 +101,10 @@ def measured(directory: Path) -> Difference:
 def keep(made: Path, place: Path) -> None:
     """Move a directory to its place whole, for good: also where the power fails."""
     for file in made.rglob("*"):
-        _sync(file)
-    _sync(made)
+        sync(file)
+    sync(made)
     made.rename(place)
-    _sync(place.parent)
+    sync(place.parent)
 
 
 def read(directory: Path, name: str, start: int, most: int) -> Iterator[list[dict[str, Any]]]:
@@ -150,7 +151,7 @@ def _compare_bucket(
 
 
 def _keys(rows: str) -> str:
-    return f"SELECT {KEY} FROM {rows}"
+    return f"SELECT {KEY} FROM {rows} WHERE {KEY} IS NOT NULL"
 
 
 def _part(connection: duckdb.DuckDBPyConnection, raw: Path, parted: Path) -> Path:
@@ -203,7 +204,8 @@ def _engine(spill: Path, memory_mb: int) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(":memory:", config=config)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have a file or a directory on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

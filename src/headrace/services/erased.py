@@ -14,7 +14,7 @@ from headrace.model.profile import Profile, identity_of
 from headrace.model.record import Record
 from headrace.store import access, erasures
 from headrace.store.access import Tenant
-from headrace.store.database import Transaction
+from headrace.store.database import Store, Transaction
 
 CODE = "erased"
 REASON = "this person was erased, and is not taken again unless the erasure is lifted"
@@ -37,10 +37,32 @@ class Erased:
         buried = erasures.buried(tx, tenant, (value for _, hashes in known for value in hashes))
         return [record for record, hashes in known if not buried.isdisjoint(hashes)] if buried else []
 
+    def sieve(self, store: Store, tenant: int) -> "Sieve | None":
+        """Return what knows erased people by their keys, as it is now; ``None`` where nobody is kept out."""
+
+        def look(tx: Transaction) -> tuple[Tenant, frozenset[str]]:
+            return access.tenant_of(tx, tenant), erasures.tombstones_of(tx, tenant)
+
+        whose, hashes = store.read_now(look)
+        return Sieve(self, whose, hashes) if hashes else None
+
     def hash(self, tenant: Tenant, identity: Identity) -> str:
         """Return the hash of an identity in a sandbox."""
         namespace, id_ = identity
         return self.keyring.fingerprint(f"erased\n{tenant.sandbox_id}\n{namespace}\n{id_}", tenant.organization)
+
+
+@dataclass(frozen=True, slots=True)
+class Sieve:
+    """Tells the keys of erased people of one sandbox from those of others."""
+
+    erased: Erased
+    tenant: Tenant
+    hashes: frozenset[str]
+
+    def __call__(self, keys: Sequence[str | None]) -> list[bool]:
+        """Say of each key whether it is of somebody who was erased; nobody's key is ``None``."""
+        return [key is not None and self.erased.hash(self.tenant, identity_of(key)) in self.hashes for key in keys]
 
 
 def identities_of(key: str, *documents: Profile) -> set[Identity]:

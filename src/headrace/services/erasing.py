@@ -45,7 +45,8 @@ _GIVEN_UP = "retries-exhausted"
 class Erasing:
     """
     Carries the runs that erase. ``woken`` is told which dataflows have something to send; ``forget_copies`` removes the
-    copies of people that datasets of a sandbox have.
+    copies of people that datasets of a sandbox have; ``forget_lists`` takes whoever is kept out since a moment out
+    of the lists of members, and says whether it is done with all of them.
     """
 
     store: Store
@@ -54,6 +55,7 @@ class Erasing:
     erased: Erased
     woken: Callable[[int, Iterable[int]], None]
     forget_copies: Callable[[int], Awaitable[None]]
+    forget_lists: Callable[[int, int], Awaitable[bool]]
 
     async def carry(self, run: Run, steps: HeldSteps) -> None:
         """
@@ -65,10 +67,11 @@ class Erasing:
         try:
             await steps.step("remove", lambda: self._remove(run, steps))
             await steps.step("empty", self._empty)
+            is_listed = not await steps.step("lists", lambda: self._forget_lists(run))
         except HeadraceError:
             await patiently(lambda: self.store.write(lambda tx: self._ask_again(tx, run, steps)))
             raise
-        await steps.step("look", lambda: self._look(run, steps))
+        await steps.step("look", lambda: self._look(run, steps, is_listed=is_listed))
 
     # -- removing -----------------------------------------------------------------------------------------------------
 
@@ -156,15 +159,23 @@ class Erasing:
                 return
             await asyncio.sleep(0.2)
 
+    async def _forget_lists(self, run: Run) -> bool:
+        """Take people out of lists of members; says whether they are in none any more."""
+        if run.progress.get("unlisted"):
+            return True
+        id_ = run.subject["erasure"]
+        erasure = await patiently(lambda: self.store.read(lambda tx: erasures.get(tx, run.tenant, id_)))
+        return erasure is None or await self.forget_lists(run.tenant, erasure.removed_at or self.clock.now())
+
     # -- telling ------------------------------------------------------------------------------------------------------
 
-    async def _look(self, run: Run, steps: HeldSteps) -> None:
+    async def _look(self, run: Run, steps: HeldSteps, *, is_listed: bool) -> None:
         """See what partners have been told, have them told again where that failed, and look again later."""
 
         def work(tx: Transaction) -> tuple[bool, set[int]]:
             steps.hold(tx)
             id_, now = run.subject["erasure"], self.clock.now()
-            live, touched, is_open = self.live.of(tx, run.tenant), set[int](), False
+            live, touched, is_open = self.live.of(tx, run.tenant), set[int](), is_listed
             for receipt in erasures.receipts(tx, run.tenant, id_):
                 if receipt.state in erasures.OPEN:
                     seen = _seen(tx, run.tenant, live.get(receipt.dataflow), receipt, now)
@@ -172,7 +183,7 @@ class Erasing:
                     is_open |= seen.state in erasures.OPEN
                     touched |= {receipt.dataflow}
             if is_open:
-                self._ask_again(tx, run, steps)
+                self._ask_again(tx, run, steps, is_listed=is_listed)
             else:
                 erasures.change(tx, run.tenant, id_, state="done", ended_at=now)
             return not is_open, touched
@@ -182,13 +193,13 @@ class Erasing:
         if is_done:
             await self._empty()
 
-    def _ask_again(self, tx: Transaction, run: Run, steps: HeldSteps) -> None:
+    def _ask_again(self, tx: Transaction, run: Run, steps: HeldSteps, *, is_listed: bool = True) -> None:
         steps.hold(tx)
         if runs.is_tried_again(tx, run.run):
             return
         looked, now = run.progress.get("looked", 0) + 1, self.clock.now()
         due = now + min(FIRST_WAIT << min(looked, 20), LONGEST_WAIT)
-        progress = {"looked": looked}
+        progress = {"looked": looked} | ({} if is_listed else {"unlisted": True})
         runs.ask(tx, run.tenant, run.kind, run.subject, run.actor, now, due, progress=progress, retry_of=run.run)
 
 

@@ -93,6 +93,11 @@ def has_tombstones(tx: Transaction, tenant: int) -> bool:
     return tx.run(_HAS_TOMBSTONES, {"tenant": tenant}).fetchone() is not None
 
 
+def tombstones_of(tx: Transaction, tenant: int) -> frozenset[str]:
+    """Return all tombstones of a sandbox."""
+    return frozenset(tx.core.execute(select(tombstones.c.hash).where(tombstones.c.tenant == tenant)).scalars())
+
+
 def buried(tx: Transaction, tenant: int, hashes: Iterable[str]) -> set[str]:
     """Return those of some hashes that tombstones have."""
     found: set[str] = set()

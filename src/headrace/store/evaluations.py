@@ -83,6 +83,12 @@ def latest(tx: Transaction, tenant: int, audience: int, most: int, before: int |
     return [_read(row) for row in tx.core.execute(query.order_by(_TABLE.c.evaluation.desc()).limit(most)).mappings()]
 
 
+def all_of(tx: Transaction, tenant: int, audience: int) -> list[Evaluation]:
+    """Return all evaluations of an audience, oldest first."""
+    rows = tx.core.execute(select(_TABLE).where(_is_of(tenant, audience)).order_by(_TABLE.c.evaluation)).mappings()
+    return [_read(row) for row in rows]
+
+
 def newest(tx: Transaction, tenant: int) -> dict[int, Evaluation]:
     """Return the newest evaluation of each audience of a sandbox."""
     last = (
@@ -123,6 +129,16 @@ def change(tx: Transaction, tenant: int, audience: int, number: int, **values: A
     tx.core.execute(update(_TABLE).where(where).values(**values))
 
 
+def reject(
+    tx: Transaction, tenant: int, audience: int, number: int, rejects: list[dict[str, Any]], most_listed: int
+) -> None:
+    """Count members who were rejected while they were taken in, and list them, as far as there is room."""
+    known = get(tx, tenant, audience, number)
+    if known is not None and rejects:
+        listed = [*known.rejects, *rejects[: max(0, most_listed - len(known.rejects))]]
+        change(tx, tenant, audience, number, rejected=known.rejected + len(rejects), rejects=listed)
+
+
 def remove_of(tx: Transaction, tenant: int, audience: int) -> None:
     """Remove all evaluations of an audience, and what is known of its sources."""
     tx.core.execute(delete(_TABLE).where(_is_of(tenant, audience)))
@@ -148,6 +164,13 @@ def sources(tx: Transaction, tenant: int) -> dict[int, list[str]]:
     for row in tx.core.execute(query.order_by(table.c.audience, table.c.dataset)):
         found.setdefault(row.audience, []).append(row.dataset)
     return found
+
+
+def sources_of(tx: Transaction, tenant: int, audience: int) -> list[str]:
+    """Return the datasets that the query of an audience reads."""
+    table = audience_sources
+    query = select(table.c.dataset).where(table.c.tenant == tenant, table.c.audience == audience)
+    return list(tx.core.execute(query.order_by(table.c.dataset)).scalars())
 
 
 def readers(tx: Transaction, tenant: int, dataset: str) -> list[int]:

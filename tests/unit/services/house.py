@@ -20,6 +20,7 @@ from headrace.render.destination import CompiledDestination
 from headrace.services import access as letting_in
 from headrace.services import activation, authoring, consent_policies, monitoring, sources, targets
 from headrace.services.applying_consent import ApplyingConsent
+from headrace.services.audiences.forgetting import Forgetting
 from headrace.services.backfilling import Backfiller
 from headrace.services.caller import Caller
 from headrace.services.consent_policies import KIND as APPLY_CONSENT
@@ -174,7 +175,8 @@ class House:
         self.runs.register(APPLY_CONSENT, applying.carry)
         self.erasures = Erasures(self.store, self.clock, erased)
         self.forgotten = []
-        erasing = Erasing(self.store, self.clock, self.live, erased, self._wake, self._forget_copies)
+        lists = Forgetting(self.store, self.clock, erased, directory / "lists")
+        erasing = Erasing(self.store, self.clock, self.live, erased, self._wake, self._forget_copies, lists.forget)
         self.runs.register(ERASURE, erasing.carry)
         self.servers, self.destinations, self.flows = {}, {}, {}
         self.store.write_now(lambda tx: letting_in.begin(tx, self.clock.now()))

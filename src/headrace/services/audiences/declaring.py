@@ -17,6 +17,7 @@ from headrace.services import declared, schedules
 from headrace.services.audiences.asking import EVALUATE, schedule_of
 from headrace.services.caller import Caller
 from headrace.services.checks import lenient
+from headrace.services.governance.holding import held
 from headrace.services.in_use import AUDIENCE, DATASET, refuse_in_use
 from headrace.store import audiences, documents, evaluations
 from headrace.store import schedules as stored_schedules
@@ -63,6 +64,7 @@ class Declaring:
             ConfigurationError: it is not right.
             BadQuery: its query is none, or reads what is no dataset.
             Conflict: there is one with this id.
+            PolicyViolation: dataflows that send it would violate policies.
         """
         definition, _ = read(AudienceDefinition, document)
         id_, now = definition.audience_id or str(uuid.uuid4()), self.clock.now()
@@ -71,8 +73,9 @@ class Declaring:
         def work(tx: Transaction) -> View:
             if documents.get(tx, caller.number, AUDIENCE, id_) is not None:
                 raise Conflict(f"there is an audience {id_!r} already: change that one")
-            made = declared.add(tx, caller, AUDIENCE, id_, _kept(definition, id_), now)
-            self._follow(tx, caller, made, definition, tables, now)
+            with held(tx, caller.tenant):  # Dataflows may send it already, with whom it was said to have.
+                made = declared.add(tx, caller, AUDIENCE, id_, _kept(definition, id_), now)
+                self._follow(tx, caller, made, definition, tables, now)
             return _view(tx, caller, id_)
 
         return await self.store.write(work)
@@ -86,6 +89,7 @@ class Declaring:
             StaleVersion: it was changed since it was read.
             ConfigurationError, BadQuery: as when it is created.
             Conflict: its id, its namespace or its kind would be another.
+            PolicyViolation: dataflows that send it would violate policies.
         """
         definition, _ = read(AudienceDefinition, document)
         tables, now = _tables(definition), self.clock.now()
@@ -95,8 +99,9 @@ class Declaring:
             declared.refuse_stale(known, if_match)
             changed = _kept(definition, id_, known.document["namespace"])
             _refuse_another(known, changed)
-            made = declared.replace(tx, caller, AUDIENCE, known, changed, now)
-            self._follow(tx, caller, made, definition, tables, now)
+            with held(tx, caller.tenant):
+                made = declared.replace(tx, caller, AUDIENCE, known, changed, now)
+                self._follow(tx, caller, made, definition, tables, now)
             return _view(tx, caller, id_)
 
         return await self.store.write(work)

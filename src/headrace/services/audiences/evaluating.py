@@ -15,7 +15,7 @@ from typing import Any
 
 from headrace.clock import Clock, iso
 from headrace.crashpoints import crashpoint
-from headrace.datasets import members
+from headrace.datasets import members, removal
 from headrace.datasets.engine import BadQuery
 from headrace.datasets.members import ENTERED, KEY, LEFT, LIST, Before
 from headrace.datasets.query import tables_of
@@ -30,6 +30,7 @@ from headrace.services.audiences.declaring import Declaring, datasets_named
 from headrace.services.audiences.finding import Rejects
 from headrace.services.checks import lenient
 from headrace.services.datasets import Datasets, document_of, ready
+from headrace.services.erased import CODE, REASON, Sieve
 from headrace.services.in_use import AUDIENCE
 from headrace.services.ingestion import Ingestion, Receipt, Refused
 from headrace.services.steps import HeldSteps, patiently
@@ -47,6 +48,10 @@ REST = 1.0
 LONGEST_REST = 1.0
 #: So many may leave an audience at once, whatever its size.
 ALWAYS_LEAVE = 100
+#: Evaluations before one that was taken in of which files may have been left.
+_OLDER = 100
+#: What is said of a member who was erased after the list was made.
+_ERASED = {"file": "list", "line": 0, "code": CODE, "reason": REASON}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,14 @@ class _Source:
     name: str
     document: dict[str, Any]
     stored: StoredSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some who came or went, and how many rows of the list that is: those of who was erased since are empty."""
+
+    records: list[Record]
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +166,7 @@ class Evaluating:
         if not place.is_dir():
             known = await self._gathered(subject, place) if subject.evaluation.part == "anew" else None
             rejects = await asyncio.to_thread(self._write_list, subject, place, before, sources, known)
+        await asyncio.to_thread(self._forget_what_is_over, subject, place)
         crashpoint("after_audience_list")
         found = await asyncio.to_thread(members.measured, place)
         values: dict[str, Any] = {} if rejects is None else {"rejected": rejects.count, "rejects": rejects.listed}
@@ -188,9 +202,30 @@ class Evaluating:
         if subject.definition.kind == "upload":
             (upload,) = subject.evaluation.snapshots
             file = self.declaring.directory_of(subject.tenant.tenant, subject.audience.audience) / upload["file"]
-            return finding.find_in_file(beside, subject.definition, file)
+            if not file.exists():
+                raise Conflict(
+                    "the file that was uploaded was removed since, because somebody was erased: upload it again"
+                )
+            return finding.find_in_file(beside, subject.definition, file, self._sieve(subject))
         tables = {one.name: self._opened(subject.tenant, one) for one in sources}
-        return finding.find_by_query(beside / "scratch", beside, subject.definition, tables)
+        return finding.find_by_query(beside / "scratch", beside, subject.definition, tables, self._sieve(subject))
+
+    def _sieve(self, subject: Subject) -> Sieve | None:
+        erased = self.ingestion.erased
+        return erased.sieve(self.datasets.store, subject.tenant.tenant) if erased is not None else None
+
+    def _forget_what_is_over(self, subject: Subject, place: Path) -> None:
+        """
+        Remove the file that a list was made of, and from the list whoever was erased meanwhile.
+
+        Erasures look for lists after they have kept somebody out, and this looks who is kept out when the list is
+        there: one of the two finds everybody.
+        """
+        if subject.definition.kind == "upload":
+            self._remove_uploads(subject, [subject.evaluation])
+        sieve = self._sieve(subject)
+        if sieve is not None:
+            removal.remove(place, sieve)
 
     def _opened(self, tenant: Tenant, source: _Source) -> Snapshot:
         return self.datasets.open(tenant, source.document, source.stored)
@@ -233,25 +268,28 @@ class Evaluating:
         parts = self._parts(subject, done)
         while part := await asyncio.to_thread(next, parts, None):
             began = self.clock.monotonic()
-            done += len(part)
+            done += part.rows
             await self._take_part(subject, steps, part, done, total)
             await asyncio.sleep(min(LONGEST_REST, (self.clock.monotonic() - began) * REST))
 
-    async def _take_part(self, subject: Subject, steps: HeldSteps, part: list[Record], done: int, total: int) -> None:
+    async def _take_part(self, subject: Subject, steps: HeldSteps, part: _Part, done: int, total: int) -> None:
         """Take a part in, and note in the same transaction that it is."""
         receipt, evaluation = Receipt(), subject.evaluation
+        which = (subject.tenant.tenant, evaluation.audience, evaluation.evaluation)
+        emptied = part.rows - len(part.records)
 
-        def also(tx: Transaction, _: Refused) -> None:
+        def also(tx: Transaction, refused: Refused) -> None:
             steps.note_in(tx, done=done, rows=total)
-            evaluations.change(tx, subject.tenant.tenant, evaluation.audience, evaluation.evaluation, done=done)
+            evaluations.reject(tx, *which, [_ERASED] * (emptied + len(refused)), finding.MOST_LISTED)
+            evaluations.change(tx, *which, done=done)
 
-        await patiently(lambda: self.ingestion.take_part(subject.tenant.tenant, part, receipt, also))
+        await patiently(lambda: self.ingestion.take_part(subject.tenant.tenant, part.records, receipt, also))
         crashpoint("after_audience_part")
-        accepted, rejected = receipt.accepted, len(receipt.rejected)
+        accepted, rejected = receipt.accepted, emptied + len(receipt.rejected)
         self.announce(ProfilesIngested(accepted=accepted, rejected=rejected, changes=receipt.changes))
 
-    def _parts(self, subject: Subject, done: int) -> Iterator[list[Record]]:
-        """Yield who came and who went as records, from a place on, always in the same order."""
+    def _parts(self, subject: Subject, done: int) -> Iterator[_Part]:
+        """Yield who came and who went, from a place on, always in the same order and with as many rows."""
         evaluation, place = subject.evaluation, self._place(subject, subject.evaluation.evaluation)
         came = {"status": "realized", "lastQualificationTime": iso(evaluation.began_at or 0)}
         if evaluation.valid_until is not None:
@@ -260,21 +298,30 @@ class Evaluating:
         entered = evaluation.entered or 0
         for name, start, said in ((ENTERED, done, came), (LEFT, max(0, done - entered), went)):
             for rows in members.read(place, name, start, AT_ONCE):
-                yield [_record(subject.audience, row[KEY], said) for row in rows]
+                there = [row[KEY] for row in rows if row[KEY] is not None]
+                yield _Part([_record(subject.audience, key, said) for key in there], len(rows))
 
     async def _end(self, subject: Subject, steps: HeldSteps) -> None:
         """Note that all is taken in, and remove what nobody needs any more."""
         await self._note(subject, steps, state="applied", reason=None, ended_at=self.clock.now())
-        await asyncio.to_thread(self._tidy, subject)
+        tenant, audience, number = subject.tenant.tenant, subject.audience.audience, subject.evaluation.evaluation
+        older = await patiently(
+            lambda: self.datasets.store.read(lambda tx: evaluations.latest(tx, tenant, audience, _OLDER, number))
+        )
+        await asyncio.to_thread(self._tidy, subject, older)
 
-    def _tidy(self, subject: Subject) -> None:
+    def _tidy(self, subject: Subject, older: list[Evaluation]) -> None:
         number = subject.evaluation.evaluation
         directory = self.declaring.directory_of(subject.tenant.tenant, subject.audience.audience)
         for path in directory.iterdir():
             if path.is_dir() and path.stem.isdigit() and int(path.stem) < number:
                 shutil.rmtree(path, ignore_errors=True)
-        for upload in subject.evaluation.snapshots if subject.definition.kind == "upload" else ():
-            (directory / upload["file"]).unlink(missing_ok=True)
+        self._remove_uploads(subject, older)
+
+    def _remove_uploads(self, subject: Subject, of: list[Evaluation]) -> None:
+        directory = self.declaring.directory_of(subject.tenant.tenant, subject.audience.audience)
+        for file in (item["file"] for evaluation in of for item in evaluation.snapshots if "file" in item):
+            (directory / file).unlink(missing_ok=True)
 
     # -- what all need ------------------------------------------------------------------------------------------------
 

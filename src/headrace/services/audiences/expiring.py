@@ -63,7 +63,8 @@ class Expiring:
         """
         End what is due of some people, and forget what is due of the others.
 
-        Who is due is read in the transaction that ends it: nobody prolongs a membership in between.
+        Who is due is read in the transaction that ends it: nobody prolongs a membership in between. Tombstones are not
+        asked about them: nobody comes back by this, and who shares an identity with somebody erased leaves, too.
         """
         records: list[Record] = []
         seen = 0

@@ -15,6 +15,7 @@ from headrace.datasets import members
 from headrace.datasets.engine import BadQuery, Engine
 from headrace.datasets.members import KEY, Before, Difference
 from headrace.datasets.places import Place, Places
+from headrace.datasets.removal import Gone
 from headrace.datasets.rows import BadRow, Surroundings
 from headrace.datasets.snapshot import Snapshot
 from headrace.datasets.sources import Sources
@@ -22,6 +23,8 @@ from headrace.errors import OperationError
 from headrace.model.audience import AudienceDefinition
 from headrace.model.dataset import Dataset
 from headrace.model.profile import LONGEST_KEY, prefix_of
+from headrace.services.erased import CODE as ERASED
+from headrace.services.erased import REASON as ERASED_REASON
 
 #: The most rejected lines that are listed; all are counted.
 MOST_LISTED = 100
@@ -68,21 +71,25 @@ def preview(scratch: Path, definition: AudienceDefinition, tables: dict[str, Sna
 
 
 def find_by_query(
-    scratch: Path, directory: Path, definition: AudienceDefinition, tables: dict[str, Snapshot]
+    scratch: Path,
+    directory: Path,
+    definition: AudienceDefinition,
+    tables: dict[str, Snapshot],
+    gone: Gone | None = None,
 ) -> tuple[Path, Rejects]:
     """
-    Write the keys that a query answers into a file of a directory.
+    Write the keys that a query answers into a file of a directory, without those who are ``gone``.
 
     Raises:
         BadQuery: it is wrong, or takes too long.
     """
     rejects, writer = Rejects(), members.Writer(directory)
+    keys = _Keys("query", KEY, _prefix(definition), rejects, gone)
     with _asked(scratch, definition, tables, LONGEST) as engine:
         line = 1
         try:
             for batch in engine.read("FROM asked_for"):
-                lines = range(line, line + batch.num_rows)
-                writer.write(_keyed(batch, KEY, "query", lines, _prefix(definition), rejects))
+                writer.write(keys.of(batch, range(line, line + batch.num_rows)))
                 line += batch.num_rows
         except (duckdb.Error, pa.ArrowException) as error:
             raise BadQuery(f"the query failed: {str(error).strip()[:500]}") from None
@@ -91,9 +98,13 @@ def find_by_query(
     return file, rejects
 
 
-def find_in_file(directory: Path, definition: AudienceDefinition, file: Path) -> tuple[Path, Rejects]:
+def find_in_file(
+    directory: Path, definition: AudienceDefinition, file: Path, gone: Gone | None = None
+) -> tuple[Path, Rejects]:
     """
     Write the keys that an uploaded file has into a file of a directory, with what else it says of each.
+
+    Those who are ``gone`` are left out.
 
     Raises:
         HeadraceError: it cannot be read, or lacks the column.
@@ -104,11 +115,12 @@ def find_in_file(directory: Path, definition: AudienceDefinition, file: Path) ->
     dataset = Dataset.model_validate(described).model_copy(update={"csv": definition.csv})
     surroundings = Surroundings(Places((Place(file.parent),)), Sources(()), str)
     rejects, writer = Rejects(), members.Writer(directory)
+    keys = _Keys("upload", column, _prefix(definition), rejects, gone)
     for piece in Snapshot.take(surroundings, dataset).rows.pieces():
         bad = [BadRow("upload", row.line, row.code, row.reason) for row in piece.bad]
         rejects.note(bad)
         if piece.batch.num_rows:
-            writer.write(_keyed(piece.batch, column, "upload", piece.lines, _prefix(definition), rejects))
+            writer.write(keys.of(piece.batch, piece.lines))
     return writer.close(), rejects
 
 
@@ -162,22 +174,49 @@ def _prefix(definition: AudienceDefinition) -> str:
     return ":" if definition.identity is None else prefix_of(definition.identity.namespace)
 
 
-def _keyed(
-    batch: pa.RecordBatch, column: str, file: str, lines: Sequence[int], prefix: str, rejects: Rejects
-) -> pa.RecordBatch:
-    """Return a batch with a column ``key`` first and the others after it, without the rows that name nobody."""
-    ids = pc.cast(batch.column(column), pa.string())
-    length = pc.utf8_length(ids)
-    most = LONGEST_KEY - len(prefix)
-    has_nul = pc.match_substring(ids, "\0")
-    is_right = pc.and_(pc.and_(pc.greater(length, 0), pc.less_equal(length, most)), pc.invert(has_nul))
-    is_right = pc.fill_null(is_right, False)
-    wrong = [place for place, right in enumerate(is_right.to_pylist()) if not right] if _is_any(is_right) else []
-    rejects.note([BadRow(file, lines[place], *_reason(ids[place].as_py(), column, most)) for place in wrong])
-    keys = pc.binary_join_element_wise(prefix, ids, "")
-    others = [name for name in batch.schema.names if name not in (column, KEY)]
-    made = pa.RecordBatch.from_arrays([keys, *(batch.column(name) for name in others)], names=[KEY, *others])
-    return made.filter(is_right)
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """Makes keys of what a column holds, and notes the rows that name nobody, or somebody who is ``gone``."""
+
+    file: str
+    column: str
+    prefix: str
+    rejects: Rejects
+    gone: Gone | None
+
+    def of(self, batch: pa.RecordBatch, lines: Sequence[int]) -> pa.RecordBatch:
+        """Return a batch with a column ``key`` first and the others after it, without the rows that are rejected."""
+        ids = pc.cast(batch.column(self.column), pa.string())
+        is_right = self._right(ids, lines)
+        keys = pc.binary_join_element_wise(self.prefix, ids, "")
+        others = [name for name in batch.schema.names if name not in (self.column, KEY)]
+        made = pa.RecordBatch.from_arrays([keys, *(batch.column(name) for name in others)], names=[KEY, *others])
+        if self.gone is not None:
+            is_right = pc.and_(is_right, self._there(keys, is_right, lines, self.gone))
+        return made.filter(is_right)
+
+    def _right(self, ids: pa.StringArray, lines: Sequence[int]) -> pa.BooleanArray:
+        length, most = pc.utf8_length(ids), LONGEST_KEY - len(self.prefix)
+        has_nul = pc.match_substring(ids, "\0")
+        is_right = pc.and_(pc.and_(pc.greater(length, 0), pc.less_equal(length, most)), pc.invert(has_nul))
+        is_right = pc.fill_null(is_right, False)
+        wrong = [place for place, right in enumerate(is_right.to_pylist()) if not right] if _is_any(is_right) else []
+        told = [BadRow(self.file, lines[place], *_reason(ids[place].as_py(), self.column, most)) for place in wrong]
+        self.rejects.note(told)
+        return is_right
+
+    def _there(
+        self, keys: pa.StringArray, is_right: pa.BooleanArray, lines: Sequence[int], gone: Gone
+    ) -> pa.BooleanArray:
+        are_gone = gone(pc.if_else(is_right, keys, pa.scalar(None, pa.string())).to_pylist())
+        self.rejects.note(
+            [
+                BadRow(self.file, line, ERASED, ERASED_REASON)
+                for line, is_gone in zip(lines, are_gone, strict=True)
+                if is_gone
+            ]
+        )
+        return pa.array([not is_gone for is_gone in are_gone], pa.bool_())
 
 
 def _is_any(is_right: pa.BooleanArray) -> bool:

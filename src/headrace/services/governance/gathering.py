@@ -16,7 +16,7 @@ from headrace.services.checks import lenient
 from headrace.services.governance.evaluating import Named, Rule, Subject, Used
 from headrace.services.in_use import DATASET, SOURCE, TARGET
 from headrace.services.mapped import mapped_rows
-from headrace.store import dataflows, documents, governance
+from headrace.store import audiences, dataflows, documents, evaluations, governance
 from headrace.store.access import Tenant
 from headrace.store.database import Transaction
 from headrace.store.dataflows import StoredDataflow
@@ -162,16 +162,23 @@ def subject_of(
 
 
 def labels_of_audience(
-    _tx: Transaction, _tenant: int, _audience: SegmentSelectorValue, _known: list[Carrier]
+    tx: Transaction, tenant: int, audience: SegmentSelectorValue, known: list[Carrier]
 ) -> list[Used]:
     """
-    Return the labels on what the definition of an audience reads.
+    Return the labels on the datasets that the query of an audience reads, whatever it takes of them.
 
-    Audiences come with profiles and have no definition here, so there are none. One that has a definition says which
-    paths or datasets that reads: ``used_of`` and ``used_of_dataset`` make of these what is to be returned, with
-    ``Named("audience", id, name)`` as the user. Whatever changes a definition then does so inside ``holding.held``.
+    Members that come with people, in files or from other systems are of no dataset. Whatever changes a definition does
+    so inside ``holding.held``.
     """
-    return []
+    if not known:
+        return []
+    found: list[Used] = []
+    for stored in audiences.find(tx, tenant, audience.id, audience.namespace):
+        user = Named("audience", stored.id, stored.name or stored.id)
+        for id_ in evaluations.sources_of(tx, tenant, stored.audience):
+            dataset = documents.get(tx, tenant, DATASET, id_)
+            found += used_of_dataset(known, dataset, user) if dataset is not None else ()
+    return found
 
 
 def used_of(known: Iterable[Carrier], path: Path, user: Named) -> Iterator[Used]:
