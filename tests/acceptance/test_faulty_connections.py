@@ -1,9 +1,11 @@
 """However a connection to a partner fails: nothing is lost, nothing comes out of order, nothing is said to be delivered
 that was not."""
 
+import time
+
 import pytest
 
-from headrace.testkit.faults import read
+from headrace.testkit.faults import Schedule, read
 from support import eventually
 
 from .faulty import crossing
@@ -71,3 +73,37 @@ def test_a_fault_costs_time_and_nothing_else(here, line, arrives, is_delivered):
 
     here.check_everything()
     assert (here.repeated() > repeated) == (arrives and not is_delivered)
+
+
+def test_a_request_that_is_spoiled_on_its_way_is_refused_and_parked_with_the_reason(here):
+    first, _ = here.next_history(PEOPLE)
+    with here.proxy.to.garbage(after=0) as switch:
+        here.proxy.both.reset().off()
+        here.send(first)
+        eventually("the changes are parked", here.parked)
+        here.check_everything(may_park=True)
+
+    assert switch.struck
+    assert {change["code"] for change in here.parked()} == {"status-400"}
+
+
+#: Schedules of a campaign, and how long each lasts, in seconds.
+SEEDS = range(2026, 2036)
+LASTS = 3.0
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_schedule_of_faults_loses_anything(tmp_path, seed):
+    schedule = Schedule.random(seed, LASTS, steps=10)
+    with crossing(tmp_path, ("moviestar", "lighthouse")[seed % 2]) as here:
+        playing = here.proxy.begin(schedule)
+        first, later = here.next_history(90)
+        states = first + later
+        for start in range(0, len(states), 6):
+            here.send(states[start : start + 6])
+            time.sleep(LASTS / 25)
+        playing.result()
+
+        here.check_everything(may_park=True)
+        assert {change["code"] for change in here.parked()} <= {"status-400"}, str(schedule)

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections import Counter
+from contextlib import AsyncExitStack
 from typing import Annotated
 
 import orjson
@@ -11,6 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from headrace.connect.secrets import MASK
+from headrace.testkit import faults
+from headrace.testkit.faults import FaultProxy, Placed
 from headrace.testkit.partner import Partner, Received
 
 _LONGEST_BODY = 40
@@ -27,14 +30,22 @@ def partner(
     ] = "",
     token: Annotated[str, typer.Option(help="Answer 401 to whoever does not bring this bearer token.")] = "",
     delay: Annotated[float, typer.Option(help="Seconds to hold back every answer.", min=0)] = 0.0,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What is wrong with every connection, such as 'back.latency seconds=2' or 'back.cut after=0'; "
+            "may be given more than once.",
+            show_default=False,
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the summary only.")] = False,
 ) -> None:
     """Start a partner on this machine and show each request it receives. Ctrl-C ends it."""
-    script = read_answers(answers)
+    script, placed = read_answers(answers), read_faults(fault or [])
     console = Console()
     show = None if quiet else lambda received: console.print(describe(received), soft_wrap=True)
-    fake = Partner(script, port=port, token=token or None, delay=delay, keep=1, on_received=show)
-    statuses = asyncio.run(_run_until_stopped(fake, console))
+    fake = Partner(script, port=0 if placed else port, token=token or None, delay=delay, keep=1, on_received=show)
+    statuses = asyncio.run(_run_until_stopped(fake, console, port, placed))
     console.print(summarize(statuses))
 
 
@@ -45,6 +56,14 @@ def read_answers(text: str) -> list[int]:
         if not (word.isascii() and word.isdigit() and 200 <= int(word) <= 599):
             raise typer.BadParameter(f"'{word}' is not a status; write numbers from 200 to 599: 503,400,200")
     return [int(word) for word in words]
+
+
+def read_faults(lines: list[str]) -> list[Placed]:
+    """Read faults; a line that says none ends the command with what can be written."""
+    try:
+        return [faults.read(line) for line in lines]
+    except faults.NoFault as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def describe(received: Received) -> Text:
@@ -68,13 +87,19 @@ def summarize(statuses: "Counter[int | None]") -> str:
     return f"{total} request{'' if total == 1 else 's'}{': ' if parts else ''}{', '.join(parts)}"
 
 
-async def _run_until_stopped(fake: Partner, console: Console) -> "Counter[int | None]":
+async def _run_until_stopped(fake: Partner, console: Console, port: int, placed: list[Placed]) -> "Counter[int | None]":
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    async with fake:
-        console.print(f"A partner listens on [bold]{fake.url}[/] (ctrl-C ends it)")
+    async with AsyncExitStack() as stack:
+        url = (await stack.enter_async_context(fake)).url
+        if placed:
+            proxy = await stack.enter_async_context(FaultProxy(f"127.0.0.1:{fake.port}", port=port))
+            url = f"{proxy.origin}/"
+        for fault in placed:
+            proxy.switch_on(fault)
+        console.print(f"A partner listens on [bold]{url}[/] (ctrl-C ends it)")
         await stopped.wait()
     return fake.statuses
 

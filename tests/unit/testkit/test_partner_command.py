@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 import typer
 
-from headrace.cli.partner import describe, read_answers, summarize
+from headrace.cli.partner import describe, read_answers, read_faults, summarize
 from headrace.testkit.partner import Received
 
 
@@ -104,3 +104,23 @@ def test_the_command_runs_until_it_is_stopped():
     assert '"a": 1' in output
     assert "t0ken" not in output
     assert output.rstrip().endswith("2 requests: 1 x 401, 1 x 503")
+
+
+def test_a_connection_may_have_a_fault():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "headrace", "partner", "--port", "0", "--fault", "back.cut after=0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
+    )
+    with process:
+        url = re.search(r"http://\S+/", process.stdout.readline())[0]
+        with pytest.raises(OSError, match="without response"):
+            urllib.request.urlopen(url, data=b"x", timeout=5)
+        process.send_signal(signal.SIGTERM)
+        assert "1 request: 1 x 200" in process.stdout.read()
+
+
+def test_a_fault_that_is_none_is_refused_with_what_can_be_written():
+    with pytest.raises(typer.BadParameter, match="these are: latency, bandwidth"):
+        read_faults(["back.lag"])

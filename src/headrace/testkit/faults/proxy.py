@@ -126,6 +126,7 @@ class FaultProxy:
         self._place: socket.socket | None = None
         self._listener: socket.socket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._playing: list[Future[list[Switch]]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @classmethod
@@ -173,6 +174,9 @@ class FaultProxy:
 
     async def stop(self) -> None:
         """Stop listening and break off every connection."""
+        for playing in self._playing:
+            playing.cancel()
+        await asyncio.sleep(0)
         self._on.clear()
         self._deafen()
         for connection in list(self._open):
@@ -217,9 +221,11 @@ class FaultProxy:
         return list(played)
 
     def begin(self, schedule: Schedule) -> "Future[list[Switch]]":
-        """Play a schedule while the caller, in a thread without an event loop, does something else."""
+        """Play a schedule, until the proxy stops, while the caller in another thread does something else."""
         assert self._loop is not None, "the proxy is started"
-        return asyncio.run_coroutine_threadsafe(self.play(schedule), self._loop)
+        playing = asyncio.run_coroutine_threadsafe(self.play(schedule), self._loop)
+        self._playing.append(playing)
+        return playing
 
     async def _play(self, at: float, placed: Placed, seconds: float) -> Switch:
         await asyncio.sleep(at)
