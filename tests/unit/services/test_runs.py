@@ -84,18 +84,18 @@ async def test_a_run_whose_work_raises_has_failed_with_the_reason(place, error, 
 
 
 async def test_no_more_runs_of_a_kind_are_under_way_than_was_said(place):
-    gate, under_way = asyncio.Event(), []
+    gate, two_are, under_way = asyncio.Event(), asyncio.Event(), []
 
     async def work(run, steps):
         under_way.append(run.run)
+        if len(under_way) == 2:
+            two_are.set()
         await gate.wait()
 
     place.runs.register("count", work, at_once=2)
     asked = {place.ask() for _ in range(5)}
     await place.runs.reconcile()
-    async with asyncio.timeout(30):
-        while len(under_way) < 2:
-            await asyncio.sleep(0.01)
+    await asyncio.wait_for(two_are.wait(), 30)
     await place.runs.reconcile()
     await asyncio.sleep(0.05)
     first = len(under_way)
