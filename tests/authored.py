@@ -227,7 +227,11 @@ def oauth2_by_request() -> Document:
                 "queryParameters": text("trace=1") | {"x-headrace": {"escaping": "none"}},
                 "headers": [{"header": "Accept", "value": text("application/json")}],
                 "requestBody": template("{{ formUrlEncode('client_id', authData.clientId) | raw }}"),
-                "x-headrace": {"messageIdHeader": "Request-Id", "signing": {"scheme": "standard-webhooks"}},
+                "x-headrace": {
+                    "messageIdHeader": "Request-Id",
+                    "signing": {"scheme": "standard-webhooks"},
+                    "bisect": False,
+                },
             },
             "responseFields": [
                 {"name": "accessToken", **template("{{ response.body.token }}"), "x-headrace": {"escaping": "none"}}

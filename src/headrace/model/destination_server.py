@@ -78,6 +78,11 @@ class HttpExtension(Block):
     signing: Signing | None = Field(
         None, description="How messages are signed. Look-ups and requests for tokens are not."
     )
+    bisect: bool = Field(
+        True,
+        description="Whether a message of several entries that the partner answers with 400, 413 or 422 is sent again "
+        "in halves, until what it refuses stands alone and is parked. Otherwise all of it is parked.",
+    )
 
 
 class HttpTemplate(Block):

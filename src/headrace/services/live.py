@@ -44,6 +44,7 @@ from headrace.store.database import Transaction
 from headrace.store.dataflows import Mapped, StoredDataflow
 from headrace.store.documents import Declared
 from headrace.store.partner_audiences import PartnerAudience
+from headrace.streaming.bisect import bisected
 from headrace.streaming.settle import classify, explain
 from headrace.streaming.triggers import Watched
 
@@ -71,6 +72,7 @@ class PartnerRoute:
     _clock: Clock
     _signer: WebhookSigner | None
     _announce: Announce
+    _bisects: bool = True
     _completed: dict[int, Recipe] = field(default_factory=dict)
 
     @property
@@ -101,7 +103,7 @@ class PartnerRoute:
             )
         return composed
 
-    async def deliver(self, message: Message) -> Outcome:
+    async def deliver(self, message: Message) -> Outcome | tuple[Outcome, ...]:
         """Send a message, signed in and signed, and say what the answer means for everything in it."""
         request = message.request
         if self._signer is not None:
@@ -112,7 +114,8 @@ class PartnerRoute:
                 return await self._refused(self._access.credentials, message)
         except HeadraceError as error:
             return explain(error)
-        return classify(response, self._clock.now())
+        outcome = classify(response, self._clock.now())
+        return bisected(outcome, response.status, len(message.entries)) if self._bisects else outcome
 
     async def _refused(self, credentials: Credentials, message: Message) -> Outcome:
         """
@@ -263,7 +266,9 @@ class LiveDataflows:
         )
         most_entries = CompiledDestination(recipe).most_entries
         signer = signing_secrets.signer_for(parts.server, access_.signing_secrets)
-        return PartnerRoute(recipe, most_entries, access_, self._renderer, self._clock, signer, self._announce)
+        http = parts.server.http_template
+        bisects = http is None or http.extension.bisect
+        return PartnerRoute(recipe, most_entries, access_, self._renderer, self._clock, signer, self._announce, bisects)
 
 
 @dataclass(frozen=True, slots=True)
