@@ -231,6 +231,21 @@ def oauth2_by_request() -> Document:
                     "messageIdHeader": "Request-Id",
                     "signing": {"scheme": "standard-webhooks"},
                     "bisect": False,
+                    "answers": {
+                        "statuses": [400],
+                        "results": {
+                            "path": "results",
+                            "by": "id",
+                            "index": "index",
+                            "id": "email",
+                            "entryId": "identityMap.email[0].id",
+                            "names": "failures",
+                            "success": {"path": "status", "values": ["ok"]},
+                            "reason": "error.message",
+                            "retry": {"path": "error.code", "values": ["BUSY"]},
+                        },
+                        "counts": {"failed": "failed", "accepted": "accepted", "otherwise": "park"},
+                    },
                 },
             },
             "responseFields": [

@@ -96,6 +96,18 @@ class MessageSplit(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerUnread(Event):
+    """A partner's answer does not tell of single entries as its author declares."""
+
+    level: ClassVar[str] = "warning"
+    labels: ClassVar[tuple[str, ...]] = ("dataflow",)
+
+    dataflow: str
+    message: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangesParked(Event):
     """Changes were laid aside with the reason, to be mended and replayed."""
 

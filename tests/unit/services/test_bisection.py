@@ -6,6 +6,7 @@ import math
 import orjson
 import pytest
 
+from headrace.model.http import Response
 from headrace.services import authoring
 from headrace.services.delivery import REFUSALS_TO_HOLD
 from headrace.store.splitting import REFUSALS_TO_GIVE_UP, REFUSES_ALL
@@ -25,6 +26,15 @@ def refusing(*numbers, status=400):
 async def fill(house, count, **policy):
     await house.activate("a", **policy)
     await house.ingest(*[person(n, "a") for n in range(count)])
+
+
+async def extend(house, **more):
+    """Change what the destination server has under ``x-headrace``."""
+    server = house.server_document()
+    server["httpTemplate"]["x-headrace"] |= more
+    await authoring.save(
+        house.store, house.clock, house.keyring, house.caller, authoring.SERVER, server, id_=house.servers["flow"]
+    )
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
@@ -86,11 +96,7 @@ async def test_a_dataflow_of_which_everything_is_refused_is_held_all_the_same(ho
 async def test_an_author_can_keep_messages_whole(house):
     house.partner.default = refusing(3)
     await house.activate("a")
-    server = house.server_document()
-    server["httpTemplate"]["x-headrace"]["bisect"] = False
-    await authoring.save(
-        house.store, house.clock, house.keyring, house.caller, authoring.SERVER, server, id_=house.servers["flow"]
-    )
+    await extend(house, bisect=False)
     await house.ingest(*[person(n, "a") for n in range(8)])
 
     await house.run_out()
@@ -135,3 +141,56 @@ async def test_who_leaves_meanwhile_is_told_as_they_are_now(house):
     await house.run_out()
 
     assert [told for told in house.partner.told() if told[0] == "3"] == [("3", "a", "exited")]
+
+
+BY_ID = {
+    "path": "results",
+    "by": "id",
+    "id": "who",
+    "entryId": "identityMap.id[0].id",
+    "success": {"path": "status", "values": ["ok"]},
+    "reason": "why",
+    "retry": {"path": "status", "values": ["busy"]},
+}
+
+
+def telling(statuses):
+    """An answer 207 that tells of each person, the last first; who is busy is so once."""
+
+    def answer(request):
+        people = [one["identityMap"]["id"][0]["id"] for one in orjson.loads(request.body)["people"]]
+        results = [{"who": who, "status": statuses.get(who, "ok"), "why": f"{who} is bad"} for who in reversed(people)]
+        statuses.update({who: "ok" for who in people if statuses.get(who) == "busy"})
+        return Response(207, (), orjson.dumps({"results": results}))
+
+    return answer
+
+
+async def test_of_an_answer_in_parts_everybody_gets_their_own(house):
+    house.partner.default = telling({"2": "no", "5": "busy", "6": "busy"})
+    await house.activate("a")
+    await extend(house, answers={"results": BY_ID})
+    await house.ingest(*[person(n, "a") for n in range(8)])
+
+    await house.run_out()
+
+    assert house.parked() == [("crmId:2", "a", "entry-refused")]
+    assert house.rows("SELECT reason FROM parked") == [("the partner refused it alone: 2 is bad",)]
+    sent = [
+        [one["identityMap"]["id"][0]["id"] for one in message["people"]] for _, _, message in house.partner.messages
+    ]
+    assert [sorted(people) for people in sent] == [[str(n) for n in range(8)], ["5", "6"]]
+    assert len(set(house.partner.ids)) == 2
+    assert await house.balance() == {"accepted": 8, "delivered": 7, "parked": 1, "messages": 2}
+
+
+async def test_who_is_never_named_is_parked_in_the_end(house):
+    house.partner.default = lambda _: Response(200, (), b'{"results": []}')
+    await house.activate("a")
+    await extend(house, answers={"results": BY_ID})
+    await house.ingest(person(1, "a"))
+
+    await house.run_out()
+
+    assert house.parked() == [("crmId:1", "a", "retries-exhausted")]
+    assert house.announced()["AnswerUnread"] == len(house.partner.messages)
