@@ -227,7 +227,26 @@ def oauth2_by_request() -> Document:
                 "queryParameters": text("trace=1") | {"x-headrace": {"escaping": "none"}},
                 "headers": [{"header": "Accept", "value": text("application/json")}],
                 "requestBody": template("{{ formUrlEncode('client_id', authData.clientId) | raw }}"),
-                "x-headrace": {"messageIdHeader": "Request-Id", "signing": {"scheme": "standard-webhooks"}},
+                "x-headrace": {
+                    "messageIdHeader": "Request-Id",
+                    "signing": {"scheme": "standard-webhooks"},
+                    "bisect": False,
+                    "answers": {
+                        "statuses": [400],
+                        "results": {
+                            "path": "results",
+                            "by": "id",
+                            "index": "index",
+                            "id": "email",
+                            "entryId": "identityMap.email[0].id",
+                            "names": "failures",
+                            "success": {"path": "status", "values": ["ok"]},
+                            "reason": "error.message",
+                            "retry": {"path": "error.code", "values": ["BUSY"]},
+                        },
+                        "counts": {"failed": "failed", "accepted": "accepted", "otherwise": "park"},
+                    },
+                },
             },
             "responseFields": [
                 {"name": "accessToken", **template("{{ response.body.token }}"), "x-headrace": {"escaping": "none"}}

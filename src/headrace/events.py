@@ -82,6 +82,32 @@ class MessageRetried(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessageSplit(Event):
+    """The partner refused a message for something in it; its halves are sent as messages of their own."""
+
+    level: ClassVar[str] = "warning"
+    counts: ClassVar[tuple[str, ...]] = ("entries",)
+    labels: ClassVar[tuple[str, ...]] = ("dataflow",)
+
+    dataflow: str
+    entries: int
+    message: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerUnread(Event):
+    """A partner's answer does not tell of single entries as its author declares."""
+
+    level: ClassVar[str] = "warning"
+    labels: ClassVar[tuple[str, ...]] = ("dataflow",)
+
+    dataflow: str
+    message: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangesParked(Event):
     """Changes were laid aside with the reason, to be mended and replayed."""
 

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal, get_args
 
 from pydantic import Field
 
+from headrace.model.answers import Answers
 from headrace.model.block import SERVER_SET, Block, repeated, rule, wire_names
 from headrace.model.file_configurations import FileConfigurations
 from headrace.model.kinds import is_web_url
@@ -78,6 +79,20 @@ class HttpExtension(Block):
     signing: Signing | None = Field(
         None, description="How messages are signed. Look-ups and requests for tokens are not."
     )
+    bisect: bool = Field(
+        True,
+        description="Whether a message of several entries that the partner answers with 400, 413 or 422 is sent again "
+        "in halves, until what it refuses stands alone and is parked. Otherwise all of it is parked.",
+    )
+    answers: Answers | None = Field(
+        None, description="How the partner's answers tell of single entries of a message; else an answer is for all."
+    )
+
+    @property
+    def entry_id(self) -> str | None:
+        """Where target profiles have the id by which answers name entries, if they do."""
+        results = self.answers.results if self.answers is not None else None
+        return results.entry_id if results is not None and results.by == "id" else None
 
 
 class HttpTemplate(Block):

@@ -76,7 +76,8 @@ class Message:
     """
     One rendered request and the entries it carries; ``shown`` is what the partner then knows, entry by entry.
 
-    ``generation`` names the account's token that the templates have read; ``None``: they have read none.
+    ``generation`` names the account's token that the templates have read; ``None``: they have read none. ``names`` are
+    the ids by which the partner's answer names its entries, where it does.
     """
 
     id: str
@@ -84,6 +85,7 @@ class Message:
     entries: tuple[Entry, ...]
     shown: tuple[bytes | None, ...]
     generation: int | None = None
+    names: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,4 +34,15 @@ class Parked:
     reason: str
 
 
-Outcome = Delivered | Retry | Parked
+@dataclass(frozen=True, slots=True)
+class Split:
+    """
+    The partner refuses a message for something in it: its entries are sent again in two halves, each a message of its
+    own, until what is refused stands alone.
+    """
+
+    code: str
+    reason: str
+
+
+Outcome = Delivered | Retry | Parked | Split

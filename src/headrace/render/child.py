@@ -103,6 +103,7 @@ def compose(destination: CompiledDestination, frame: GroupFrame) -> ComposedFram
             message.request.body,
             [places[id(entry)] for entry in message.entries],
             list(message.shown),
+            list(message.names),
         )
         for message in composed.messages
     ]

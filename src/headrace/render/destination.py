@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ import orjson
 
 from headrace.errors import RenderError, TemplateError
 from headrace.mapping import LeftOut, Mapping
+from headrace.mapping.paths import getter
 from headrace.model.http import Headers, Request
 from headrace.model.message import Bucket, Entry, Group, Message, message_id
 from headrace.model.profile import decode
@@ -95,6 +96,7 @@ class CompiledDestination:
         self._query = Text(recipe.query) if recipe.query is not None else None
         self._headers = tuple((item.header, Text(item.value)) for item in recipe.headers)
         self._body = Text(recipe.body) if recipe.body is not None else None
+        self._entry_id = _id_reader(recipe.entry_id) if recipe.entry_id is not None else None
         self._context = {
             "destination": _destination_facts(self.audiences, {**recipe.facts, "config": recipe.customer_data}),
             "customerData": recipe.customer_data,
@@ -181,7 +183,8 @@ class CompiledDestination:
             "message": {"id": name, "attempt": group.attempt},
         }
         shown = tuple(shown_after(item.target, self.audiences, item.entry.shown) for item in prepared)
-        return Message(name, self._request(context, name), entries, shown)
+        names = tuple(self._entry_id(item.told) for item in prepared) if self._entry_id is not None else ()
+        return Message(name, self._request(context, name), entries, shown, names=names)
 
     def _key(self, bucket: Bucket) -> dict[str, Any]:
         """Return what the entries of a bucket share, as templates name it."""
@@ -224,6 +227,17 @@ class CompiledDestination:
         ):
             _check_json(body)
         return body
+
+
+def _id_reader(path: str) -> Callable[[Any], str | None]:
+    """Compile where a target profile has the id by which the partner's answers name it."""
+    read = getter(path)
+
+    def read_id(target: Any) -> str | None:
+        value = read(target)
+        return None if value is None or isinstance(value, dict | list) else str(value)
+
+    return read_id
 
 
 def _check_json(body: bytes) -> None:

@@ -52,6 +52,7 @@ class MessageFrame(msgspec.Struct, array_like=True):
     body: bytes
     entries: list[int]
     shown: list[bytes | None]
+    names: list[str | None] = []
 
 
 class RefusedFrame(msgspec.Struct, array_like=True):

@@ -286,6 +286,7 @@ def _composed(group: Group, frame: ComposedFrame) -> Composed:
             Request(message.method, message.url, message.headers, message.body),
             entries(message.entries),
             tuple(message.shown),
+            names=tuple(message.names),
         )
         for message in frame.messages
     )

@@ -56,7 +56,7 @@ class Recipe(msgspec.Struct, frozen=True, dict=True):
 
     ``version`` names the configuration and mapping in force: it is part of every message's id. ``identity_groups`` are
     numbered from 1; none: identities stay together. ``is_whole``: people are told with all identities. ``facts`` are
-    what templates see under ``destination``.
+    what templates see under ``destination``. ``entry_id``: where target profiles have the id that answers name them by.
     """
 
     dataflow: str
@@ -77,6 +77,7 @@ class Recipe(msgspec.Struct, frozen=True, dict=True):
     query: TextRecipe | None = None
     body: TextRecipe | None = None
     id_header: str | None = None
+    entry_id: str | None = None
     facts: dict[str, Any] = {}
     customer_data: dict[str, Any] = {}
     auth_data: dict[str, str] = {}

@@ -41,6 +41,7 @@ def recipe_of(
         body=_text(body, "requestBody") if body is not None else None,
         content_type=http.content_type,
         id_header=http.extension.message_id_header,
+        entry_id=http.extension.entry_id,
         max_users=policy.max_users_per_request,
         attributes=mapping.attribute_rows,
         identities=mapping.identity_rows,

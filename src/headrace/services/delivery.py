@@ -18,17 +18,21 @@ from headrace.events import (
     Event,
     MessageDelivered,
     MessageRetried,
+    MessageSplit,
     WorkerFailed,
     told,
 )
 from headrace.mapping.consent import Consents
 from headrace.model.message import Group, Settled
-from headrace.model.outcome import Delivered, Outcome, Parked, Retry
+from headrace.model.outcome import Delivered, Outcome, Parked, Retry, Split
 from headrace.services import consenting
 from headrace.services.live import FAULT_PAUSE, LiveDataflow, LiveDataflows, PartnerRoute
 from headrace.services.turning import turn
 from headrace.store import access, audit, dataflows, epochs, ledger, outbox, withheld
 from headrace.store.database import Store, StoreUnavailable, Transaction
+from headrace.store.outbox import Recorded
+from headrace.store.splitting import Part
+from headrace.streaming.bisect import halves
 from headrace.streaming.settle import conclude
 from headrace.streaming.slots import Slots
 from headrace.streaming.streak import Streak
@@ -164,20 +168,21 @@ class StoredOutbox:
         now = self._clock.now()
         retry_at = now + int(wait * 1000) if wait is not None else None
         address = (group.tenant, group.dataflow)
+        parts = [Part(next(self._numbers), entries, reason) for entries, reason in halves(concluded)]
 
-        def work(tx: Transaction) -> str | None:
-            was_ours = outbox.settle(tx, group, concluded, now, retry_at)
+        def work(tx: Transaction) -> tuple[str | None, Recorded]:
+            recorded = outbox.settle(tx, group, concluded, now, retry_at, parts)
             crashpoint("before_settle_commit")
             flow = self._live.of(tx, group.tenant).get(group.dataflow)
-            return flow.stored.id if was_ours and flow is not None else None
+            return flow.stored.id if recorded and flow is not None else None, recorded or Recorded()
 
-        name = await self._written(work, group)
+        name, recorded = await self._written(work, group)
         crashpoint("after_settle_commit")
         if retry_at is not None:
             self._due[address] = min(retry_at, self._due.get(address, retry_at))
         self.wake(group.tenant, [group.dataflow])
         if name is not None:
-            for event in _events(name, concluded, wait):
+            for event in _events(name, [*concluded, *recorded.given_up], wait):
                 self._announce(event)
             await self._hold_if_refused(address, name, group.number, concluded)
 
@@ -286,10 +291,12 @@ class StoredOutbox:
 
     async def _hold_if_refused(self, address: Address, name: str, number: int, settled: Sequence[Settled]) -> None:
         """Stop a dataflow of which too many messages in a row were refused whole."""
-        refused = all(isinstance(item.outcome, Parked) for item in settled)
         streak = self._streaks.setdefault(address, Streak())
+        if any(isinstance(item.outcome, Split) for item in settled):
+            return streak.left(number)
+        refused = all(isinstance(item.outcome, Parked) for item in settled)
         if streak.settled(number, refused=refused) < REFUSALS_TO_HOLD or not refused:
-            return
+            return None
         streak.begin_again()
         last = next(item.outcome.reason for item in settled if isinstance(item.outcome, Parked))
         reason = f"{REFUSALS_TO_HOLD} messages in a row were refused; the last: {last}"
@@ -304,6 +311,7 @@ class StoredOutbox:
 
         if await self._store.write(work):
             self._announce(DataflowHeld(dataflow=name, reason=reason))
+        return None
 
 
 async def keep_house(store: Store, clock: Clock, announce: Announce, every: float) -> None:
@@ -320,14 +328,15 @@ async def keep_house(store: Store, clock: Clock, announce: Announce, every: floa
 
 def _events(name: str, settled: Sequence[Settled], wait: float | None) -> Iterable[Event]:
     """Say what happened to the messages of a group."""
-    for message, items in itertools.groupby(settled, key=lambda item: item.message):
+    for (message, outcome), items in itertools.groupby(settled, key=lambda item: (item.message, item.outcome)):
         entries = list(items)
-        outcome = entries[0].outcome
         if isinstance(outcome, Delivered):
             yield MessageDelivered(dataflow=name, entries=len(entries), message=message)
         elif isinstance(outcome, Retry):
             yield MessageRetried(
                 dataflow=name, entries=len(entries), message=message, reason=outcome.reason, seconds=wait or 0.0
             )
+        elif isinstance(outcome, Split):
+            yield MessageSplit(dataflow=name, entries=len(entries), message=message, reason=outcome.reason)
         else:
             yield ChangesParked(dataflow=name, entries=len(entries), reason=outcome.reason)

@@ -18,11 +18,11 @@ from headrace.clock import Clock
 from headrace.connect.auth import SignInNeeded, Token
 from headrace.connect.webhooks import WebhookSigner
 from headrace.errors import HeadraceError
-from headrace.events import Event, ValuesLeftOut
+from headrace.events import AnswerUnread, Event, ValuesLeftOut
 from headrace.mapping import AttributeRow, IdentityRow, Mapping
 from headrace.mapping.consent import Consents
 from headrace.model.destination import Destination
-from headrace.model.destination_server import DestinationServer
+from headrace.model.destination_server import DestinationServer, HttpExtension
 from headrace.model.flow import FieldMapping, Flow, SegmentSelectorValue
 from headrace.model.message import Group, Message
 from headrace.model.outcome import Outcome, Retry
@@ -44,7 +44,8 @@ from headrace.store.database import Transaction
 from headrace.store.dataflows import Mapped, StoredDataflow
 from headrace.store.documents import Declared
 from headrace.store.partner_audiences import PartnerAudience
-from headrace.streaming.settle import classify, explain
+from headrace.streaming.answers import judge
+from headrace.streaming.settle import explain
 from headrace.streaming.triggers import Watched
 
 
@@ -71,6 +72,7 @@ class PartnerRoute:
     _clock: Clock
     _signer: WebhookSigner | None
     _announce: Announce
+    _answering: HttpExtension = field(default_factory=HttpExtension)
     _completed: dict[int, Recipe] = field(default_factory=dict)
 
     @property
@@ -101,7 +103,7 @@ class PartnerRoute:
             )
         return composed
 
-    async def deliver(self, message: Message) -> Outcome:
+    async def deliver(self, message: Message) -> Outcome | tuple[Outcome, ...]:
         """Send a message, signed in and signed, and say what the answer means for everything in it."""
         request = message.request
         if self._signer is not None:
@@ -112,7 +114,11 @@ class PartnerRoute:
                 return await self._refused(self._access.credentials, message)
         except HeadraceError as error:
             return explain(error)
-        return classify(response, self._clock.now())
+        answers, bisects = self._answering.answers, self._answering.bisect
+        judged = judge(response, message, answers, self._clock.now(), self._access.redact, bisects=bisects)
+        if judged.unread is not None:
+            self._announce(AnswerUnread(dataflow=self.recipe.dataflow, message=message.id, reason=judged.unread))
+        return judged.outcome
 
     async def _refused(self, credentials: Credentials, message: Message) -> Outcome:
         """
@@ -263,7 +269,11 @@ class LiveDataflows:
         )
         most_entries = CompiledDestination(recipe).most_entries
         signer = signing_secrets.signer_for(parts.server, access_.signing_secrets)
-        return PartnerRoute(recipe, most_entries, access_, self._renderer, self._clock, signer, self._announce)
+        http = parts.server.http_template
+        answering = http.extension if http is not None else HttpExtension()
+        return PartnerRoute(
+            recipe, most_entries, access_, self._renderer, self._clock, signer, self._announce, answering
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ touched has acknowledged at least its sequence number.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -17,8 +17,9 @@ from headrace.model.change import NO_AUDIENCE, Changes
 from headrace.model.message import Bucket, Entry, Group, Settled
 from headrace.model.outcome import Delivered, Parked, Retry
 from headrace.model.profile import encode
-from headrace.store import ledger, withheld
+from headrace.store import ledger, splitting, withheld
 from headrace.store.database import Transaction
+from headrace.store.splitting import Family, Part
 from headrace.store.transaction import storable
 
 # -- accept -------------------------------------------------------------------------------------------------------
@@ -386,7 +387,8 @@ def _load(tx: Transaction, asked: Claim, number: int, attempt: int, bucket: int,
 # -- settle -------------------------------------------------------------------------------------------------------
 
 _GROUP_IS_OURS = """
-    SELECT attempt FROM groups WHERE tenant = :tenant AND claim_group = :claim_group AND epoch = :epoch
+    SELECT attempt, split_of, refusals FROM groups
+    WHERE tenant = :tenant AND claim_group = :claim_group AND epoch = :epoch
         AND lease_until IS NOT NULL
 """
 _ACKNOWLEDGE = """
@@ -460,16 +462,34 @@ def renew(tx: Transaction, group: Group, lease_until: int) -> bool:
     return tx.run(_RENEW_LEASE, {**whose, "lease_until": lease_until}).rowcount > 0
 
 
-def settle(tx: Transaction, group: Group, settled: Sequence[Settled], now: int, retry_at: int | None) -> bool:
-    """
-    Record what became of the entries of a claimed group. Every entry has an outcome; those to retry wait as a group.
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was recorded of a group. ``given_up``: entries parked because the partner refuses all they came with."""
 
-    Returns ``False`` and changes nothing when the claim is no longer ours: a lease ran out and another took over.
+    given_up: tuple[Settled, ...] = ()
+
+
+def settle(
+    tx: Transaction,
+    group: Group,
+    settled: Sequence[Settled],
+    now: int,
+    retry_at: int | None,
+    parts: Sequence[Part] = (),
+) -> Recorded | None:
+    """
+    Record what became of the entries of a claimed group. Every entry has an outcome; those to retry wait as a group,
+    and those of a message that is split as the groups that ``parts`` names.
+
+    Returns ``None`` and changes nothing when the claim is no longer ours: a lease ran out and another took over.
     """
     whose = {"tenant": group.tenant, "claim_group": group.number}
     row = tx.run(_GROUP_IS_OURS, {**whose, "epoch": group.epoch}).fetchone()
     if row is None or row[0] != group.attempt:
-        return False
+        return None
+    family = Family(group.number if row[1] is None else row[1], row[1] is not None, row[2])
+    if family.is_given_up:
+        settled, parts = [splitting.given_up(item) for item in settled], ()
     tally = ledger.Tally()
     delivered = [item for item in settled if isinstance(item.outcome, Delivered)]
     if delivered:
@@ -477,6 +497,7 @@ def settle(tx: Transaction, group: Group, settled: Sequence[Settled], now: int, 
     for item in settled:
         if isinstance(item.outcome, Parked):
             _park(tx, group, item, item.outcome, now, tally)
+    splitting.part(tx, group, family, parts, now)
     retried = [item.outcome for item in settled if isinstance(item.outcome, Retry)]
     if retried:
         due = retry_at if retry_at is not None else now
@@ -485,8 +506,25 @@ def settle(tx: Transaction, group: Group, settled: Sequence[Settled], now: int, 
         tx.run(_WAIT_FOR_RETRY, {**whose, "due": due, "reason": reason, "uncounted": uncounted})
     else:
         tx.run(_DELETE_GROUP, whose)
+    given_up = _give_up(tx, group, splitting.go_on(tx, group, family, settled, now), now, tally)
     ledger.post(tx, group.tenant, tally)
-    return True
+    return Recorded(given_up)
+
+
+def _give_up(
+    tx: Transaction, group: Group, waiting: Sequence[tuple[int, Parked]], now: int, tally: ledger.Tally
+) -> tuple[Settled, ...]:
+    """Park the parts of a message that nobody needs to send: the partner refuses everything."""
+    found: list[Settled] = []
+    for number, outcome in waiting:
+        part = replace(group, number=number, attempt=1)
+        row = {"tenant": group.tenant, "claim_group": number}
+        for profile, audience, name, seq, document, shown in tx.run(_ENTRIES, row).fetchall():
+            item = Settled(Entry(profile, audience, name, seq, document or NOBODY, (), shown), outcome)
+            _park(tx, part, item, outcome, now, tally)
+            found.append(item)
+        tx.run(_DELETE_GROUP, row)
+    return tuple(found)
 
 
 def _acknowledge(tx: Transaction, group: Group, delivered: Sequence[Settled], tally: ledger.Tally) -> None:

@@ -473,6 +473,8 @@ Index(
 )
 
 #: Claimed entries that travel together: under way while ``lease_until`` is set, waiting for a retry until ``due``.
+#: ``split_of`` is the group that parts of a refused message stem from; ``refusals``, how many entries of that were
+#: refused alone while the partner took none of it (null: it took some).
 groups = Table(
     "groups",
     metadata,
@@ -485,9 +487,18 @@ groups = Table(
     Column("lease_until", Whole, nullable=True),
     Column("due", Whole, nullable=True),
     Column("reason", Text, nullable=True),
+    Column("split_of", Whole, nullable=True),
+    Column("refusals", Whole, nullable=True),
     PrimaryKeyConstraint("tenant", "claim_group"),
 )
 Index("groups_of_dataflow", groups.c.tenant, groups.c.dataflow, groups.c.due)
+Index(
+    "groups_split",
+    groups.c.tenant,
+    groups.c.split_of,
+    sqlite_where=text("split_of IS NOT NULL"),
+    postgresql_where=text("split_of IS NOT NULL"),
+)
 
 #: Changes laid aside with the reason.
 parked = Table(

@@ -35,8 +35,12 @@ class Route(Protocol):
         """
         ...
 
-    async def deliver(self, message: Message) -> Outcome:
-        """Send a message, signed in, and say what the answer means for everything in it. Raises nothing expected."""
+    async def deliver(self, message: Message) -> Outcome | tuple[Outcome, ...]:
+        """
+        Send a message, signed in, and say what the answer means for everything in it, or for each entry in turn.
+
+        Raises nothing expected.
+        """
         ...
 
 
@@ -106,8 +110,9 @@ async def send(group: Group, route: Route, outbox: Outbox, slots: Slots) -> list
         async with slots.request(route.account):
             if not await outbox.holds(group):
                 raise LostClaim
-            outcome = await outbox.objection(group) or await route.deliver(message)
+            answer = await outbox.objection(group) or await route.deliver(message)
         crashpoint("after_send")
-        pairs = zip(message.entries, message.shown, strict=True)
-        settled += [Settled(entry, outcome, message.id, shown) for entry, shown in pairs]
+        outcomes = answer if isinstance(answer, tuple) else (answer,) * len(message.entries)
+        each = zip(message.entries, outcomes, message.shown, strict=True)
+        settled += [Settled(entry, outcome, message.id, shown) for entry, outcome, shown in each]
     return settled

@@ -36,6 +36,10 @@ class Streak:
             self._length = self._length + 1 if was_refused else 0
         return self._length
 
+    def left(self, number: int) -> None:
+        """Forget a group whose message was split: its parts are counted."""
+        self._claimed.pop(number, None)
+
     def begin_again(self) -> None:
         """Forget the streak, for the dataflow was held or mended."""
         self._length = 0

@@ -1,6 +1,6 @@
 """The statements that every change takes, and the indexes they must find their rows by, on any database."""
 
-from headrace.store import erasing, ledger, outbox, profiles
+from headrace.store import erasing, ledger, outbox, profiles, splitting
 
 LARGE = ("lanes", "changes", "profiles", "groups", "parked")
 #: A table's name stands for its primary key, or any other key of it.
@@ -30,6 +30,10 @@ HOT = {
         "SELECT coalesce(max(parked), 0) FROM parked WHERE tenant = :tenant AND dataflow = :dataflow",
         {"parked"},
     ),
+    "split: lanes": (splitting._MOVE_TO_PART, {"lanes", "lanes_claimed"}),
+    "split: what is held": (splitting._HELD, {"groups_split"}),
+    "split: refusals": (splitting._COUNT, {"groups_split"}),
+    "split: release": (splitting._RELEASE, {"groups"}),
     "ingest: who is it": (profiles._FIND[1], {"profiles"}),
     "ingest: who are they": (profiles._FIND[16], {"profiles"}),
     "ingest: the last number": (profiles._LAST, {"profiles"}),

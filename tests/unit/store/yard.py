@@ -8,6 +8,8 @@ from headrace.model.outcome import Delivered, Parked, Retry
 from headrace.model.profile import encode
 from headrace.store import ledger, outbox, profiles
 from headrace.store.profiles import Kept
+from headrace.store.splitting import Part
+from headrace.streaming.bisect import halves
 
 _numbers = itertools.count(1)
 LEASE = 60_000
@@ -61,7 +63,9 @@ class Yard:
             Settled(entry, outcome, f"m{group.number}", shown if isinstance(outcome, Delivered) else None)
             for entry, outcome in zip(group.entries, each, strict=True)
         ]
-        return self.run(lambda tx: outbox.settle(tx, group, settled, self.now, self.now + retry_in))
+        parts = [Part(next(_numbers), entries, reason) for entries, reason in halves(settled)]
+        recorded = self.run(lambda tx: outbox.settle(tx, group, settled, self.now, self.now + retry_in, parts))
+        return recorded is not None
 
     def deliver_all(self):
         """Deliver whatever waits until nothing does; return the groups."""

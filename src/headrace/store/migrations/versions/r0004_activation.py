@@ -205,9 +205,16 @@ def _change_activation() -> None:
     op.add_column("dataflow_audiences", Column("ended_at", Whole, nullable=True))
     op.add_column("dataflow_audiences", Column("leaving", JSON(none_as_null=True), nullable=True))
     op.add_column("dataflows", Column("window_at", Whole, nullable=True))
+    op.add_column("groups", Column("split_of", Whole, nullable=True))
+    op.add_column("groups", Column("refusals", Whole, nullable=True))
+    is_split = text("split_of IS NOT NULL")
+    op.create_index("groups_split", "groups", ["tenant", "split_of"], sqlite_where=is_split, postgresql_where=is_split)
 
 
 def _change_activation_back() -> None:
+    op.drop_index("groups_split", "groups")
+    op.drop_column("groups", "refusals")
+    op.drop_column("groups", "split_of")
     op.drop_column("dataflows", "window_at")
     op.drop_column("dataflow_audiences", "leaving")
     op.drop_column("dataflow_audiences", "ended_at")
