@@ -18,10 +18,11 @@ STORE = Path(__file__).parent / "unit" / "store"
 
 
 def pytest_collection_modifyitems(items):
-    """Make campaigns of the tests that are run on PostgreSQL too, but for those of the store itself."""
+    """Make campaigns of the tests that are run on PostgreSQL too, but for those of the store that do not take long."""
     for item in items:
         called = getattr(item, "callspec", None)
-        if called is not None and "postgres" in called.id and STORE not in item.path.parents:
+        is_kept = STORE in item.path.parents and item.get_closest_marker("long_on_postgres") is None
+        if called is not None and "postgres" in called.id and not is_kept:
             item.add_marker(pytest.mark.campaign)
 
 

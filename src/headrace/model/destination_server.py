@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, get_args
 from pydantic import Field
 
 from headrace.model.answers import Answers
-from headrace.model.block import SERVER_SET, Block, repeated, rule, wire_names
+from headrace.model.block import SERVER_SET, Block, Flag, repeated, rule, wire_names
 from headrace.model.file_configurations import FileConfigurations
 from headrace.model.kinds import is_web_url
 from headrace.model.problem import Problem
@@ -79,7 +79,7 @@ class HttpExtension(Block):
     signing: Signing | None = Field(
         None, description="How messages are signed. Look-ups and requests for tokens are not."
     )
-    bisect: bool = Field(
+    bisect: Flag = Field(
         True,
         description="Whether a message of several entries that the partner answers with 400, 413 or 422 is sent again "
         "in halves, until what it refuses stands alone and is parked. Otherwise all of it is parked.",

@@ -129,9 +129,6 @@ class Erasing:
             touched |= {number} if state == "telling" else set()
             receipt = Receipt(profile, number, state, reason, self.clock.now())
             erasures.put_receipt(tx, erasure.tenant, erasure.erasure, receipt)
-        sizes = Sizes()
-        sizes.note(person, None)
-        sizes.write(tx, erasure.tenant, self.clock.now())
         profiles.remove(tx, erasure.tenant, profile)
         erasures.note_person(tx, erasure.tenant, erasure.erasure, profile)
         texts = {*_texts(person), *(id_ for _, id_ in identities)}

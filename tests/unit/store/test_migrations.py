@@ -282,6 +282,7 @@ def stopping(store, number):
     event.remove(engine, "before_cursor_execute", stop)
 
 
+@pytest.mark.long_on_postgres
 @pytest.mark.parametrize(
     ("present", "wanted"),
     [("0001", "0002"), ("0002", "0001"), ("0002", "0003"), ("0003", "0002"), ("0003", "0004"), ("0004", "0003")],

@@ -233,6 +233,7 @@ steps = st.one_of(
 )
 
 
+@pytest.mark.long_on_postgres
 @pytest.mark.parametrize("by_part", [False, True], ids=["whole", "parted"])
 @pytest.mark.parametrize("by_audience", [False, True], ids=["together", "by audience"])
 @settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

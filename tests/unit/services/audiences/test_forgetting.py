@@ -153,7 +153,7 @@ async def test_an_evaluation_that_is_held_is_taken_in_without_them(station):
 async def test_a_file_that_waits_to_be_read_is_read_without_them(station):
     house = station.house
     await station.declaring.create(station.caller, UPLOAD)
-    await station.acting.upload(station.caller, "n", chunks(FILE), "csv", replace=True, valid_until=None)
+    await station.acting.upload(station.caller, "n", chunks(FILE), "csv", part="all", valid_until=None)
 
     id_ = await house.erase(namespace="Email", id=MAIL)
     assert await ended(station, id_)
@@ -166,7 +166,7 @@ async def test_a_file_that_waits_to_be_read_is_read_without_them(station):
 async def test_an_erasure_is_not_done_while_a_list_is_half_made(station):
     house = station.house
     await station.declaring.create(station.caller, UPLOAD)
-    asked = await station.acting.upload(station.caller, "n", chunks(FILE), "csv", replace=True, valid_until=None)
+    asked = await station.acting.upload(station.caller, "n", chunks(FILE), "csv", part="all", valid_until=None)
     run = await take(station, asked.run)
     house.runs._held[run.run] = run.kind  # It is carried, and takes its time.
     half = half_made(station, asked)
