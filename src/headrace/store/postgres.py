@@ -33,6 +33,7 @@ _CONNECT = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # Milliseconds: keepalives do not speak up while something is waiting to be heard of.
 }
 #: A partner that died is noticed by the server too, so that its lock is not held for hours. What is written is found
 #: row by row: left to its figures, the planner reads whole tables that were small when it last looked.
