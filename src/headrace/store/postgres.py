@@ -7,7 +7,9 @@ writes anything.
 """
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import psycopg
 from psycopg.errors import LockNotAvailable, ProgramLimitExceeded, ReadOnlySqlTransaction
@@ -87,6 +89,8 @@ class Postgres:
 
         if writes:
             event.listen(engine, "begin", _Replanning())
+        else:
+            engine.dialect.do_ping = _pinging(engine.dialect.do_ping)  # type: ignore[assignment]
         return engine
 
     @staticmethod
@@ -127,6 +131,22 @@ class _Replanning:
         if now - self._last >= REPLAN:
             self._last = now
             connection.exec_driver_sql("DISCARD PLANS")
+
+
+def _pinging(ping: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """
+    Say of a pooled connection that broke off while it was asked that it is gone: another one is made.
+
+    The dialect puts ``autocommit`` back before it lets anybody know, and trips over the state of what broke off.
+    """
+
+    def answers(driver: Any) -> bool:
+        try:
+            return ping(driver)
+        except psycopg.ProgrammingError:
+            return False
+
+    return answers
 
 
 def _prepare_reader(driver: psycopg.Connection) -> None:

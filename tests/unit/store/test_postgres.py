@@ -6,11 +6,13 @@ import threading
 from random import Random
 from string import ascii_letters
 
+import psycopg
 import pytest
 
 from headrace.errors import Conflict, OperationError
 from headrace.store.database import Store, StoreUnavailable
 from headrace.store.dialect import NotStorable
+from headrace.store.postgres import _pinging
 from headrace.store.tables import destinations, organizations, tenants
 
 _ADD = "INSERT INTO organizations (name) VALUES (:name)"
@@ -231,3 +233,11 @@ def test_without_the_driver_the_error_names_what_to_install(tmp_path, monkeypatc
 
     with pytest.raises(OperationError, match=r"pip install 'headrace\[postgres\]'"):
         Store.open(tmp_path, "postgresql://user@host/db")
+
+
+def test_a_pooled_connection_whose_dialect_trips_over_its_state_is_gone():
+    def trips(_):
+        raise psycopg.ProgrammingError("can't change 'autocommit' now: connection in transaction status ACTIVE")
+
+    assert _pinging(trips)(None) is False
+    assert _pinging(lambda _: True)(None) is True
