@@ -81,7 +81,8 @@ async def raw_server(script, *, tls=None, host="127.0.0.1", port=0) -> AsyncIter
         tasks.add(asyncio.current_task())
         server.connections += 1
         try:
-            await script(Line(reader, writer, server))
+            if listening.is_serving():  # What was accepted just before the end is only now being served.
+                await script(Line(reader, writer, server))
         except (ConnectionError, asyncio.CancelledError):
             pass
         finally:
@@ -99,7 +100,8 @@ async def raw_server(script, *, tls=None, host="127.0.0.1", port=0) -> AsyncIter
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await listening.wait_closed()
-        await asyncio.sleep(0)
+        for _ in range(10):
+            await asyncio.sleep(0)
 
 
 @pytest.fixture

@@ -34,6 +34,13 @@ class Echo:
             self.ends.append("reset")
         writer.close()
 
+    async def end(self):
+        """End the connections that the proxy has left open, and let the event loop close their sockets."""
+        for writer in self.writers:
+            writer.transport.abort()
+        for _ in range(10):
+            await asyncio.sleep(0)
+
 
 @asynccontextmanager
 async def echoed(**options):
@@ -41,8 +48,11 @@ async def echoed(**options):
     echo = Echo()
     server = await asyncio.start_server(echo.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with server, FaultProxy(f"127.0.0.1:{port}", **options) as proxy:
-        yield proxy, echo
+    try:
+        async with server, FaultProxy(f"127.0.0.1:{port}", **options) as proxy:
+            yield proxy, echo
+    finally:
+        await echo.end()
 
 
 @asynccontextmanager
