@@ -201,7 +201,7 @@ def test_going_back_lets_nobody_do_more_than_before(old):
 
 
 def test_a_form_that_there_is_not_is_refused(old):
-    with pytest.raises(OperationError, match="'0815' is no form of the store; these are: 0001, 0002, 0003, 0004"):
+    with pytest.raises(OperationError, match="'0815' is no form of the store; these are: 0001, 0002, 0003, 0004, 0005"):
         migrate(old, "0815")
 
 
@@ -233,7 +233,7 @@ def test_a_new_store_and_one_that_has_the_form_are_not_copied(opened):
 
 
 def test_where_the_copy_cannot_be_written_nothing_is_moved(old):
-    (old.directory / "control-before-0004.new").mkdir()
+    (old.directory / "control-before-0005.new").mkdir()
 
     with pytest.raises(OperationError, match=r"the copy .+ cannot be written"):
         migrate(old)
@@ -285,8 +285,17 @@ def stopping(store, number):
 @pytest.mark.long_on_postgres
 @pytest.mark.parametrize(
     ("present", "wanted"),
-    [("0001", "0002"), ("0002", "0001"), ("0002", "0003"), ("0003", "0002"), ("0003", "0004"), ("0004", "0003")],
-    ids=["up to 2", "down to 1", "up to 3", "down to 2", "up to 4", "down to 3"],
+    [
+        ("0001", "0002"),
+        ("0002", "0001"),
+        ("0002", "0003"),
+        ("0003", "0002"),
+        ("0003", "0004"),
+        ("0004", "0003"),
+        ("0004", "0005"),
+        ("0005", "0004"),
+    ],
+    ids=["up to 2", "down to 1", "up to 3", "down to 2", "up to 4", "down to 3", "up to 5", "down to 4"],
 )
 def test_a_revision_that_fails_anywhere_leaves_the_store_as_it_was(old, present, wanted):
     migrate(old, present)

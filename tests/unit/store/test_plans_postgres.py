@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from headrace.store import outbox
 from headrace.store.database import Store
 from headrace.store.dialect import rewrite
+from headrace.store.outbox import claiming
 from unit.store.hot import HOT, LARGE
 from unit.store.yard import Yard
 
@@ -102,7 +102,7 @@ def test_a_plan_is_made_anew_while_tables_grow(tmp_path, postgres, monkeypatch):
         group = count_when_small(store)
         asked = {"tenant": 1, "claim_group": group.number}
         for _ in range(20):
-            store.write_now(lambda tx: tx.run(outbox._ENTRIES, asked).fetchall())
+            store.write_now(lambda tx: tx.run(claiming.ENTRIES, asked).fetchall())
         small = kept_plan(store)
         grow(store)
         large = kept_plan(store)

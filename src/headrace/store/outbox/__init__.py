@@ -1,0 +1,42 @@
+"""
+The outbox: changes and the lanes they leave by. Accepting, claiming and settling, each inside the caller's transaction.
+
+A change is the unit of the ledger, a lane the unit of delivery. A lane has at most one message under way; a newer state
+takes the place of one that waits, without moving how long it has waited; a change is delivered once every lane it
+touched has acknowledged at least its sequence number.
+"""
+
+from headrace.store.outbox.accepting import accept
+from headrace.store.outbox.claiming import NOBODY, Claim, claim, expire_leases, next_due, renew
+from headrace.store.outbox.lanes import drop_group
+from headrace.store.outbox.settling import Recorded, settle
+from headrace.store.outbox.showing import Told, forget_shown, known_lanes, laid_aside, shown, told, under_way
+from headrace.store.outbox.waiting import is_any_of, is_waiting
+from headrace.store.outbox.withholding import move, newer, withhold, withhold_audience, withhold_entries
+
+__all__ = [
+    "NOBODY",
+    "Claim",
+    "Recorded",
+    "Told",
+    "accept",
+    "claim",
+    "drop_group",
+    "expire_leases",
+    "forget_shown",
+    "is_any_of",
+    "is_waiting",
+    "known_lanes",
+    "laid_aside",
+    "move",
+    "newer",
+    "next_due",
+    "renew",
+    "settle",
+    "shown",
+    "told",
+    "under_way",
+    "withhold",
+    "withhold_audience",
+    "withhold_entries",
+]

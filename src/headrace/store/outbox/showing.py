@@ -1,0 +1,105 @@
+"""What a partner knows of people, and what it is about to be told."""
+
+from dataclasses import dataclass
+
+import orjson
+
+from headrace.store.database import Transaction
+from headrace.store.outbox.lanes import FORGET_LANE
+
+_KNOWN_LANES = """
+    SELECT audience, part FROM lanes WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile
+"""
+
+
+def known_lanes(tx: Transaction, tenant: int, dataflow: int, profile: int) -> list[tuple[int, str]]:
+    """Return the lanes, by audience and part, through which the partner was told of a person or is about to be."""
+    whose = {"tenant": tenant, "dataflow": dataflow, "profile": profile}
+    return tx.run(_KNOWN_LANES, whose).fetchall()
+
+
+_UNDER_WAY = """
+    SELECT DISTINCT profile FROM changes
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile BETWEEN :first AND :last AND audience = :audience
+"""
+_SHOWN = """
+    SELECT profile, shown FROM lanes
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile BETWEEN :first AND :last AND shown IS NOT NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Whom a partner knows to be in an audience, and whose change of the two is about to be told."""
+
+    shown: frozenset[int]
+    waiting: frozenset[int]
+
+
+def told(tx: Transaction, tenant: int, dataflow: int, audience: int, first: int, last: int) -> Told:
+    """Return who, of the people between two numbers, the partner has been told to be in an audience, or is about to."""
+    which = {"tenant": tenant, "dataflow": dataflow, "audience": audience, "first": first, "last": last}
+    waiting = frozenset(profile for (profile,) in tx.run(_UNDER_WAY, which))
+    name = str(audience)
+    rows = tx.run(_SHOWN, which)
+    return Told(frozenset(profile for profile, shown in rows if name in orjson.loads(shown)["audiences"]), waiting)
+
+
+_SHOWN_LANES = """
+    SELECT audience, part, profile, shown FROM lanes
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile BETWEEN :first AND :last AND shown IS NOT NULL
+"""
+SHOW = """
+    UPDATE lanes SET shown = :shown
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND audience = :audience AND part = :part
+"""
+
+
+def forget_shown(tx: Transaction, tenant: int, dataflow: int, audience: int, first: int, last: int) -> int:
+    """
+    Forget that the partner knows people between two numbers to be in an audience: it has none of that name any more.
+
+    Returns how many were forgotten.
+    """
+    whose = {"tenant": tenant, "dataflow": dataflow}
+    forgotten = []
+    for lane, part, profile, text in tx.run(_SHOWN_LANES, {**whose, "first": first, "last": last}):
+        shown = orjson.loads(text)
+        if shown["audiences"].pop(str(audience), None) is not None:
+            left = orjson.dumps(shown) if shown["audiences"] else None
+            forgotten.append({**whose, "profile": profile, "audience": lane, "part": part, "shown": left})
+    tx.many(SHOW, forgotten)
+    tx.many(FORGET_LANE, [{name: value for name, value in row.items() if name != "shown"} for row in forgotten])
+    return len(forgotten)
+
+
+_ALL_UNDER_WAY = """
+    SELECT DISTINCT profile, audience FROM changes
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile BETWEEN :first AND :last AND audience <> 0
+"""
+_PARKED_BETWEEN = """
+    SELECT DISTINCT profile, audience FROM parked
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile BETWEEN :first AND :last
+"""
+
+
+def shown(tx: Transaction, tenant: int, dataflow: int, first: int, last: int) -> set[tuple[int, int]]:
+    """Return what the partner knows of the people between two numbers: (person, audience) of each membership."""
+    which = {"tenant": tenant, "dataflow": dataflow, "first": first, "last": last}
+    return {
+        (profile, int(audience))
+        for profile, shown in tx.run(_SHOWN, which)
+        for audience in orjson.loads(shown)["audiences"]
+    }
+
+
+def under_way(tx: Transaction, tenant: int, dataflow: int, first: int, last: int) -> set[tuple[int, int]]:
+    """Return the people between two numbers of whom the partner is about to be told, each with the audience."""
+    which = {"tenant": tenant, "dataflow": dataflow, "first": first, "last": last}
+    return {(profile, audience) for profile, audience in tx.run(_ALL_UNDER_WAY, which)}
+
+
+def laid_aside(tx: Transaction, tenant: int, dataflow: int, first: int, last: int) -> set[tuple[int, int]]:
+    """Return the people between two numbers of whom something is parked, each with the audience."""
+    which = {"tenant": tenant, "dataflow": dataflow, "first": first, "last": last}
+    return {(profile, audience) for profile, audience in tx.run(_PARKED_BETWEEN, which)}

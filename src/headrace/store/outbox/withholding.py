@@ -1,0 +1,125 @@
+"""Withholding: what waits, or was claimed, and is not to be sent after all."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from headrace.model.change import NO_AUDIENCE
+from headrace.model.message import Entry, Group
+from headrace.store import ledger, withheld
+from headrace.store.database import Transaction
+from headrace.store.outbox.claiming import may_know
+from headrace.store.outbox.lanes import FORGET_LANE, FREE_LANE, TAKE_CHANGES, lane_of
+from headrace.store.outbox.showing import SHOW
+
+_MOVE_LANE = """
+    UPDATE lanes SET bucket = :bucket, claim_group = NULL, claimed_seq = NULL, due = :now, waiting_since = :now,
+        shown = coalesce(shown, :may_know)
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND audience = :audience AND part = :part
+        AND claim_group = :claim_group
+"""
+_NEWER = """
+    SELECT p.document FROM lanes l JOIN profiles p ON p.tenant = l.tenant + 0 AND p.profile = l.profile
+    WHERE l.tenant = :tenant AND l.claim_group = :claim_group AND l.desired_seq > l.claimed_seq
+"""
+
+
+def newer(tx: Transaction, group: Group) -> list[bytes]:
+    """Return the documents of those people of a claimed group who have changed since it was claimed."""
+    return [document for (document,) in tx.run(_NEWER, {"tenant": group.tenant, "claim_group": group.number})]
+
+
+def move(tx: Transaction, group: Group, entry: Entry, bucket: int, now: int) -> None:
+    """Give an entry that was claimed with a group back, to wait in another bucket."""
+    row = {**lane_of(group, entry), "claim_group": group.number, "bucket": bucket, "now": now}
+    tx.run(_MOVE_LANE, {**row, "may_know": may_know(bucket, group.attempt - 1)})
+
+
+def withhold_entries(tx: Transaction, group: Group, entries: Sequence[tuple[Entry, str]]) -> None:
+    """Withhold entries that were claimed and never sent, each for a reason: the newest change of each audience."""
+    tally, reasons = ledger.Tally(), withheld.Reasons()
+    for entry, reason in entries:
+        lane = lane_of(group, entry)
+        newest: set[int] = set()
+        for audience, _ in sorted(tx.run(TAKE_CHANGES, {**lane, "seq": entry.seq}), key=lambda row: -row[1]):
+            tally[group.dataflow, audience, "superseded" if audience in newest else "withheld"] += 1
+            reasons[group.dataflow, reason] += audience not in newest
+            newest.add(audience)
+        tx.run(FREE_LANE, {**lane, "claim_group": group.number})
+        tx.run(FORGET_LANE, lane)
+    ledger.post(tx, group.tenant, tally)
+    withheld.post(tx, group.tenant, reasons)
+
+
+_WITHHOLD = """
+    DELETE FROM changes WHERE tenant = :tenant AND dataflow = :dataflow RETURNING audience
+"""
+_WITHHOLD_AUDIENCE = """
+    DELETE FROM changes WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience
+"""
+_FORGET_AUDIENCE = """
+    DELETE FROM lanes WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience
+        AND claim_group IS NULL AND shown IS NULL
+"""
+_REST_AUDIENCE = """
+    UPDATE lanes SET due = NULL, waiting_since = NULL, desired_seq = coalesce(claimed_seq, acked_seq, desired_seq)
+    WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience
+"""
+_UNDER_WAY_OF_AUDIENCE = """
+    SELECT l.profile, l.audience, l.part, l.shown FROM lanes l
+    WHERE l.tenant = :tenant AND l.dataflow = :dataflow AND l.claim_group IS NOT NULL
+        AND (l.audience = :audience OR l.audience = 0)
+        AND EXISTS (
+            SELECT 1 FROM changes c
+            WHERE c.tenant = l.tenant AND c.dataflow = l.dataflow AND c.profile = l.profile
+                AND c.audience = :audience AND c.seq <= l.claimed_seq)
+"""
+_WITHHOLD_LANELESS = """
+    DELETE FROM changes AS c WHERE c.tenant = :tenant AND c.dataflow = :dataflow AND c.audience = 0
+        AND NOT EXISTS (
+            SELECT 1 FROM lanes o
+            WHERE o.tenant = c.tenant AND o.dataflow = c.dataflow AND o.profile = c.profile
+                AND (o.due IS NOT NULL OR o.claim_group IS NOT NULL)
+                AND o.desired_seq >= c.seq AND coalesce(o.acked_seq, 0) < c.seq)
+"""
+
+
+def withhold(tx: Transaction, tenant: int, dataflow: int) -> int:
+    """Empty the outbox of a dataflow that is deleted; what waited is withheld. Returns how many changes that were."""
+    whose = {"tenant": tenant, "dataflow": dataflow}
+    gone = Counter(audience for (audience,) in tx.run(_WITHHOLD, whose))
+    for table in ("lanes", "groups"):
+        tx.run(f"DELETE FROM {table} WHERE tenant = :tenant AND dataflow = :dataflow", whose)  # noqa: S608
+    ledger.post(tx, tenant, ledger.Tally({(dataflow, audience, "withheld"): n for audience, n in gone.items()}))
+    return gone.total()
+
+
+def withhold_audience(tx: Transaction, tenant: int, dataflow: int, audience: int) -> int:
+    """
+    Withhold what waits of an audience that a dataflow sends no longer. Returns how many changes that were.
+
+    So are changes of attributes and identities that had only the lanes of this audience left to leave by. Lanes stay
+    that a message is under way in, and those that know what the partner was shown: it may be mapped again.
+    """
+    which = {"tenant": tenant, "dataflow": dataflow, "audience": audience}
+    _believe_under_way(tx, which)
+    gone = tx.run(_WITHHOLD_AUDIENCE, which).rowcount
+    tx.run(_FORGET_AUDIENCE, which)
+    tx.run(_REST_AUDIENCE, which)
+    laneless = tx.run(_WITHHOLD_LANELESS, {"tenant": tenant, "dataflow": dataflow}).rowcount
+    counts = {(dataflow, audience, "withheld"): gone, (dataflow, NO_AUDIENCE, "withheld"): laneless}
+    ledger.post(tx, tenant, ledger.Tally(counts))
+    return gone + laneless
+
+
+def _believe_under_way(tx: Transaction, which: dict[str, Any]) -> None:
+    """Believe that what is under way of an audience arrived: its outcome will say nothing of the audience any more."""
+    believed = []
+    for profile, lane, part, text in tx.run(_UNDER_WAY_OF_AUDIENCE, which).fetchall():
+        shown = orjson.loads(text) if text else {"audiences": {}, "identities": {}}
+        shown["audiences"].setdefault(str(which["audience"]), "")
+        row = {"tenant": which["tenant"], "dataflow": which["dataflow"], "profile": profile, "audience": lane}
+        believed.append({**row, "part": part, "shown": orjson.dumps(shown)})
+    tx.many(SHOW, believed)

@@ -1,0 +1,150 @@
+"""
+The tables. ``tenant``, one small integer for an organization's sandbox, comes first in every key.
+
+Text names stay at the door: people, audiences and dataflows are integers inside, because an index of integers is what
+makes a change cheap. Moments are milliseconds since 1970.
+
+*Control* tables hold what people declare and who they are: small, and altered by revisions after a copy. *Data* tables
+(``DATA``) grow with people and changes: revisions only add to them, and the copy leaves them out.
+"""
+
+from headrace.store.tables.audiences import audience_definitions, audience_evaluations, audience_sources
+from headrace.store.tables.base import Whole, metadata
+from headrace.store.tables.datasets import dataset_snapshots, datasets
+from headrace.store.tables.declared import (
+    accounts,
+    audience_templates,
+    consents,
+    conversion_schemas,
+    credentials,
+    destination_servers,
+    destinations,
+    mapping_sets,
+    publish_requests,
+    source_connections,
+    target_connections,
+    versions,
+)
+from headrace.store.tables.governance import (
+    consent_policies,
+    enabled_policies,
+    erased_people,
+    erasure_receipts,
+    erasures,
+    marketing_actions,
+    policies,
+    put_labels,
+    tombstones,
+    usage_labels,
+    withheld_reasons,
+)
+from headrace.store.tables.partner import begun_sign_ins, partner_audiences, sign_in_states, unique_values
+from headrace.store.tables.people import (
+    changes,
+    groups,
+    lanes,
+    namespace_orders,
+    namespaces,
+    parked,
+    profiles,
+    taken_requests,
+)
+from headrace.store.tables.records import audit, epochs, ledger, ledger_deltas
+from headrace.store.tables.runs import audiences, dataflow_audiences, dataflows, executors, runs, schedules
+from headrace.store.tables.who import (
+    access_tokens,
+    api_clients,
+    data_keys,
+    organizations,
+    sessions,
+    sign_in_failures,
+    tenants,
+    user_roles,
+    users,
+)
+
+#: The tables that grow with people and changes.
+DATA = frozenset(
+    {
+        "audiences",
+        "dataflow_audiences",
+        "profiles",
+        "changes",
+        "lanes",
+        "groups",
+        "parked",
+        "ledger_deltas",
+        "ledger",
+        "taken_requests",
+        "withheld_reasons",
+        "erasures",
+        "erased_people",
+        "tombstones",
+        "erasure_receipts",
+    }
+)
+
+__all__ = [
+    "DATA",
+    "Whole",
+    "access_tokens",
+    "accounts",
+    "api_clients",
+    "audience_definitions",
+    "audience_evaluations",
+    "audience_sources",
+    "audience_templates",
+    "audiences",
+    "audit",
+    "begun_sign_ins",
+    "changes",
+    "consent_policies",
+    "consents",
+    "conversion_schemas",
+    "credentials",
+    "data_keys",
+    "dataflow_audiences",
+    "dataflows",
+    "dataset_snapshots",
+    "datasets",
+    "destination_servers",
+    "destinations",
+    "enabled_policies",
+    "epochs",
+    "erased_people",
+    "erasure_receipts",
+    "erasures",
+    "executors",
+    "groups",
+    "lanes",
+    "ledger",
+    "ledger_deltas",
+    "mapping_sets",
+    "marketing_actions",
+    "metadata",
+    "namespace_orders",
+    "namespaces",
+    "organizations",
+    "parked",
+    "partner_audiences",
+    "policies",
+    "profiles",
+    "publish_requests",
+    "put_labels",
+    "runs",
+    "schedules",
+    "sessions",
+    "sign_in_failures",
+    "sign_in_states",
+    "source_connections",
+    "taken_requests",
+    "target_connections",
+    "tenants",
+    "tombstones",
+    "unique_values",
+    "usage_labels",
+    "user_roles",
+    "users",
+    "versions",
+    "withheld_reasons",
+]
