@@ -26,7 +26,7 @@ from headrace.errors import HeadraceError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something happened."""
+    """Something happened. What has the level ``debug`` is counted, and not logged."""
 
     level: ClassVar[str] = "info"
     counts: ClassVar[tuple[str, ...]] = ()
@@ -344,7 +344,9 @@ class Board:
         labels = {label: getattr(event, label) for label in event.labels}
         for field, counter in counters.items():
             (counter.labels(**labels) if labels else counter).inc(getattr(event, field) if field else 1)
-        getattr(self._log, event.level)(name_of(kind), **{f.name: self._shown(event, f.name) for f in fields(event)})
+        if event.level != "debug":
+            said = {field.name: self._shown(event, field.name) for field in fields(event)}
+            getattr(self._log, event.level)(name_of(kind), **said)
 
     def _shown(self, event: Event, name: str) -> object:
         value = getattr(event, name)

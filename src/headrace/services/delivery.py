@@ -2,9 +2,9 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
 from random import Random
-from typing import TypeVar
 
 from headrace.clock import Clock
 from headrace.connect.retry import RetryPolicy
@@ -25,19 +25,19 @@ from headrace.events import (
 from headrace.mapping.consent import Consents
 from headrace.model.message import Group, Settled
 from headrace.model.outcome import Delivered, Outcome, Parked, Retry, Split
-from headrace.services import consenting
+from headrace.services import consenting, settling
 from headrace.services.live import FAULT_PAUSE, LiveDataflow, LiveDataflows, PartnerRoute
+from headrace.services.settling import Together, Written
 from headrace.services.turning import turn
 from headrace.store import access, audit, dataflows, epochs, ledger, outbox, withheld
 from headrace.store.database import Store, StoreUnavailable, Transaction
-from headrace.store.outbox import Recorded
+from headrace.store.outbox import Conclusion
 from headrace.store.splitting import Part
 from headrace.streaming.bisect import halves
 from headrace.streaming.settle import conclude
 from headrace.streaming.slots import Slots
 from headrace.streaming.streak import Streak
 
-T = TypeVar("T")
 #: One dataflow of one sandbox.
 Address = tuple[int, int]
 
@@ -81,7 +81,8 @@ class StoredOutbox:
         self._epoch = epoch
         self._lease = int(lease * 1000)
         self._deadline = int(deadline * 1000)
-        self._numbers = itertools.count(epoch << 32)
+        self._numbers = outbox.Numbers(epoch << 32)
+        self._together = Together(store, live, clock.now)
         self._maybe: set[Address] = set()
         self._due: dict[Address, int] = {}
         self._last_bucket: dict[Address, int] = {}
@@ -168,34 +169,33 @@ class StoredOutbox:
         now = self._clock.now()
         retry_at = now + int(wait * 1000) if wait is not None else None
         address = (group.tenant, group.dataflow)
-        parts = [Part(next(self._numbers), entries, reason) for entries, reason in halves(concluded)]
-
-        def work(tx: Transaction) -> tuple[str | None, Recorded]:
-            recorded = outbox.settle(tx, group, concluded, now, retry_at, parts)
-            crashpoint("before_settle_commit")
-            flow = self._live.of(tx, group.tenant).get(group.dataflow)
-            return flow.stored.id if recorded and flow is not None else None, recorded or Recorded()
-
-        name, recorded = await self._written(work, group)
+        parts = [Part(self._numbers.take(), entries, reason) for entries, reason in halves(concluded)]
+        written = await self._written(Conclusion(group, concluded, retry_at, parts))
         crashpoint("after_settle_commit")
         if retry_at is not None:
             self._due[address] = min(retry_at, self._due.get(address, retry_at))
         self.wake(group.tenant, [group.dataflow])
-        if name is not None:
-            for event in _events(name, [*concluded, *recorded.given_up], wait):
+        if written.name is not None:
+            for event in _events(written.name, [*concluded, *written.recorded.given_up], wait):
                 self._announce(event)
-            await self._hold_if_refused(address, name, group.number, concluded)
+            await self._hold_if_refused(address, written.name, group.number, concluded)
 
-    async def _written(self, work: Callable[[Transaction], T], group: Group) -> T:
-        """Write to the store; while it cannot take anything, try again for as long as the claim is ours."""
+    async def _written(self, concluded: Conclusion) -> Written:
+        """Record what became of a group; while the store cannot take anything, for as long as the claim is ours."""
+        with suppress(Exception):
+            return await self._together.write(concluded)
         while True:
             try:
-                return await self._store.write(work)
+                (written,) = await self._store.write(
+                    lambda tx: settling.record(tx, self._live, [concluded], self._clock.now())
+                )
             except StoreUnavailable as error:
-                if self._clock.now() >= group.lease_until:
+                if self._clock.now() >= concluded.group.lease_until:
                     raise
                 self._announce(WorkerFailed(step="settle", error=error.message))
                 await asyncio.sleep(STORE_PAUSE)
+            else:
+                return written
 
     async def _claim(self, slots: Slots) -> list[tuple[Group, PartnerRoute]]:
         """Claim for every dataflow that may have something waiting, as much as its account has slots free."""

@@ -1,7 +1,7 @@
 """The statements that every change takes, and the indexes they must find their rows by, on any database."""
 
 from headrace.store import erasing, ledger, profiles, splitting
-from headrace.store.outbox import accepting, claiming, lanes, settling, showing, waiting, withholding
+from headrace.store.outbox import accepting, acknowledging, claiming, lanes, settling, showing, waiting, withholding
 
 LARGE = ("lanes", "changes", "profiles", "groups", "parked")
 #: A table's name stands for its primary key, or any other key of it.
@@ -20,10 +20,11 @@ HOT = {
     "claim: what changed": (claiming._CHANGED, {"lanes_claimed", "changes"}),
     "claim: when next": (claiming._NEXT_DUE, {"groups_of_dataflow"}),
     "settle: is it ours": (settling._GROUP_IS_OURS, {"groups"}),
-    "settle: acknowledge": (settling._ACKNOWLEDGE, {"lanes", "lanes_claimed"}),
-    "settle: what is done": (settling._TAKE_SETTLED_CHANGES, {"lanes_claimed", "changes", "lanes"}),
-    "settle: forget": (settling._FORGET_LANES, {"lanes_claimed"}),
-    "settle: free": (settling._FREE_LANES, {"lanes_claimed"}),
+    "settle: are they ours": (acknowledging._OURS[64], {"groups"}),
+    "settle: acknowledge": (acknowledging._ACKNOWLEDGE, {"lanes", "lanes_claimed"}),
+    "settle: what is done": (acknowledging._TAKE_SETTLED_CHANGES[64], {"lanes_claimed", "changes", "lanes"}),
+    "settle: forget": (acknowledging._FORGET_LANES[64], {"lanes_claimed"}),
+    "settle: free": (acknowledging._FREE_LANES[64], {"lanes_claimed"}),
     "park: changes": (lanes.TAKE_CHANGES, {"changes"}),
     "park: free": (lanes.FREE_LANE, {"lanes", "lanes_claimed"}),
     "park: forget": (lanes.FORGET_LANE, {"lanes"}),

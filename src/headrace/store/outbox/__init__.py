@@ -9,7 +9,8 @@ touched has acknowledged at least its sequence number.
 from headrace.store.outbox.accepting import accept
 from headrace.store.outbox.claiming import NOBODY, Claim, claim, expire_leases, next_due, renew
 from headrace.store.outbox.lanes import drop_group
-from headrace.store.outbox.settling import Recorded, settle
+from headrace.store.outbox.numbers import Numbers
+from headrace.store.outbox.settling import Conclusion, Recorded, settle
 from headrace.store.outbox.showing import Told, forget_shown, known_lanes, laid_aside, shown, told, under_way
 from headrace.store.outbox.waiting import is_any_of, is_waiting
 from headrace.store.outbox.withholding import move, newer, withhold, withhold_audience, withhold_entries
@@ -17,6 +18,8 @@ from headrace.store.outbox.withholding import move, newer, withhold, withhold_au
 __all__ = [
     "NOBODY",
     "Claim",
+    "Conclusion",
+    "Numbers",
     "Recorded",
     "Told",
     "accept",

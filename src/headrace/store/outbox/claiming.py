@@ -1,7 +1,7 @@
 """Claiming: entries that wait become groups, each with a lease; groups whose retry is due are claimed again."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import orjson
 
@@ -9,6 +9,7 @@ from headrace.model.message import Bucket, Entry, Group
 from headrace.model.profile import encode
 from headrace.store.database import Transaction
 from headrace.store.outbox.lanes import DELETE_GROUP
+from headrace.store.outbox.numbers import Numbers
 
 _NEXT_BUCKET = """
     SELECT bucket FROM lanes WHERE tenant = :tenant AND dataflow = :dataflow AND due IS NOT NULL AND bucket > :bucket
@@ -16,12 +17,17 @@ _NEXT_BUCKET = """
 """
 #: The document of somebody who was erased: they leave as the partner was shown them.
 NOBODY = encode({})
+# The oldest of a bucket, numbered in their order, make one group after the other: one statement for all of them.
 _CLAIM_LANES = """
-    UPDATE lanes SET claim_group = :claim_group, claimed_seq = desired_seq, due = NULL, waiting_since = NULL
-    WHERE (tenant, dataflow, profile, audience, part) IN (
-        SELECT tenant, dataflow, profile, audience, part FROM lanes
-        WHERE tenant = :tenant AND dataflow = :dataflow AND bucket = :bucket AND due IS NOT NULL
-        ORDER BY due LIMIT :most)
+    UPDATE lanes SET
+        claim_group = :first + w.place / :most, claimed_seq = desired_seq, due = NULL, waiting_since = NULL
+    FROM (
+        SELECT tenant, dataflow, profile, audience, part, row_number() OVER (ORDER BY due) - 1 AS place FROM (
+            SELECT tenant, dataflow, profile, audience, part, due FROM lanes
+            WHERE tenant = :tenant AND dataflow = :dataflow AND bucket = :bucket AND due IS NOT NULL
+            ORDER BY due LIMIT :lanes) AS oldest) AS w
+    WHERE lanes.tenant = w.tenant AND lanes.dataflow = w.dataflow AND lanes.profile = w.profile
+        AND lanes.audience = w.audience AND lanes.part = w.part
 """
 _INSERT_GROUP = """
     INSERT INTO groups (tenant, claim_group, dataflow, bucket, epoch, attempt, lease_until)
@@ -52,16 +58,16 @@ _RECLAIM_GROUP = """
     WHERE tenant = :tenant AND claim_group = :claim_group RETURNING attempt
 """
 ENTRIES = """
-    SELECT l.profile, l.audience, l.part, l.claimed_seq, p.document, l.shown
+    SELECT l.claim_group, l.profile, l.audience, l.part, l.claimed_seq, p.document, l.shown
     FROM lanes l LEFT JOIN profiles p ON p.tenant = l.tenant AND p.profile = l.profile
-    WHERE l.tenant = :tenant AND l.claim_group = :claim_group
-    ORDER BY l.dataflow, l.profile, l.audience, l.part
+    WHERE l.tenant = :tenant AND l.claim_group BETWEEN :first AND :last
+    ORDER BY l.claim_group, l.profile, l.audience, l.part
 """
 _CHANGED = """
     SELECT DISTINCT c.profile, l.audience, l.part, c.audience
     FROM lanes l JOIN changes c
         ON c.tenant = l.tenant AND c.dataflow = l.dataflow AND c.profile = l.profile AND c.seq <= l.claimed_seq
-    WHERE l.tenant = :tenant AND l.claim_group = :claim_group
+    WHERE l.tenant = :tenant AND l.claim_group BETWEEN :first AND :last
         AND (l.audience = 0 OR c.audience = 0 OR c.audience = l.audience)
 """
 
@@ -80,7 +86,7 @@ class Claim:
     most_groups: int
     most_entries: int
     lease: int
-    numbers: Iterator[int]
+    numbers: Numbers
 
 
 def claim(tx: Transaction, asked: Claim, now: int, after_bucket: int = -1) -> list[Group]:
@@ -91,14 +97,19 @@ def claim(tx: Transaction, asked: Claim, now: int, after_bucket: int = -1) -> li
     waiting. The attempt is counted here, before any work, so that an entry that kills its worker is noticed.
     """
     groups = _claim_again(tx, asked, now)
-    waiting = _waiting_buckets(tx, asked, after_bucket) if len(groups) < asked.most_groups else []
-    while waiting and len(groups) < asked.most_groups:
+    left = asked.most_groups - len(groups)
+    waiting = _waiting_buckets(tx, asked, after_bucket) if left > 0 else []
+    shares: list[list[Group]] = []
+    while waiting and left > 0:
+        share = -(-left // len(waiting))
         bucket = waiting.pop(0)
-        group = _claim_bucket(tx, asked, bucket, now)
-        groups.append(group)
-        if len(group.entries) == asked.most_entries:
+        claimed = _claim_bucket(tx, asked, bucket, share, now)
+        shares.append(claimed)
+        left -= len(claimed)
+        if sum(len(group.entries) for group in claimed) == share * asked.most_entries:
             waiting.append(bucket)
-    return [group for group in groups if group.entries]
+    in_turn = [group for turn in zip_longest(*shares) for group in turn if group is not None]
+    return [group for group in (*groups, *in_turn) if group.entries]
 
 
 def _waiting_buckets(tx: Transaction, asked: Claim, after: int) -> list[int]:
@@ -110,14 +121,19 @@ def _waiting_buckets(tx: Transaction, asked: Claim, after: int) -> list[int]:
     return [bucket for bucket in found if bucket > after] + [bucket for bucket in found if bucket <= after]
 
 
-def _claim_bucket(tx: Transaction, asked: Claim, bucket: int, now: int) -> Group:
-    number = next(asked.numbers)
-    row = {"tenant": asked.tenant, "dataflow": asked.dataflow, "claim_group": number, "bucket": bucket}
-    claimed = tx.run(_CLAIM_LANES, {**row, "most": asked.most_entries}).rowcount
+def _claim_bucket(tx: Transaction, asked: Claim, bucket: int, most_groups: int, now: int) -> list[Group]:
+    """Claim the oldest entries of a bucket, as so many groups at the most."""
+    first = asked.numbers.take(most_groups)
+    row = {"tenant": asked.tenant, "dataflow": asked.dataflow, "bucket": bucket, "most": asked.most_entries}
+    lanes = most_groups * asked.most_entries
+    claimed = tx.run(_CLAIM_LANES, {**row, "first": first, "lanes": lanes}).rowcount
+    numbers = range(first, first - (-claimed // asked.most_entries))
+    asked.numbers.give_back(numbers.stop, first + most_groups)
     if not claimed:
-        return Group(asked.tenant, asked.dataflow, number, asked.epoch, 1, Bucket.decode(bucket), ())
-    tx.run(_INSERT_GROUP, {**row, "epoch": asked.epoch, "lease_until": now + asked.lease})
-    return _load(tx, asked, number, 1, bucket, now)
+        return []
+    group = {**row, "epoch": asked.epoch, "lease_until": now + asked.lease}
+    tx.many(_INSERT_GROUP, [{**group, "claim_group": number} for number in numbers])
+    return _load(tx, asked, numbers, 1, bucket, now)
 
 
 def _claim_again(tx: Transaction, asked: Claim, now: int) -> list[Group]:
@@ -132,7 +148,7 @@ def _claim_again(tx: Transaction, asked: Claim, now: int) -> list[Group]:
             continue
         again = {**row, "epoch": asked.epoch, "lease_until": now + asked.lease}
         (attempt,) = tx.run(_RECLAIM_GROUP, again).fetchone()
-        groups.append(_load(tx, asked, number, attempt, bucket, now))
+        groups += _load(tx, asked, range(number, number + 1), attempt, bucket, now)
     return groups
 
 
@@ -146,26 +162,22 @@ def may_know(bucket: int, tried: int) -> bytes | None:
     return orjson.dumps({"audiences": {str(audience): ""}, "identities": {}}) if tried and audience else None
 
 
-def _load(tx: Transaction, asked: Claim, number: int, attempt: int, bucket: int, now: int) -> Group:
-    row = {"tenant": asked.tenant, "claim_group": number}
+def _load(tx: Transaction, asked: Claim, numbers: range, attempt: int, bucket: int, now: int) -> list[Group]:
+    """Read what groups with numbers in a row hold."""
+    row = {"tenant": asked.tenant, "first": numbers.start, "last": numbers.stop - 1}
     changed: dict[tuple[int, int, str], list[int]] = {}
     for profile, audience, part, change in tx.run(_CHANGED, row):
         changed.setdefault((profile, audience, part), []).append(change)
-    entries = tuple(
-        Entry(
-            profile,
-            audience,
-            part,
-            seq,
-            document or NOBODY,
-            tuple(sorted(changed.get((profile, audience, part), ()))),
-            shown,
-        )
-        for profile, audience, part, seq, document, shown in tx.run(ENTRIES, row)
-    )
-    return Group(
-        asked.tenant, asked.dataflow, number, asked.epoch, attempt, Bucket.decode(bucket), entries, now + asked.lease
-    )
+    entries: dict[int, list[Entry]] = {number: [] for number in numbers}
+    for number, profile, audience, part, seq, document, shown in tx.run(ENTRIES, row):
+        changes = sorted(changed.get((profile, audience, part), ()))
+        entry = Entry(profile, audience, part, seq, document or NOBODY, tuple(changes), shown)
+        entries[number].append(entry)
+    shared, until = Bucket.decode(bucket), now + asked.lease
+    return [
+        Group(asked.tenant, asked.dataflow, number, asked.epoch, attempt, shared, tuple(held), until)
+        for number, held in entries.items()
+    ]
 
 
 _RENEW_LEASE = """

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from headrace.model.change import NO_AUDIENCE
 from headrace.model.message import Entry, Group, Settled
 from headrace.model.outcome import Delivered, Parked, Retry
 from headrace.store import ledger, splitting
 from headrace.store.database import Transaction
+from headrace.store.outbox import acknowledging
+from headrace.store.outbox.acknowledging import Taken
 from headrace.store.outbox.claiming import ENTRIES, NOBODY
 from headrace.store.outbox.lanes import DELETE_GROUP, FORGET_LANE, FREE_LANE, TAKE_CHANGES, lane_of
 from headrace.store.splitting import Family, Part
@@ -17,35 +18,6 @@ _GROUP_IS_OURS = """
     SELECT attempt, split_of, refusals FROM groups
     WHERE tenant = :tenant AND claim_group = :claim_group AND epoch = :epoch
         AND lease_until IS NOT NULL
-"""
-_ACKNOWLEDGE = """
-    UPDATE lanes SET acked_seq = claimed_seq, shown = :shown
-    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND audience = :audience AND part = :part
-        AND claim_group = :claim_group
-"""
-_TAKE_SETTLED_CHANGES = """
-    DELETE FROM changes WHERE (tenant, dataflow, profile, audience, seq) IN (
-        SELECT c.tenant, c.dataflow, c.profile, c.audience, c.seq
-        FROM lanes l JOIN changes c
-            ON c.tenant = l.tenant AND c.dataflow = l.dataflow AND c.profile = l.profile AND c.seq <= l.claimed_seq
-        WHERE l.tenant = :tenant AND l.claim_group = :claim_group AND l.acked_seq = l.claimed_seq
-            AND (l.audience = 0 OR c.audience = 0 OR c.audience = l.audience)
-            AND NOT EXISTS (
-                SELECT 1 FROM lanes o
-                WHERE o.tenant = c.tenant AND o.dataflow = c.dataflow AND o.profile = c.profile
-                    AND (o.audience = 0 OR c.audience = 0 OR o.audience = c.audience)
-                    AND (o.due IS NOT NULL OR o.claim_group IS NOT NULL)
-                    AND o.desired_seq >= c.seq AND coalesce(o.acked_seq, 0) < c.seq))
-    RETURNING profile, audience, seq
-"""
-_FORGET_LANES = """
-    DELETE FROM lanes WHERE tenant = :tenant AND claim_group = :claim_group
-        AND acked_seq = claimed_seq AND desired_seq = claimed_seq AND shown IS NULL
-"""
-_FREE_LANES = """
-    UPDATE lanes SET claim_group = NULL, claimed_seq = NULL,
-        due = CASE WHEN desired_seq > claimed_seq THEN waiting_since END
-    WHERE tenant = :tenant AND claim_group = :claim_group AND acked_seq = claimed_seq
 """
 _INSERT_PARKED = """
     INSERT INTO parked (tenant, dataflow, parked, profile, audience, seq, parked_at, attempts, code, reason)
@@ -66,20 +38,46 @@ class Recorded:
     given_up: tuple[Settled, ...] = ()
 
 
-def settle(
-    tx: Transaction,
-    group: Group,
-    settled: Sequence[Settled],
-    now: int,
-    retry_at: int | None,
-    parts: Sequence[Part] = (),
-) -> Recorded | None:
+@dataclass(frozen=True, slots=True)
+class Conclusion:
     """
-    Record what became of the entries of a claimed group. Every entry has an outcome; those to retry wait as a group,
-    and those of a message that is split as the groups that ``parts`` names.
+    What became of a claimed group: every entry has an outcome.
 
-    Returns ``None`` and changes nothing when the claim is no longer ours: a lease ran out and another took over.
+    Those to retry wait as a group until ``retry_at``, and those of a message that is split as the groups that ``parts``
+    names.
     """
+
+    group: Group
+    settled: Sequence[Settled]
+    retry_at: int | None = None
+    parts: Sequence[Part] = ()
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether the partner has taken all of it."""
+        return all(isinstance(item.outcome, Delivered) for item in self.settled)
+
+
+def settle(tx: Transaction, concluded: Sequence[Conclusion], now: int) -> list[Recorded | None]:
+    """
+    Record what became of groups of one sandbox: of those that were delivered together, of the others one by one.
+
+    Returns for each what was recorded; ``None``, and nothing is changed, when the claim is no longer ours: a lease ran
+    out and another took over.
+    """
+    delivered = [Taken(one.group, one.settled) for one in concluded if one.is_delivered]
+    held = acknowledging.ours(tx, [taken.group for taken in delivered])
+    plain = [taken for taken in delivered if taken.group.number in held]
+    if plain:
+        tally = ledger.Tally()
+        acknowledging.acknowledge(tx, plain, tally)
+        acknowledging.end(tx, [taken.group for taken in plain])
+        ledger.post(tx, plain[0].group.tenant, tally)
+    return [Recorded() if one.group.number in held else _settle_one(tx, one, now) for one in concluded]
+
+
+def _settle_one(tx: Transaction, concluded: Conclusion, now: int) -> Recorded | None:
+    group, settled, parts = concluded.group, concluded.settled, concluded.parts
     whose = {"tenant": group.tenant, "claim_group": group.number}
     row = tx.run(_GROUP_IS_OURS, {**whose, "epoch": group.epoch}).fetchone()
     if row is None or row[0] != group.attempt:
@@ -90,22 +88,26 @@ def settle(
     tally = ledger.Tally()
     delivered = [item for item in settled if isinstance(item.outcome, Delivered)]
     if delivered:
-        _acknowledge(tx, group, delivered, tally)
+        acknowledging.acknowledge(tx, [Taken(group, delivered)], tally)
     for item in settled:
         if isinstance(item.outcome, Parked):
             _park(tx, group, item, item.outcome, now, tally)
     splitting.part(tx, group, family, parts, now)
     retried = [item.outcome for item in settled if isinstance(item.outcome, Retry)]
     if retried:
-        due = retry_at if retry_at is not None else now
-        uncounted = 0 if all(retry.counts for retry in retried) else 1
-        reason = storable(retried[0].reason)
-        tx.run(_WAIT_FOR_RETRY, {**whose, "due": due, "reason": reason, "uncounted": uncounted})
+        _wait(tx, group, retried, now if concluded.retry_at is None else concluded.retry_at)
     else:
         tx.run(DELETE_GROUP, whose)
     given_up = _give_up(tx, group, splitting.go_on(tx, group, family, settled, now), now, tally)
     ledger.post(tx, group.tenant, tally)
     return Recorded(given_up)
+
+
+def _wait(tx: Transaction, group: Group, retried: Sequence[Retry], due: int) -> None:
+    """Let a group wait for its retry; an attempt in whose way something else stood is not counted."""
+    uncounted = 0 if all(retry.counts for retry in retried) else 1
+    row = {"tenant": group.tenant, "claim_group": group.number, "due": due, "uncounted": uncounted}
+    tx.run(_WAIT_FOR_RETRY, {**row, "reason": storable(retried[0].reason)})
 
 
 def _give_up(
@@ -115,27 +117,13 @@ def _give_up(
     found: list[Settled] = []
     for number, outcome in waiting:
         part = replace(group, number=number, attempt=1)
-        row = {"tenant": group.tenant, "claim_group": number}
-        for profile, audience, name, seq, document, shown in tx.run(ENTRIES, row).fetchall():
+        row = {"tenant": group.tenant, "claim_group": number, "first": number, "last": number}
+        for _, profile, audience, name, seq, document, shown in tx.run(ENTRIES, row).fetchall():
             item = Settled(Entry(profile, audience, name, seq, document or NOBODY, (), shown), outcome)
             _park(tx, part, item, outcome, now, tally)
             found.append(item)
         tx.run(DELETE_GROUP, row)
     return tuple(found)
-
-
-def _acknowledge(tx: Transaction, group: Group, delivered: Sequence[Settled], tally: ledger.Tally) -> None:
-    """Move lanes on, and take the changes that are done: the newest of a person and audience was delivered."""
-    whose = {"tenant": group.tenant, "claim_group": group.number}
-    tx.many(_ACKNOWLEDGE, ({**whose, **lane_of(group, item.entry), "shown": item.shown} for item in delivered))
-    newest: set[tuple[int, int]] = set()
-    for profile, audience, _ in sorted(tx.run(_TAKE_SETTLED_CHANGES, whose), key=lambda row: -row[2]):
-        outcome = "superseded" if (profile, audience) in newest else "delivered"
-        newest.add((profile, audience))
-        tally[group.dataflow, audience, outcome] += 1
-    tx.run(_FORGET_LANES, whose)
-    tx.run(_FREE_LANES, whose)
-    tally[group.dataflow, NO_AUDIENCE, "messages"] += len({item.message for item in delivered})
 
 
 def _park(tx: Transaction, group: Group, item: Settled, outcome: Parked, now: int, tally: ledger.Tally) -> None:
