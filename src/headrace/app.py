@@ -60,7 +60,7 @@ from headrace.settings import Settings
 from headrace.store import dataflows
 from headrace.store.database import Store
 from headrace.store.keys import StoredKeys
-from headrace.store.migrate import migrate
+from headrace.store.migrate import hold, migrate
 from headrace.worker import Worker
 
 #: How many objects come to be before the collector looks at them: a request of five hundred people is some 15,000.
@@ -90,6 +90,7 @@ class Engine:
         key_file = LocalKeyFile(settings.key_file)
         self.store = Store.open(settings.data_dir, settings.database_url)
         migrate(self.store)
+        hold(self.store)
         self.keyring = Keyring(key_file, StoredKeys(self.store), self.clock, veil.note)
         self.renderers = RenderPool(settings.renderers or None)
         deadline = settings.request_deadline
