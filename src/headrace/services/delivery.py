@@ -33,6 +33,7 @@ from headrace.store.database import Store, StoreUnavailable, Transaction
 from headrace.store.outbox import Recorded
 from headrace.store.splitting import Part
 from headrace.streaming.bisect import halves
+from headrace.streaming.load import Load
 from headrace.streaming.settle import conclude
 from headrace.streaming.slots import Slots
 from headrace.streaming.streak import Streak
@@ -45,6 +46,8 @@ Address = tuple[int, int]
 REFUSALS_TO_HOLD = 100
 #: Entries claimed in one turn of the writer: small enough that ingestion gets its own.
 MOST_CLAIMED = 2000
+#: Milliseconds between two looks at a dataflow whose entries wait for each other, however often it is woken.
+LOOK_EVERY = 1000
 #: Seconds between two tries to write what is known while the store cannot take anything.
 STORE_PAUSE = 1.0
 #: The longest the outbox sleeps although nobody woke it, in seconds.
@@ -85,6 +88,8 @@ class StoredOutbox:
         self._maybe: set[Address] = set()
         self._due: dict[Address, int] = {}
         self._last_bucket: dict[Address, int] = {}
+        self._early_until: dict[Address, int] = {}
+        self._load = Load()
         self._streaks: dict[Address, Streak] = {}
         self._faults: dict[Address, str] = {}
         self._consents: dict[Address, Consents] = {}
@@ -143,7 +148,10 @@ class StoredOutbox:
         now = self._clock.now()
         if now + self._deadline <= group.lease_until:
             return True
-        return await self._store.write(lambda tx: outbox.renew(tx, group, now + self._lease))
+        is_ours = await self._store.write(lambda tx: outbox.renew(tx, group, now + self._lease))
+        if not is_ours:
+            self._load.give_back(group.number)
+        return is_ours
 
     async def objection(self, group: Group) -> Outcome | None:
         """Say why a message may not leave as it was rendered: somebody in it has withdrawn their consent since."""
@@ -159,6 +167,8 @@ class StoredOutbox:
             await self._settle(group, settled)
         except Exception as error:  # One group's trouble must not end the requests of others.
             self._announce(WorkerFailed(step="settle", error=told(error)))
+        finally:
+            self._load.give_back(group.number)
 
     async def _settle(self, group: Group, settled: Sequence[Settled]) -> None:
         """Decide when what is to be retried goes again, write it all down, and say what happened."""
@@ -202,6 +212,7 @@ class StoredOutbox:
         now = self._clock.now()
         for address in [address for address, due in self._due.items() if due <= now]:
             del self._due[address]
+            self._early_until.pop(address, None)
             self._maybe.add(address)
         asked = set(self._maybe)
         if not asked:
@@ -215,8 +226,11 @@ class StoredOutbox:
                     self._rest(address, self._look_again(address, flow, now))
                     continue
                 self._faults.pop(address, None)
+                if flow.route.patience is not None and self._is_early(address, now):
+                    continue
                 account = flow.route.account
-                free = slots.free(account) - sum(1 for _, route in pairs if route.account == account)
+                taken = sum(1 for _, route in pairs if route.account == account)
+                free = min(slots.free(account) - taken, self._load.room(account, flow.route.most_entries) - taken)
                 groups = self._claim_for(tx, address, flow.route, free, now) if free > 0 else []
                 groups = self._looked_at(tx, flow, groups, now)
                 pairs += [(group, flow.route) for group in groups]
@@ -229,6 +243,7 @@ class StoredOutbox:
             raise
         for group, route in pairs:
             slots.take(route.account)
+            self._load.take(route.account, group)
             self._streaks.setdefault((group.tenant, group.dataflow), Streak()).claimed(group.number)
         return pairs
 
@@ -236,13 +251,22 @@ class StoredOutbox:
         tenant, number = address
         most = route.most_entries
         wanted = min(free, max(1, MOST_CLAIMED // most))
-        claim = outbox.Claim(tenant, number, self._epoch, wanted, most, self._lease, self._numbers)
+        claim = outbox.Claim(tenant, number, self._epoch, wanted, most, self._lease, self._numbers, route.patience)
         groups = outbox.claim(tx, claim, now, self._last_bucket.get(address, -1))
         if groups:
             self._last_bucket[address] = groups[-1].bucket.encode()
         if len(groups) < wanted:
-            self._rest(address, outbox.next_due(tx, tenant, number))
+            self._rest(address, outbox.next_due(tx, tenant, number, route.patience))
+            self._early_until[address] = now + LOOK_EVERY
         return groups
+
+    def _is_early(self, address: Address, now: int) -> bool:
+        """Put off the look at a dataflow that has just been looked at: what wakes it has hardly filled a message."""
+        until = self._early_until.get(address, now)
+        if not 0 < until - now <= LOOK_EVERY:
+            return False
+        self._rest(address, min(until, self._due.get(address, until)))
+        return True
 
     def _looked_at(self, tx: Transaction, flow: LiveDataflow, claimed: Sequence[Group], now: int) -> list[Group]:
         """Hold what was claimed against the policies of consent, as they are now."""

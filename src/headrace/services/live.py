@@ -24,7 +24,7 @@ from headrace.mapping.consent import Consents
 from headrace.model.destination import Destination
 from headrace.model.destination_server import DestinationServer, HttpExtension
 from headrace.model.flow import FieldMapping, Flow, SegmentSelectorValue
-from headrace.model.message import Group, Message
+from headrace.model.message import Group, Message, Patience
 from headrace.model.outcome import Outcome, Retry
 from headrace.render.destination import CompiledDestination, Composed
 from headrace.render.parts import Parting
@@ -63,10 +63,15 @@ Announce = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class PartnerRoute:
-    """One dataflow's way to its partner. ``most_entries`` is the most that a message carries."""
+    """
+    One dataflow's way to its partner.
+
+    ``most_entries`` is the most that a message carries, and ``patience`` how long entries wait to travel together.
+    """
 
     recipe: Recipe
     most_entries: int
+    patience: Patience | None
     _access: PartnerAccess
     _renderer: Renderer
     _clock: Clock
@@ -219,7 +224,7 @@ class LiveDataflows:
         policies: consent_policies.InForce,
     ) -> LiveDataflow:
         parts = Parts.of(tx, catalog, tenant.tenant, stored.document)
-        policy = parts.destination.best_effort
+        policy = parts.destination.policy
         assert policy is not None, "a destination in use does not change to what is not carried out"
         taking_part = dataflows.mapped_audiences(tx, tenant.tenant, stored.dataflow)
         mapped = Audiences(_mapped_audiences(tx, tenant.tenant, taking_part, parts, names))
@@ -268,11 +273,14 @@ class LiveDataflows:
             auth_data=dict(access_.given),
         )
         most_entries = CompiledDestination(recipe).most_entries
+        patience = watched.policy.patience
+        if patience is not None:  # A message that can be about one person alone is full with one.
+            patience = replace(patience, entries=min(patience.entries, most_entries))
         signer = signing_secrets.signer_for(parts.server, access_.signing_secrets)
         http = parts.server.http_template
         answering = http.extension if http is not None else HttpExtension()
         return PartnerRoute(
-            recipe, most_entries, access_, self._renderer, self._clock, signer, self._announce, answering
+            recipe, most_entries, patience, access_, self._renderer, self._clock, signer, self._announce, answering
         )
 
 
