@@ -1,4 +1,4 @@
-"""Entries that wait for each other: whatever happens, a bucket leaves when it is full or its oldest entry is old enough."""
+"""Entries that wait for each other: a bucket leaves when it is full, or when its oldest entry is old enough."""
 
 from collections import Counter
 from dataclasses import dataclass, field
