@@ -90,6 +90,7 @@ class StoredOutbox:
         self._last_bucket: dict[Address, int] = {}
         self._early_until: dict[Address, int] = {}
         self._load = Load()
+        self._retrying: dict[Address, RetryPolicy] = {}
         self._streaks: dict[Address, Streak] = {}
         self._faults: dict[Address, str] = {}
         self._consents: dict[Address, Consents] = {}
@@ -174,19 +175,23 @@ class StoredOutbox:
         """Decide when what is to be retried goes again, write it all down, and say what happened."""
         if (group.tenant, group.dataflow) in self._consents:
             settled = consenting.counted(settled)
-        concluded, wait = conclude(settled, group.attempt, self._policy, self._random)
+        address = (group.tenant, group.dataflow)
+        policy = self._retrying.get(address, self._policy)
+        concluded, wait = conclude(settled, group.attempt, policy, self._random)
         now = self._clock.now()
         retry_at = now + int(wait * 1000) if wait is not None else None
-        address = (group.tenant, group.dataflow)
+        holding = _holding(concluded)
         parts = [Part(next(self._numbers), entries, reason) for entries, reason in halves(concluded)]
 
-        def work(tx: Transaction) -> tuple[str | None, Recorded]:
+        def work(tx: Transaction) -> tuple[str | None, Recorded, bool]:
             recorded = outbox.settle(tx, group, concluded, now, retry_at, parts)
             crashpoint("before_settle_commit")
             flow = self._live.of(tx, group.tenant).get(group.dataflow)
-            return flow.stored.id if recorded and flow is not None else None, recorded or Recorded()
+            name = flow.stored.id if recorded and flow is not None else None
+            is_held = name is not None and holding is not None and _hold(tx, address, name, holding, now)
+            return name, recorded or Recorded(), is_held
 
-        name, recorded = await self._written(work, group)
+        name, recorded, is_held = await self._written(work, group)
         crashpoint("after_settle_commit")
         if retry_at is not None:
             self._due[address] = min(retry_at, self._due.get(address, retry_at))
@@ -194,6 +199,8 @@ class StoredOutbox:
         if name is not None:
             for event in _events(name, [*concluded, *recorded.given_up], wait):
                 self._announce(event)
+            if is_held:
+                self._announce(DataflowHeld(dataflow=name, reason=holding or ""))
             await self._hold_if_refused(address, name, group.number, concluded)
 
     async def _written(self, work: Callable[[Transaction], T], group: Group) -> T:
@@ -226,6 +233,7 @@ class StoredOutbox:
                     self._rest(address, self._look_again(address, flow, now))
                     continue
                 self._faults.pop(address, None)
+                self._retrying[address] = flow.route.retry(self._policy)
                 if flow.route.patience is not None and self._is_early(address, now):
                     continue
                 account = flow.route.account
@@ -326,16 +334,24 @@ class StoredOutbox:
         reason = f"{REFUSALS_TO_HOLD} messages in a row were refused; the last: {last}"
         now = self._clock.now()
 
-        def work(tx: Transaction) -> bool:
-            was_going = dataflows.hold(tx, *address, reason, now)
-            if was_going:
-                audit.note(tx, address[0], "headrace", "hold", "dataflow", name, now)
-                access.raise_configuration(tx, address[0])
-            return was_going
-
-        if await self._store.write(work):
+        if await self._store.write(lambda tx: _hold(tx, address, name, reason, now)):
             self._announce(DataflowHeld(dataflow=name, reason=reason))
         return None
+
+
+def _hold(tx: Transaction, address: Address, name: str, reason: str, now: int) -> bool:
+    """Hold a dataflow; what waits stays. Says whether it was going until now."""
+    was_going = dataflows.hold(tx, *address, reason, now)
+    if was_going:
+        audit.note(tx, address[0], "headrace", "hold", "dataflow", name, now)
+        access.raise_configuration(tx, address[0])
+    return was_going
+
+
+def _holding(settled: Sequence[Settled]) -> str | None:
+    """Return why the dataflow is to be held, if an answer says that a person has to look."""
+    outcomes = (item.outcome for item in settled)
+    return next((outcome.reason for outcome in outcomes if isinstance(outcome, Retry) and outcome.holds), None)
 
 
 async def keep_house(store: Store, clock: Clock, announce: Announce, every: float) -> None:

@@ -16,6 +16,7 @@ import orjson
 
 from headrace.clock import Clock
 from headrace.connect.auth import SignInNeeded, Token
+from headrace.connect.retry import RetryPolicy, policy_of
 from headrace.connect.webhooks import WebhookSigner
 from headrace.errors import HeadraceError
 from headrace.events import AnswerUnread, Event, ValuesLeftOut
@@ -58,6 +59,8 @@ class Renderer(Protocol):
 
 
 _UNAUTHORIZED = 401
+_FORBIDDEN = 403
+_USUAL = RetryPolicy()
 Announce = Callable[[Event], None]
 
 
@@ -79,11 +82,16 @@ class PartnerRoute:
     _announce: Announce
     _answering: HttpExtension = field(default_factory=HttpExtension)
     _completed: dict[int, Recipe] = field(default_factory=dict)
+    _last_tried: list[int] = field(default_factory=list)
 
     @property
     def account(self) -> str:
         """The account's name, under which its requests are counted."""
         return self._access.pool
+
+    def retry(self, usual: RetryPolicy) -> RetryPolicy:
+        """Return when its messages are sent again that the partner did not take: as ``usual``, or as is declared."""
+        return policy_of(self._answering.retry, usual)
 
     async def compose(self, group: Group) -> Composed:
         """
@@ -113,14 +121,19 @@ class PartnerRoute:
         request = message.request
         if self._signer is not None:
             request = self._signer.sign(request, message.id, self._clock.now())
+        policy = self.retry(_USUAL)
         try:
+            token = await self._access.token()
             response = await self._access.send(request)
             if response.status == _UNAUTHORIZED and self._access.credentials is not None:
                 return await self._refused(self._access.credentials, message)
+            if response.status == _FORBIDDEN and self._is_to_be_looked_at(policy):
+                return await self._forbidden(token.generation if token is not None else None)
         except HeadraceError as error:
             return explain(error)
         answers, bisects = self._answering.answers, self._answering.bisect
-        judged = judge(response, message, answers, self._clock.now(), self._access.redact, bisects=bisects)
+        now, redact = self._clock.now(), self._access.redact
+        judged = judge(response, message, answers, now, redact, bisects=bisects, policy=policy)
         if judged.unread is not None:
             self._announce(AnswerUnread(dataflow=self.recipe.dataflow, message=message.id, reason=judged.unread))
         return judged.outcome
@@ -139,6 +152,26 @@ class PartnerRoute:
         reason = "it answered 401 (unauthorized) to what the account is signed in with"
         await credentials.refuse(reason)
         return Retry("status-401", "the partner answered 401 (unauthorized)", counts=False)
+
+    def _is_to_be_looked_at(self, policy: RetryPolicy) -> bool:
+        """Say whether a person has to look at a 403: somebody signs in, and no declaration makes something of it."""
+        answers = self._answering.answers
+        is_read = answers is not None and _FORBIDDEN in answers.statuses
+        return self._access.credentials is not None and _FORBIDDEN not in policy.statuses and not is_read
+
+    async def _forbidden(self, generation: int | None) -> Outcome:
+        """
+        Say what becomes of a message that the partner does not allow the account to send.
+
+        It is tried once with another token. Then the dataflow is held: the partner knows who asks, and says no.
+        """
+        reason = "the partner answered 403 (forbidden)"
+        if generation is not None and generation not in self._last_tried:
+            await self._access.renew(generation)
+            newer = await self._access.token()
+            self._last_tried[:] = [newer.generation] if newer is not None else []
+            return Retry("status-403", f"{reason}, and another token was got", after=0.0, counts=False)
+        return Retry("status-403", f"{reason} to what the account is signed in with", counts=False, holds=True)
 
     def _with(self, token: Token) -> Recipe:
         """Return the recipe completed with a token, the same one for as long as the token is."""
