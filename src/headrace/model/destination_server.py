@@ -11,6 +11,7 @@ from headrace.model.block import SERVER_SET, Block, Flag, repeated, rule, wire_n
 from headrace.model.file_configurations import FileConfigurations
 from headrace.model.kinds import is_web_url
 from headrace.model.problem import Problem
+from headrace.model.retrying import Retrying
 from headrace.model.storage import (
     AdlsGen2Destination,
     AzureBlobDestination,
@@ -86,6 +87,9 @@ class HttpExtension(Block):
     )
     answers: Answers | None = Field(
         None, description="How the partner's answers tell of single entries of a message; else an answer is for all."
+    )
+    retry: Retrying = Field(
+        default_factory=Retrying, description="When messages are sent again that the partner did not take."
     )
 
     @property

@@ -16,7 +16,9 @@ class Retry:
     It is tried again: after so many seconds, or when the policy says. ``unknown``: the partner may have it.
 
     Where the attempt does not count, the account stood in the way and not the partner: it is tried again as soon as the
-    account can be used, however long that takes.
+    account can be used, however long that takes. ``pressure``: the partner has more to do than it can, so everything
+    for it should slow down, and not this message alone. ``holds``: it is of no use to send the partner anything until
+    a person has looked; the dataflow is held, and keeps what it has.
     """
 
     code: str
@@ -24,6 +26,8 @@ class Retry:
     after: float | None = None
     unknown: bool = False
     counts: bool = True
+    pressure: bool = False
+    holds: bool = False
 
 
 @dataclass(frozen=True, slots=True)

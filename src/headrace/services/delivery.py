@@ -25,15 +25,16 @@ from headrace.events import (
 from headrace.mapping.consent import Consents
 from headrace.model.message import Group, Settled
 from headrace.model.outcome import Delivered, Outcome, Parked, Retry, Split
-from headrace.services import consenting, settling
+from headrace.services import consenting, holding, settling
 from headrace.services.live import FAULT_PAUSE, LiveDataflow, LiveDataflows, PartnerRoute
 from headrace.services.settling import Together, Written
 from headrace.services.turning import turn
-from headrace.store import access, audit, dataflows, epochs, ledger, outbox, withheld
+from headrace.store import dataflows, epochs, ledger, outbox, withheld
 from headrace.store.database import Store, StoreUnavailable, Transaction
 from headrace.store.outbox import Conclusion
 from headrace.store.splitting import Part
 from headrace.streaming.bisect import halves
+from headrace.streaming.load import Load
 from headrace.streaming.settle import conclude
 from headrace.streaming.slots import Slots
 from headrace.streaming.streak import Streak
@@ -45,6 +46,8 @@ Address = tuple[int, int]
 REFUSALS_TO_HOLD = 100
 #: Entries claimed in one turn of the writer: small enough that ingestion gets its own.
 MOST_CLAIMED = 2000
+#: Milliseconds between two looks at a dataflow whose entries wait for each other, however often it is woken.
+LOOK_EVERY = 1000
 #: Seconds between two tries to write what is known while the store cannot take anything.
 STORE_PAUSE = 1.0
 #: The longest the outbox sleeps although nobody woke it, in seconds.
@@ -86,6 +89,9 @@ class StoredOutbox:
         self._maybe: set[Address] = set()
         self._due: dict[Address, int] = {}
         self._last_bucket: dict[Address, int] = {}
+        self._early_until: dict[Address, int] = {}
+        self._load = Load()
+        self._retrying: dict[Address, RetryPolicy] = {}
         self._streaks: dict[Address, Streak] = {}
         self._faults: dict[Address, str] = {}
         self._consents: dict[Address, Consents] = {}
@@ -144,7 +150,10 @@ class StoredOutbox:
         now = self._clock.now()
         if now + self._deadline <= group.lease_until:
             return True
-        return await self._store.write(lambda tx: outbox.renew(tx, group, now + self._lease))
+        is_ours = await self._store.write(lambda tx: outbox.renew(tx, group, now + self._lease))
+        if not is_ours:
+            self._load.give_back(group.number)
+        return is_ours
 
     async def objection(self, group: Group) -> Outcome | None:
         """Say why a message may not leave as it was rendered: somebody in it has withdrawn their consent since."""
@@ -160,15 +169,18 @@ class StoredOutbox:
             await self._settle(group, settled)
         except Exception as error:  # One group's trouble must not end the requests of others.
             self._announce(WorkerFailed(step="settle", error=told(error)))
+        finally:
+            self._load.give_back(group.number)
 
     async def _settle(self, group: Group, settled: Sequence[Settled]) -> None:
         """Decide when what is to be retried goes again, write it all down, and say what happened."""
         if (group.tenant, group.dataflow) in self._consents:
             settled = consenting.counted(settled)
-        concluded, wait = conclude(settled, group.attempt, self._policy, self._random)
+        address = (group.tenant, group.dataflow)
+        policy = self._retrying.get(address, self._policy)
+        concluded, wait = conclude(settled, group.attempt, policy, self._random)
         now = self._clock.now()
         retry_at = now + int(wait * 1000) if wait is not None else None
-        address = (group.tenant, group.dataflow)
         parts = [Part(self._numbers.take(), entries, reason) for entries, reason in halves(concluded)]
         written = await self._written(Conclusion(group, concluded, retry_at, parts))
         crashpoint("after_settle_commit")
@@ -178,6 +190,8 @@ class StoredOutbox:
         if written.name is not None:
             for event in _events(written.name, [*concluded, *written.recorded.given_up], wait):
                 self._announce(event)
+            if written.held is not None:
+                self._announce(DataflowHeld(dataflow=written.name, reason=written.held))
             await self._hold_if_refused(address, written.name, group.number, concluded)
 
     async def _written(self, concluded: Conclusion) -> Written:
@@ -202,6 +216,7 @@ class StoredOutbox:
         now = self._clock.now()
         for address in [address for address, due in self._due.items() if due <= now]:
             del self._due[address]
+            self._early_until.pop(address, None)
             self._maybe.add(address)
         asked = set(self._maybe)
         if not asked:
@@ -215,8 +230,12 @@ class StoredOutbox:
                     self._rest(address, self._look_again(address, flow, now))
                     continue
                 self._faults.pop(address, None)
+                self._retrying[address] = flow.route.retry(self._policy)
+                if flow.route.patience is not None and self._is_early(address, now):
+                    continue
                 account = flow.route.account
-                free = slots.free(account) - sum(1 for _, route in pairs if route.account == account)
+                taken = sum(1 for _, route in pairs if route.account == account)
+                free = min(slots.free(account) - taken, self._load.room(account, flow.route.most_entries) - taken)
                 groups = self._claim_for(tx, address, flow.route, free, now) if free > 0 else []
                 groups = self._looked_at(tx, flow, groups, now)
                 pairs += [(group, flow.route) for group in groups]
@@ -229,6 +248,7 @@ class StoredOutbox:
             raise
         for group, route in pairs:
             slots.take(route.account)
+            self._load.take(route.account, group)
             self._streaks.setdefault((group.tenant, group.dataflow), Streak()).claimed(group.number)
         return pairs
 
@@ -236,13 +256,22 @@ class StoredOutbox:
         tenant, number = address
         most = route.most_entries
         wanted = min(free, max(1, MOST_CLAIMED // most))
-        claim = outbox.Claim(tenant, number, self._epoch, wanted, most, self._lease, self._numbers)
+        claim = outbox.Claim(tenant, number, self._epoch, wanted, most, self._lease, self._numbers, route.patience)
         groups = outbox.claim(tx, claim, now, self._last_bucket.get(address, -1))
         if groups:
             self._last_bucket[address] = groups[-1].bucket.encode()
         if len(groups) < wanted:
-            self._rest(address, outbox.next_due(tx, tenant, number))
+            self._rest(address, outbox.next_due(tx, tenant, number, route.patience))
+            self._early_until[address] = now + LOOK_EVERY
         return groups
+
+    def _is_early(self, address: Address, now: int) -> bool:
+        """Put off the look at a dataflow that has just been looked at: what wakes it has hardly filled a message."""
+        until = self._early_until.get(address, now)
+        if not 0 < until - now <= LOOK_EVERY:
+            return False
+        self._rest(address, min(until, self._due.get(address, until)))
+        return True
 
     def _looked_at(self, tx: Transaction, flow: LiveDataflow, claimed: Sequence[Group], now: int) -> list[Group]:
         """Hold what was claimed against the policies of consent, as they are now."""
@@ -302,14 +331,7 @@ class StoredOutbox:
         reason = f"{REFUSALS_TO_HOLD} messages in a row were refused; the last: {last}"
         now = self._clock.now()
 
-        def work(tx: Transaction) -> bool:
-            was_going = dataflows.hold(tx, *address, reason, now)
-            if was_going:
-                audit.note(tx, address[0], "headrace", "hold", "dataflow", name, now)
-                access.raise_configuration(tx, address[0])
-            return was_going
-
-        if await self._store.write(work):
+        if await self._store.write(lambda tx: holding.hold(tx, *address, name, reason, now)):
             self._announce(DataflowHeld(dataflow=name, reason=reason))
         return None
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from headrace.crashpoints import crashpoint
+from headrace.services import holding
 from headrace.services.live import LiveDataflows
 from headrace.store import outbox
 from headrace.store.database import Store, Transaction
@@ -16,10 +17,15 @@ MOST_TOGETHER = 256
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was recorded of a group, and the dataflow's id; no id where the claim was no longer ours."""
+    """
+    What was recorded of a group, and the dataflow's id; no id where the claim was no longer ours.
+
+    ``held`` is why the dataflow is held from now on.
+    """
 
     recorded: Recorded
     name: str | None
+    held: str | None = None
 
 
 def record(tx: Transaction, live: LiveDataflows, concluded: Sequence[Conclusion], now: int) -> list[Written]:
@@ -31,9 +37,18 @@ def record(tx: Transaction, live: LiveDataflows, concluded: Sequence[Conclusion]
         for one, recorded in zip(mine, outbox.settle(tx, mine, now), strict=True):
             flow = flows.get(one.group.dataflow)
             name = flow.stored.id if recorded is not None and flow is not None else None
-            written[one.group.number] = Written(recorded or Recorded(), name)
+            written[one.group.number] = Written(recorded or Recorded(), name, _held(tx, one, name, now))
     crashpoint("before_settle_commit")
     return [written[one.group.number] for one in concluded]
+
+
+def _held(tx: Transaction, concluded: Conclusion, name: str | None, now: int) -> str | None:
+    """Hold the dataflow if an answer says that a person has to look; return why, if it was going until now."""
+    reason = holding.reason_in(concluded.settled) if name is not None else None
+    if name is None or reason is None:
+        return None
+    group = concluded.group
+    return reason if holding.hold(tx, group.tenant, group.dataflow, name, reason, now) else None
 
 
 class Together:

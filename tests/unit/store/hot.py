@@ -1,7 +1,17 @@
 """The statements that every change takes, and the indexes they must find their rows by, on any database."""
 
 from headrace.store import erasing, ledger, profiles, splitting
-from headrace.store.outbox import accepting, acknowledging, claiming, lanes, settling, showing, waiting, withholding
+from headrace.store.outbox import (
+    accepting,
+    acknowledging,
+    claiming,
+    lanes,
+    ripening,
+    settling,
+    showing,
+    waiting,
+    withholding,
+)
 
 LARGE = ("lanes", "changes", "profiles", "groups", "parked")
 #: A table's name stands for its primary key, or any other key of it.
@@ -11,6 +21,9 @@ HOT = {
     "accept: superseded": (accepting._DELETE_CHANGE, {"changes"}),
     "accept: known lanes": (showing._KNOWN_LANES, {"lanes"}),
     "claim: the next bucket": (claiming._NEXT_BUCKET, {"lanes_due"}),
+    "claim: is it full": (ripening._IS_FULL, {"lanes_due"}),
+    "claim: the oldest": (ripening._OLDEST, {"lanes_due"}),
+    "claim: the oldest of the next": (ripening._NEXT_OLDEST, {"lanes_due"}),
     "claim: lanes": (claiming._CLAIM_LANES, {"lanes_due", "lanes"}),
     "claim: due groups": (claiming._DUE_GROUPS, {"groups_of_dataflow"}),
     "claim: moved": (claiming._RELEASE_MOVED, {"lanes_claimed"}),
@@ -46,6 +59,7 @@ HOT = {
     "backfill: who was told": (showing._SHOWN, {"lanes"}),
     "backfill: what the partner forgets": (showing._SHOWN_LANES, {"lanes"}),
     "backfill: how much waits": (waiting._WAITING_LANES, {"lanes_due"}),
+    "backfill: how much of an audience waits": (waiting._WAITING_IN_BUCKETS, {"lanes_due"}),
     "consent: who is about to be told": (showing._ALL_UNDER_WAY, {"changes"}),
     "consent: who has changed since": (withholding._NEWER, {"lanes_claimed", "profiles"}),
     "consent: elsewhere": (withholding._MOVE_LANE, {"lanes", "lanes_claimed"}),

@@ -51,8 +51,9 @@ class Yard:
         now = self.now if at is None else at
         return self.run(lambda tx: outbox.accept(tx, self.tenant, batch, now))
 
-    def claim(self, most_groups=10, most_entries=10, *, after_bucket=-1):
-        asked = outbox.Claim(self.tenant, self.dataflow, self.epoch, most_groups, most_entries, LEASE, _numbers)
+    def claim(self, most_groups=10, most_entries=10, *, after_bucket=-1, patience=None):
+        whose = (self.tenant, self.dataflow, self.epoch)
+        asked = outbox.Claim(*whose, most_groups, most_entries, LEASE, _numbers, patience)
         return self.run(lambda tx: outbox.claim(tx, asked, self.now, after_bucket))
 
     def settle(self, group, *outcomes, shown=b'{"audiences":{}}', retry_in=1000):

@@ -12,7 +12,7 @@ from headrace.store.outbox.lanes import drop_group
 from headrace.store.outbox.numbers import Numbers
 from headrace.store.outbox.settling import Conclusion, Recorded, settle
 from headrace.store.outbox.showing import Told, forget_shown, known_lanes, laid_aside, shown, told, under_way
-from headrace.store.outbox.waiting import is_any_of, is_waiting
+from headrace.store.outbox.waiting import is_any_of, is_waiting, is_waiting_in
 from headrace.store.outbox.withholding import move, newer, withhold, withhold_audience, withhold_entries
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "forget_shown",
     "is_any_of",
     "is_waiting",
+    "is_waiting_in",
     "known_lanes",
     "laid_aside",
     "move",

@@ -5,11 +5,12 @@ from itertools import zip_longest
 
 import orjson
 
-from headrace.model.message import Bucket, Entry, Group
+from headrace.model.message import Bucket, Entry, Group, Patience
 from headrace.model.profile import encode
 from headrace.store.database import Transaction
 from headrace.store.outbox.lanes import DELETE_GROUP
 from headrace.store.outbox.numbers import Numbers
+from headrace.store.outbox.ripening import is_ripe, next_ripe
 
 _NEXT_BUCKET = """
     SELECT bucket FROM lanes WHERE tenant = :tenant AND dataflow = :dataflow AND due IS NOT NULL AND bucket > :bucket
@@ -78,6 +79,7 @@ class Claim:
     Who asks for how much: ``most_groups`` groups of at most ``most_entries`` entries of one dataflow.
 
     ``numbers`` gives each new group a number that was never used, so that a late answer cannot settle another's claim.
+    With ``patience``, a bucket is left alone until enough wait in it, or its oldest entry has waited long enough.
     """
 
     tenant: int
@@ -87,6 +89,7 @@ class Claim:
     most_entries: int
     lease: int
     numbers: Numbers
+    patience: Patience | None = None
 
 
 def claim(tx: Transaction, asked: Claim, now: int, after_bucket: int = -1) -> list[Group]:
@@ -101,8 +104,10 @@ def claim(tx: Transaction, asked: Claim, now: int, after_bucket: int = -1) -> li
     waiting = _waiting_buckets(tx, asked, after_bucket) if left > 0 else []
     shares: list[list[Group]] = []
     while waiting and left > 0:
-        share = -(-left // len(waiting))
+        share = -(-left // len(waiting)) if asked.patience is None else 1
         bucket = waiting.pop(0)
+        if asked.patience is not None and not is_ripe(tx, asked.tenant, asked.dataflow, bucket, asked.patience, now):
+            continue
         claimed = _claim_bucket(tx, asked, bucket, share, now)
         shares.append(claimed)
         left -= len(claimed)
@@ -209,7 +214,11 @@ _NEXT_DUE = """
 """
 
 
-def next_due(tx: Transaction, tenant: int, dataflow: int) -> int | None:
-    """Return when a claimed group of a dataflow is next due: its retry, or the end of its lease."""
+def next_due(tx: Transaction, tenant: int, dataflow: int, patience: Patience | None = None) -> int | None:
+    """
+    Return when something of a dataflow is next due: a group's retry, or the end of its lease; with ``patience``, also
+    the end of what the oldest waiting entry may wait.
+    """
     row: tuple[int | None] = tx.run(_NEXT_DUE, {"tenant": tenant, "dataflow": dataflow}).fetchone()
-    return row[0]
+    ripe = next_ripe(tx, tenant, dataflow, patience) if patience is not None else None
+    return min((moment for moment in (row[0], ripe) if moment is not None), default=None)
