@@ -188,6 +188,38 @@ class AccountRecovered(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerSlowed(Event):
+    """A partner has too much to do, and nothing is sent for an account for so many seconds."""
+
+    level: ClassVar[str] = "warning"
+    labels: ClassVar[tuple[str, ...]] = ("account",)
+
+    account: str
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerDown(Event):
+    """Requests of an account keep failing, and but for a probe now and then it is left alone; its changes wait."""
+
+    level: ClassVar[str] = "error"
+    labels: ClassVar[tuple[str, ...]] = ("account",)
+
+    account: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerBack(Event):
+    """A partner that was down answers again, and an account goes on, slowly at first."""
+
+    labels: ClassVar[tuple[str, ...]] = ("account",)
+
+    account: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignInFailed(Event):
     """Somebody came back from the partner's page, and was not signed in."""
 

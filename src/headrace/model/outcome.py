@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+#: The code of what goes back untried, for its account has to wait.
+HELD_BACK = "held-back"
+
 
 @dataclass(frozen=True, slots=True)
 class Delivered:

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from random import Random
 
@@ -23,10 +23,11 @@ from headrace.events import (
     told,
 )
 from headrace.mapping.consent import Consents
-from headrace.model.message import Group, Settled
-from headrace.model.outcome import Delivered, Outcome, Parked, Retry, Split
+from headrace.model.message import Group, Message, Settled
+from headrace.model.outcome import HELD_BACK, Delivered, Outcome, Parked, Retry, Split
 from headrace.services import consenting, holding, settling
 from headrace.services.live import FAULT_PAUSE, LiveDataflow, LiveDataflows, PartnerRoute
+from headrace.services.pacing import Address, Going, Pacing, Round, forget_pacing
 from headrace.services.settling import Together, Written
 from headrace.services.turning import turn
 from headrace.store import dataflows, epochs, ledger, outbox, withheld
@@ -35,12 +36,10 @@ from headrace.store.outbox import Conclusion
 from headrace.store.splitting import Part
 from headrace.streaming.bisect import halves
 from headrace.streaming.load import Load
+from headrace.streaming.pipeline import Route
 from headrace.streaming.settle import conclude
 from headrace.streaming.slots import Slots
 from headrace.streaming.streak import Streak
-
-#: One dataflow of one sandbox.
-Address = tuple[int, int]
 
 #: Wholly refused messages in a row after which a dataflow is held instead of parking everything it has.
 REFUSALS_TO_HOLD = 100
@@ -95,6 +94,7 @@ class StoredOutbox:
         self._streaks: dict[Address, Streak] = {}
         self._faults: dict[Address, str] = {}
         self._consents: dict[Address, Consents] = {}
+        self._pacing = Pacing(store, clock, live, announce, self.wake)
         self._woken = asyncio.Event()
         self._closed = False
 
@@ -132,6 +132,7 @@ class StoredOutbox:
     def close(self) -> None:
         """Claim nothing more; what is under way is settled."""
         self._closed = True
+        self._pacing.close()
         self._woken.set()
 
     async def claimed(self, slots: Slots) -> AsyncIterator[tuple[Group, PartnerRoute]]:
@@ -144,6 +145,10 @@ class StoredOutbox:
                 yield group, route
             if not groups:
                 await self._sleep(slots)
+
+    async def turn(self, group: Group, message: Message, route: Route) -> Outcome | None:
+        """Wait until the limits of the account let a message leave; if that takes long, say when to come again."""
+        return await self._pacing.turn(group, message, route)
 
     async def holds(self, group: Group) -> bool:
         """Say whether a claim is ours for as long as a request may take; one that has grown old is renewed first."""
@@ -213,55 +218,69 @@ class StoredOutbox:
 
     async def _claim(self, slots: Slots) -> list[tuple[Group, PartnerRoute]]:
         """Claim for every dataflow that may have something waiting, as much as its account has slots free."""
+        if turns := slots.take_turns():
+            await self._pacing.tell(turns)
         now = self._clock.now()
         for address in [address for address, due in self._due.items() if due <= now]:
             del self._due[address]
             self._early_until.pop(address, None)
             self._maybe.add(address)
-        asked = set(self._maybe)
-        if not asked:
+        asked, waiting = set(self._maybe), self._pacing.waiting(now)
+        if not asked and not waiting:
             return []
 
-        def work(tx: Transaction) -> list[tuple[Group, PartnerRoute]]:
+        def work(tx: Transaction) -> tuple[Round, list[tuple[Group, PartnerRoute]]]:
             pairs: list[tuple[Group, PartnerRoute]] = []
-            for address in sorted(asked):
-                flow = self._live.of(tx, address[0]).get(address[1])
-                if flow is None or flow.route is None or not flow.is_going:
-                    self._rest(address, self._look_again(address, flow, now))
-                    continue
-                self._faults.pop(address, None)
-                self._retrying[address] = flow.route.retry(self._policy)
-                if flow.route.patience is not None and self._is_early(address, now):
-                    continue
-                account = flow.route.account
+            begun = self._pacing.begin(tx, self._going(tx, asked, now), waiting, slots, now)
+            for going, share in begun:
+                account = going.route.account
                 taken = sum(1 for _, route in pairs if route.account == account)
-                free = min(slots.free(account) - taken, self._load.room(account, flow.route.most_entries) - taken)
-                groups = self._claim_for(tx, address, flow.route, free, now) if free > 0 else []
-                groups = self._looked_at(tx, flow, groups, now)
-                pairs += [(group, flow.route) for group in groups]
-            return pairs
+                free = min(share, self._load.room(account, going.route.most_entries) - taken)
+                groups = self._claim_for(tx, going, free, now, tries=slots.is_down(account)) if free > 0 else []
+                groups = self._looked_at(tx, going.flow, groups, now)
+                begun.claimed(len(groups))
+                pairs += [(group, going.route) for group in groups]
+            for address, until in begun.resting:
+                self._rest(address, until)
+            return begun, pairs
 
         try:
-            pairs = await self._store.write(work)
+            begun, pairs = await self._store.write(work)
         except Exception:
             self._maybe |= asked  # Nothing was claimed, so what was found to rest may be waiting all the same.
             raise
+        self._pacing.end(begun, now)
         for group, route in pairs:
             slots.take(route.account)
             self._load.take(route.account, group)
             self._streaks.setdefault((group.tenant, group.dataflow), Streak()).claimed(group.number)
         return pairs
 
-    def _claim_for(self, tx: Transaction, address: Address, route: PartnerRoute, free: int, now: int) -> list[Group]:
+    def _going(self, tx: Transaction, asked: Iterable[Address], now: int) -> Iterator[Going]:
+        """Yield the dataflows that are going; the others rest."""
+        for address in sorted(asked):
+            flow = self._live.of(tx, address[0]).get(address[1])
+            if flow is None or flow.route is None or not flow.is_going:
+                self._rest(address, self._look_again(address, flow, now))
+                continue
+            self._faults.pop(address, None)
+            self._retrying[address] = flow.route.retry(self._policy)
+            if flow.route.patience is None or not self._is_early(address, now):
+                yield Going(address, flow, flow.route)
+
+    def _claim_for(self, tx: Transaction, going: Going, free: int, now: int, *, tries: bool) -> list[Group]:
+        address, most = going.address, going.route.most_entries
         tenant, number = address
-        most = route.most_entries
         wanted = min(free, max(1, MOST_CLAIMED // most))
-        claim = outbox.Claim(tenant, number, self._epoch, wanted, most, self._lease, self._numbers, route.patience)
+        patience = going.route.patience
+        claim = outbox.Claim(
+            tenant, number, self._epoch, wanted, most, self._lease, self._numbers, patience, tries=tries
+        )
         groups = outbox.claim(tx, claim, now, self._last_bucket.get(address, -1))
         if groups:
             self._last_bucket[address] = groups[-1].bucket.encode()
         if len(groups) < wanted:
-            self._rest(address, outbox.next_due(tx, tenant, number, route.patience))
+            self._rest(address, outbox.next_due(tx, tenant, number, patience))
             self._early_until[address] = now + LOOK_EVERY
         return groups
 
@@ -309,7 +328,7 @@ class StoredOutbox:
     async def _sleep(self, slots: Slots) -> None:
         """Wait until somebody wakes us, a slot is freed, or a retry is due."""
         now = self._clock.now()
-        next_due = min(self._due.values(), default=now + int(LONGEST_SLEEP * 1000))
+        next_due = min([now + int(LONGEST_SLEEP * 1000), *self._due.values(), *self._pacing.next_at])
         seconds = min(max((next_due - now) / 1000, 0.0), LONGEST_SLEEP)
         waits = [asyncio.ensure_future(self._woken.wait())]
         if self._maybe:
@@ -343,6 +362,7 @@ async def keep_house(store: Store, clock: Clock, announce: Announce, every: floa
             await turn(store, clock.now())
             await store.write(ledger.fold)
             await store.write(withheld.fold)
+            await store.write(lambda tx: forget_pacing(tx, clock.now()))
         except Exception as error:  # A fault of ours must not end the house-keeping of everybody else.
             announce(WorkerFailed(step="keep_house", error=told(error)))
         await asyncio.sleep(every)
@@ -354,6 +374,8 @@ def _events(name: str, settled: Sequence[Settled], wait: float | None) -> Iterab
         entries = list(items)
         if isinstance(outcome, Delivered):
             yield MessageDelivered(dataflow=name, entries=len(entries), message=message)
+        elif isinstance(outcome, Retry) and outcome.code == HELD_BACK:
+            continue  # It was not tried; how the account goes is told once for all.
         elif isinstance(outcome, Retry):
             yield MessageRetried(
                 dataflow=name, entries=len(entries), message=message, reason=outcome.reason, seconds=wait or 0.0

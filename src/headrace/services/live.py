@@ -27,6 +27,7 @@ from headrace.model.destination_server import DestinationServer, HttpExtension
 from headrace.model.flow import FieldMapping, Flow, SegmentSelectorValue
 from headrace.model.message import Group, Message, Patience
 from headrace.model.outcome import Outcome, Retry
+from headrace.model.pacing import RateLimit
 from headrace.render.destination import CompiledDestination, Composed
 from headrace.render.parts import Parting
 from headrace.render.recipe import MappedAudience, Recipe
@@ -92,6 +93,17 @@ class PartnerRoute:
     def retry(self, usual: RetryPolicy) -> RetryPolicy:
         """Return when its messages are sent again that the partner did not take: as ``usual``, or as is declared."""
         return policy_of(self._answering.retry, usual)
+
+    @property
+    def limits(self) -> tuple[RateLimit, ...]:
+        """How much the partner takes of an account in a time."""
+        return self._answering.rate_limits
+
+    @property
+    def most_under_way(self) -> int | None:
+        """How many requests the partner takes at a time, of all processes together, where its author says so."""
+        concurrency = self._answering.concurrency
+        return concurrency.most if concurrency is not None else None
 
     async def compose(self, group: Group) -> Composed:
         """
@@ -305,13 +317,13 @@ class LiveDataflows:
             customer_data=dict(access_.customer_data),
             auth_data=dict(access_.given),
         )
-        most_entries = CompiledDestination(recipe).most_entries
+        http = parts.server.http_template
+        answering = http.extension if http is not None else HttpExtension()
+        most_entries = min([CompiledDestination(recipe).most_entries, *answering.most_entries])
         patience = watched.policy.patience
         if patience is not None:  # A message that can be about one person alone is full with one.
             patience = replace(patience, entries=min(patience.entries, most_entries))
         signer = signing_secrets.signer_for(parts.server, access_.signing_secrets)
-        http = parts.server.http_template
-        answering = http.extension if http is not None else HttpExtension()
         return PartnerRoute(
             recipe, most_entries, patience, access_, self._renderer, self._clock, signer, self._announce, answering
         )

@@ -13,6 +13,7 @@ from headrace.crashpoints import crashpoint
 from headrace.errors import AccountError, OperationError, PartnerError
 from headrace.model.message import Group, Message, Settled
 from headrace.model.outcome import Outcome, Parked, Retry
+from headrace.model.pacing import RateLimit
 from headrace.render.destination import Composed
 from headrace.streaming.settle import explain
 from headrace.streaming.slots import Slots
@@ -24,6 +25,11 @@ class Route(Protocol):
     @property
     def account(self) -> str:
         """The account's name, under which its requests are counted."""
+        ...
+
+    @property
+    def limits(self) -> tuple[RateLimit, ...]:
+        """How much the partner takes of an account in a time; empty: as much as it can."""
         ...
 
     async def compose(self, group: Group) -> Composed:
@@ -53,6 +59,10 @@ class Outbox(Protocol):
 
         A group is yielded only when its account has a slot free, and then holds that slot until it is given back.
         """
+        ...
+
+    async def turn(self, group: Group, message: Message, route: Route) -> Outcome | None:
+        """Wait until the limits of the account let a message leave; if that takes long, say when to come again."""
         ...
 
     async def holds(self, group: Group) -> bool:
@@ -107,10 +117,14 @@ async def send(group: Group, route: Route, outbox: Outbox, slots: Slots) -> list
     crashpoint("after_render")
     settled = [Settled(entry, Parked(error.code, str(error))) for entry, error in composed.refused]
     for message in composed.messages:
-        async with slots.request(route.account):
-            if not await outbox.holds(group):
-                raise LostClaim
-            answer = await outbox.objection(group) or await route.deliver(message)
+        async with slots.request(route.account) as place:
+            answer: Outcome | tuple[Outcome, ...] | None = place.closed
+            if answer is None and route.limits:
+                answer = await outbox.turn(group, message, route)
+            if answer is None:
+                if not await outbox.holds(group):
+                    raise LostClaim
+                answer = await outbox.objection(group) or place.heard(await route.deliver(message))
         crashpoint("after_send")
         outcomes = answer if isinstance(answer, tuple) else (answer,) * len(message.entries)
         each = zip(message.entries, outcomes, message.shown, strict=True)

@@ -133,6 +133,9 @@ class SteppedOutbox(StoredOutbox):
     async def _sleep(self, slots):
         if not any(account.held for account in slots._accounts.values()):
             return self.close()
+        if self._pacing.next_at and min(self._pacing.next_at) > self._clock.at:
+            self._clock.at = min(self._pacing.next_at)  # Nobody at the turnstile waits in earnest.
+            return None
         waits = [asyncio.ensure_future(event.wait()) for event in (self._woken, slots.freed)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
@@ -167,7 +170,7 @@ class House:
         telling = Telling(self.store, self.clock, self.keyring, self.partners)
         self.runs.register(REVOCATION, telling.carry, on_cancel=forget)
         self.revoking = Revoking(self.store, self.clock, self.keyring, self.partners, self.tokens)
-        self.slots = Slots(4, lambda: 0.0)
+        self.slots = Slots(4, self.clock.monotonic)
         self.woken = []
         erased = Erased(self.keyring)
         self.ingestion = Ingestion(self.store, self.clock, self.live, self.events.append, self._wake, erased)

@@ -31,6 +31,7 @@ HOT = {
     "claim: the group": (claiming._RECLAIM_GROUP, {"groups"}),
     "claim: entries": (claiming.ENTRIES, {"lanes_claimed", "profiles"}),
     "claim: what changed": (claiming._CHANGED, {"lanes_claimed", "changes"}),
+    "claim: how many are": (claiming._LEASED, {"groups_of_dataflow"}),
     "claim: when next": (claiming._NEXT_DUE, {"groups_of_dataflow"}),
     "settle: is it ours": (settling._GROUP_IS_OURS, {"groups"}),
     "settle: are they ours": (acknowledging._OURS[64], {"groups"}),

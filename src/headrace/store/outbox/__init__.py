@@ -7,7 +7,7 @@ touched has acknowledged at least its sequence number.
 """
 
 from headrace.store.outbox.accepting import accept
-from headrace.store.outbox.claiming import NOBODY, Claim, claim, expire_leases, next_due, renew
+from headrace.store.outbox.claiming import NOBODY, Claim, claim, expire_leases, leased, next_due, renew
 from headrace.store.outbox.lanes import drop_group
 from headrace.store.outbox.numbers import Numbers
 from headrace.store.outbox.settling import Conclusion, Recorded, settle
@@ -32,6 +32,7 @@ __all__ = [
     "is_waiting_in",
     "known_lanes",
     "laid_aside",
+    "leased",
     "move",
     "newer",
     "next_due",

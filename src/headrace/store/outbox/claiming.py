@@ -79,7 +79,9 @@ class Claim:
     Who asks for how much: ``most_groups`` groups of at most ``most_entries`` entries of one dataflow.
 
     ``numbers`` gives each new group a number that was never used, so that a late answer cannot settle another's claim.
-    With ``patience``, a bucket is left alone until enough wait in it, or its oldest entry has waited long enough.
+    With ``patience``, a bucket is left alone until enough wait in it, or its oldest entry has waited long enough. With
+    ``tries``, what was never tried comes before retries: whether the partner is back must not hang on a message that it
+    fails at.
     """
 
     tenant: int
@@ -90,6 +92,7 @@ class Claim:
     lease: int
     numbers: Numbers
     patience: Patience | None = None
+    tries: bool = False
 
 
 def claim(tx: Transaction, asked: Claim, now: int, after_bucket: int = -1) -> list[Group]:
@@ -99,7 +102,7 @@ def claim(tx: Transaction, asked: Claim, now: int, after_bucket: int = -1) -> li
     Buckets take turns from ``after_bucket`` on, so that an audience with a million entries does not keep the others
     waiting. The attempt is counted here, before any work, so that an entry that kills its worker is noticed.
     """
-    groups = _claim_again(tx, asked, now)
+    groups = [] if asked.tries else _claim_again(tx, asked, now)
     left = asked.most_groups - len(groups)
     waiting = _waiting_buckets(tx, asked, after_bucket) if left > 0 else []
     shares: list[list[Group]] = []
@@ -113,6 +116,8 @@ def claim(tx: Transaction, asked: Claim, now: int, after_bucket: int = -1) -> li
         left -= len(claimed)
         if sum(len(group.entries) for group in claimed) == share * asked.most_entries:
             waiting.append(bucket)
+    if asked.tries and not shares:
+        groups = _claim_again(tx, asked, now)
     in_turn = [group for turn in zip_longest(*shares) for group in turn if group is not None]
     return [group for group in (*groups, *in_turn) if group.entries]
 
@@ -204,6 +209,18 @@ _EXPIRE_LEASES = "UPDATE groups SET lease_until = NULL, due = :now WHERE lease_u
 def expire_leases(tx: Transaction, epoch: int, now: int) -> int:
     """Give back every claim of processes that are known to be gone; return how many there were."""
     return tx.run(_EXPIRE_LEASES, {"epoch": epoch, "now": now}).rowcount
+
+
+_LEASED = """
+    SELECT count(*) FROM groups
+    WHERE tenant = :tenant AND dataflow = :dataflow AND due IS NULL AND lease_until > :now
+"""
+
+
+def leased(tx: Transaction, tenant: int, dataflow: int, now: int) -> int:
+    """Return how many groups of a dataflow are claimed now, by whichever process."""
+    row: tuple[int] = tx.run(_LEASED, {"tenant": tenant, "dataflow": dataflow, "now": now}).fetchone()
+    return row[0]
 
 
 _NEXT_DUE = """

@@ -38,6 +38,7 @@ from headrace.store.tables.governance import (
     usage_labels,
     withheld_reasons,
 )
+from headrace.store.tables.pacing import rates, slowed_accounts
 from headrace.store.tables.partner import begun_sign_ins, partner_audiences, sign_in_states, unique_values
 from headrace.store.tables.people import (
     changes,
@@ -131,11 +132,13 @@ __all__ = [
     "profiles",
     "publish_requests",
     "put_labels",
+    "rates",
     "runs",
     "schedules",
     "sessions",
     "sign_in_failures",
     "sign_in_states",
+    "slowed_accounts",
     "source_connections",
     "taken_requests",
     "target_connections",
