@@ -24,11 +24,12 @@ from headrace.events import (
 )
 from headrace.mapping.consent import Consents
 from headrace.model.message import Group, Settled
-from headrace.model.outcome import Delivered, Outcome, Parked, Retry, Split
+from headrace.model.outcome import Delivered, Outcome, Parked, Retry, Split, Withheld
 from headrace.services import consenting
+from headrace.services.keeping_messages import kept_of
 from headrace.services.live import FAULT_PAUSE, LiveDataflow, LiveDataflows, PartnerRoute
 from headrace.services.turning import turn
-from headrace.store import access, audit, dataflows, epochs, ledger, outbox, withheld
+from headrace.store import access, audit, dataflows, epochs, ledger, outbox, parked_messages, withheld
 from headrace.store.database import Store, StoreUnavailable, Transaction
 from headrace.store.outbox import Recorded
 from headrace.store.splitting import Part
@@ -169,11 +170,15 @@ class StoredOutbox:
         retry_at = now + int(wait * 1000) if wait is not None else None
         address = (group.tenant, group.dataflow)
         parts = [Part(next(self._numbers), entries, reason) for entries, reason in halves(concluded)]
+        kept = kept_of(concluded)
 
         def work(tx: Transaction) -> tuple[str | None, Recorded]:
-            recorded = outbox.settle(tx, group, concluded, now, retry_at, parts)
-            crashpoint("before_settle_commit")
             flow = self._live.of(tx, group.tenant).get(group.dataflow)
+            version = flow.route.recipe.version if flow is not None and flow.route is not None else None
+            recorded = outbox.settle(tx, group, concluded, now, retry_at, parts, version)
+            if recorded is not None and kept:
+                parked_messages.keep(tx, *address, kept, now)
+            crashpoint("before_settle_commit")
             return flow.stored.id if recorded and flow is not None else None, recorded or Recorded()
 
         name, recorded = await self._written(work, group)
@@ -292,7 +297,7 @@ class StoredOutbox:
     async def _hold_if_refused(self, address: Address, name: str, number: int, settled: Sequence[Settled]) -> None:
         """Stop a dataflow of which too many messages in a row were refused whole."""
         streak = self._streaks.setdefault(address, Streak())
-        if any(isinstance(item.outcome, Split) for item in settled):
+        if any(isinstance(item.outcome, Split) for item in settled) or not any(_was_tried(item) for item in settled):
             return streak.left(number)
         refused = all(isinstance(item.outcome, Parked) for item in settled)
         if streak.settled(number, refused=refused) < REFUSALS_TO_HOLD or not refused:
@@ -321,9 +326,14 @@ async def keep_house(store: Store, clock: Clock, announce: Announce, every: floa
             await turn(store, clock.now())
             await store.write(ledger.fold)
             await store.write(withheld.fold)
+            await store.write(lambda tx: parked_messages.forget_old(tx, clock.now() - parked_messages.KEPT))
         except Exception as error:  # A fault of ours must not end the house-keeping of everybody else.
             announce(WorkerFailed(step="keep_house", error=told(error)))
         await asyncio.sleep(every)
+
+
+def _was_tried(item: Settled) -> bool:
+    return not isinstance(item.outcome, Withheld)
 
 
 def _events(name: str, settled: Sequence[Settled], wait: float | None) -> Iterable[Event]:
@@ -338,5 +348,5 @@ def _events(name: str, settled: Sequence[Settled], wait: float | None) -> Iterab
             )
         elif isinstance(outcome, Split):
             yield MessageSplit(dataflow=name, entries=len(entries), message=message, reason=outcome.reason)
-        else:
+        elif isinstance(outcome, Parked):
             yield ChangesParked(dataflow=name, entries=len(entries), reason=outcome.reason)

@@ -23,9 +23,11 @@ from headrace.mapping import AttributeRow, IdentityRow, Mapping
 from headrace.mapping.consent import Consents
 from headrace.model.destination import Destination
 from headrace.model.destination_server import DestinationServer, HttpExtension
+from headrace.model.exchange import Exchange
 from headrace.model.flow import FieldMapping, Flow, SegmentSelectorValue
+from headrace.model.http import Response
 from headrace.model.message import Group, Message
-from headrace.model.outcome import Outcome, Retry
+from headrace.model.outcome import Delivered, Outcome, Parked, Retry
 from headrace.render.destination import CompiledDestination, Composed
 from headrace.render.parts import Parting
 from headrace.render.recipe import MappedAudience, Recipe
@@ -113,12 +115,23 @@ class PartnerRoute:
             if response.status == _UNAUTHORIZED and self._access.credentials is not None:
                 return await self._refused(self._access.credentials, message)
         except HeadraceError as error:
-            return explain(error)
+            return self._told(explain(error), message)
         answers, bisects = self._answering.answers, self._answering.bisect
         judged = judge(response, message, answers, self._clock.now(), self._access.redact, bisects=bisects)
         if judged.unread is not None:
             self._announce(AnswerUnread(dataflow=self.recipe.dataflow, message=message.id, reason=judged.unread))
-        return judged.outcome
+        return self._told(judged.outcome, message, response)
+
+    def _told(
+        self, outcome: Outcome | tuple[Outcome, ...], message: Message, answer: Response | None = None
+    ) -> Outcome | tuple[Outcome, ...]:
+        """Have what was not delivered refer to what was sent and answered: in the end it may be parked."""
+        if isinstance(outcome, Delivered):
+            return outcome
+        exchange = Exchange(message.request, answer, self._access.redact, self.recipe.version)
+        if isinstance(outcome, tuple):
+            return tuple(_referring(each, exchange) for each in outcome)
+        return _referring(outcome, exchange)
 
     async def _refused(self, credentials: Credentials, message: Message) -> Outcome:
         """
@@ -143,6 +156,10 @@ class PartnerRoute:
             self._completed.clear()
             self._completed[token.generation] = known
         return known
+
+
+def _referring(outcome: Outcome, exchange: Exchange) -> Outcome:
+    return replace(outcome, exchange=exchange) if isinstance(outcome, Parked | Retry) else outcome
 
 
 @dataclass(frozen=True, slots=True)

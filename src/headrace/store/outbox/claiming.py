@@ -24,8 +24,8 @@ _CLAIM_LANES = """
         ORDER BY due LIMIT :most)
 """
 _INSERT_GROUP = """
-    INSERT INTO groups (tenant, claim_group, dataflow, bucket, epoch, attempt, lease_until)
-    VALUES (:tenant, :claim_group, :dataflow, :bucket, :epoch, 1, :lease_until)
+    INSERT INTO groups (tenant, claim_group, dataflow, bucket, epoch, attempt, lease_until, begun_at)
+    VALUES (:tenant, :claim_group, :dataflow, :bucket, :epoch, 1, :lease_until, :now)
 """
 # Each half stops at what it may claim, however many groups wait for a partner that is down.
 _DUE_GROUPS = """
@@ -48,7 +48,8 @@ _RECLAIM_LANES = """
     WHERE tenant = :tenant AND claim_group = :claim_group
 """
 _RECLAIM_GROUP = """
-    UPDATE groups SET epoch = :epoch, attempt = attempt + 1, lease_until = :lease_until, due = NULL
+    UPDATE groups SET epoch = :epoch, attempt = attempt + 1, lease_until = :lease_until, due = NULL,
+        may_know = CASE WHEN due IS NULL THEN 1 ELSE may_know END
     WHERE tenant = :tenant AND claim_group = :claim_group RETURNING attempt
 """
 ENTRIES = """
@@ -116,7 +117,7 @@ def _claim_bucket(tx: Transaction, asked: Claim, bucket: int, now: int) -> Group
     claimed = tx.run(_CLAIM_LANES, {**row, "most": asked.most_entries}).rowcount
     if not claimed:
         return Group(asked.tenant, asked.dataflow, number, asked.epoch, 1, Bucket.decode(bucket), ())
-    tx.run(_INSERT_GROUP, {**row, "epoch": asked.epoch, "lease_until": now + asked.lease})
+    tx.run(_INSERT_GROUP, {**row, "epoch": asked.epoch, "lease_until": now + asked.lease, "now": now})
     return _load(tx, asked, number, 1, bucket, now)
 
 
@@ -181,7 +182,9 @@ def renew(tx: Transaction, group: Group, lease_until: int) -> bool:
     return tx.run(_RENEW_LEASE, {**whose, "lease_until": lease_until}).rowcount > 0
 
 
-_EXPIRE_LEASES = "UPDATE groups SET lease_until = NULL, due = :now WHERE lease_until IS NOT NULL AND epoch < :epoch"
+_EXPIRE_LEASES = """
+    UPDATE groups SET lease_until = NULL, due = :now, may_know = 1 WHERE lease_until IS NOT NULL AND epoch < :epoch
+"""
 
 
 def expire_leases(tx: Transaction, epoch: int, now: int) -> int:

@@ -38,6 +38,7 @@ from headrace.store.tables.governance import (
     usage_labels,
     withheld_reasons,
 )
+from headrace.store.tables.parked import parked_messages, parked_numbers, parked_people
 from headrace.store.tables.partner import begun_sign_ins, partner_audiences, sign_in_states, unique_values
 from headrace.store.tables.people import (
     changes,
@@ -73,6 +74,9 @@ DATA = frozenset(
         "lanes",
         "groups",
         "parked",
+        "parked_messages",
+        "parked_numbers",
+        "parked_people",
         "ledger_deltas",
         "ledger",
         "taken_requests",
@@ -126,6 +130,9 @@ __all__ = [
     "namespaces",
     "organizations",
     "parked",
+    "parked_messages",
+    "parked_numbers",
+    "parked_people",
     "partner_audiences",
     "policies",
     "profiles",
