@@ -155,6 +155,7 @@ class Headrace:
             self.renderers,
             Erasures(self.store, self.clock, erased),
             audiences,
+            self.live,
         )
         self.app = application(doors, self._lifespan)
 
