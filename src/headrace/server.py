@@ -61,6 +61,7 @@ class Headrace(Engine):
             self.renderers,
             Erasures(self.store, self.clock, self.erased),
             self.audiences,
+            self.live,
         )
 
     @asynccontextmanager

@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from headrace.api import access_answers, audience_answers, dataset_answers, governance_answers, run_answers
+from headrace.api import (
+    access_answers,
+    audience_answers,
+    dataset_answers,
+    governance_answers,
+    parked_answers,
+    run_answers,
+)
 from headrace.api.schema import (
     COUNT,
     DATE,
@@ -36,6 +43,7 @@ def _page_of(name: str) -> Schema:
 SCHEMAS: dict[str, Schema] = {
     **access_answers.SCHEMAS,
     **run_answers.SCHEMAS,
+    **parked_answers.SCHEMAS,
     **dataset_answers.SCHEMAS,
     **governance_answers.SCHEMAS,
     **audience_answers.SCHEMAS,
@@ -330,6 +338,7 @@ _FLOW_RUNS = of_object({"items": list_of(ref("FlowRun"))}, {"_links": _NEXT})
 ANSWERS: dict[tuple[str, str], Schema | None] = {
     **access_answers.ANSWERS,
     **run_answers.ANSWERS,
+    **parked_answers.ANSWERS,
     **dataset_answers.ANSWERS,
     **governance_answers.ANSWERS,
     **audience_answers.ANSWERS,

@@ -24,13 +24,13 @@ from headrace.events import (
 )
 from headrace.mapping.consent import Consents
 from headrace.model.message import Group, Message, Settled
-from headrace.model.outcome import HELD_BACK, Delivered, Outcome, Parked, Retry, Split
+from headrace.model.outcome import HELD_BACK, Delivered, Outcome, Parked, Retry, Split, Withheld
 from headrace.services import consenting, holding, settling
 from headrace.services.live import FAULT_PAUSE, LiveDataflow, LiveDataflows, PartnerRoute
 from headrace.services.pacing import Address, Going, Pacing, Round, forget_pacing
 from headrace.services.settling import Together, Written
 from headrace.services.turning import turn
-from headrace.store import dataflows, epochs, ledger, outbox, withheld
+from headrace.store import dataflows, epochs, ledger, outbox, parked_messages, withheld
 from headrace.store.database import Store, StoreUnavailable, Transaction
 from headrace.store.outbox import Conclusion
 from headrace.store.splitting import Part
@@ -340,7 +340,7 @@ class StoredOutbox:
     async def _hold_if_refused(self, address: Address, name: str, number: int, settled: Sequence[Settled]) -> None:
         """Stop a dataflow of which too many messages in a row were refused whole."""
         streak = self._streaks.setdefault(address, Streak())
-        if any(isinstance(item.outcome, Split) for item in settled):
+        if any(isinstance(item.outcome, Split) for item in settled) or not any(_was_tried(item) for item in settled):
             return streak.left(number)
         refused = all(isinstance(item.outcome, Parked) for item in settled)
         if streak.settled(number, refused=refused) < REFUSALS_TO_HOLD or not refused:
@@ -363,9 +363,14 @@ async def keep_house(store: Store, clock: Clock, announce: Announce, every: floa
             await store.write(ledger.fold)
             await store.write(withheld.fold)
             await store.write(lambda tx: forget_pacing(tx, clock.now()))
+            await store.write(lambda tx: parked_messages.forget_old(tx, clock.now() - parked_messages.KEPT))
         except Exception as error:  # A fault of ours must not end the house-keeping of everybody else.
             announce(WorkerFailed(step="keep_house", error=told(error)))
         await asyncio.sleep(every)
+
+
+def _was_tried(item: Settled) -> bool:
+    return not isinstance(item.outcome, Withheld)
 
 
 def _events(name: str, settled: Sequence[Settled], wait: float | None) -> Iterable[Event]:
@@ -382,5 +387,5 @@ def _events(name: str, settled: Sequence[Settled], wait: float | None) -> Iterab
             )
         elif isinstance(outcome, Split):
             yield MessageSplit(dataflow=name, entries=len(entries), message=message, reason=outcome.reason)
-        else:
+        elif isinstance(outcome, Parked):
             yield ChangesParked(dataflow=name, entries=len(entries), reason=outcome.reason)

@@ -24,9 +24,11 @@ from headrace.mapping import AttributeRow, IdentityRow, Mapping
 from headrace.mapping.consent import Consents
 from headrace.model.destination import Destination
 from headrace.model.destination_server import DestinationServer, HttpExtension
+from headrace.model.exchange import Exchange
 from headrace.model.flow import FieldMapping, Flow, SegmentSelectorValue
+from headrace.model.http import Response
 from headrace.model.message import Group, Message, Patience
-from headrace.model.outcome import Outcome, Retry
+from headrace.model.outcome import Delivered, Outcome, Parked, Retry
 from headrace.model.pacing import RateLimit
 from headrace.render.destination import CompiledDestination, Composed
 from headrace.render.parts import Parting
@@ -142,13 +144,24 @@ class PartnerRoute:
             if response.status == _FORBIDDEN and self._is_to_be_looked_at(policy):
                 return await self._forbidden(token.generation if token is not None else None)
         except HeadraceError as error:
-            return explain(error)
+            return self._told(explain(error), message)
         answers, bisects = self._answering.answers, self._answering.bisect
         now, redact = self._clock.now(), self._access.redact
         judged = judge(response, message, answers, now, redact, bisects=bisects, policy=policy)
         if judged.unread is not None:
             self._announce(AnswerUnread(dataflow=self.recipe.dataflow, message=message.id, reason=judged.unread))
-        return judged.outcome
+        return self._told(judged.outcome, message, response)
+
+    def _told(
+        self, outcome: Outcome | tuple[Outcome, ...], message: Message, answer: Response | None = None
+    ) -> Outcome | tuple[Outcome, ...]:
+        """Have what was not delivered refer to what was sent and answered: in the end it may be parked."""
+        if isinstance(outcome, Delivered):
+            return outcome
+        exchange = Exchange(message.request, answer, self._access.redact, self.recipe.version)
+        if isinstance(outcome, tuple):
+            return tuple(_referring(each, exchange) for each in outcome)
+        return _referring(outcome, exchange)
 
     async def _refused(self, credentials: Credentials, message: Message) -> Outcome:
         """
@@ -193,6 +206,10 @@ class PartnerRoute:
             self._completed.clear()
             self._completed[token.generation] = known
         return known
+
+
+def _referring(outcome: Outcome, exchange: Exchange) -> Outcome:
+    return replace(outcome, exchange=exchange) if isinstance(outcome, Parked | Retry) else outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """Settling together: groups that are concluded while others are being written wait, and are written in one piece."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from headrace.crashpoints import crashpoint
 from headrace.services import holding
-from headrace.services.live import LiveDataflows
-from headrace.store import outbox
+from headrace.services.keeping_messages import kept_of
+from headrace.services.live import LiveDataflow, LiveDataflows
+from headrace.store import outbox, parked_messages
 from headrace.store.database import Store, Transaction
 from headrace.store.outbox import Conclusion, Recorded
 
@@ -32,14 +33,24 @@ def record(tx: Transaction, live: LiveDataflows, concluded: Sequence[Conclusion]
     """Record what became of groups, sandbox by sandbox; return what was, in their order."""
     written: dict[int, Written] = {}
     for tenant in dict.fromkeys(one.group.tenant for one in concluded):
-        mine = [one for one in concluded if one.group.tenant == tenant]
         flows = live.of(tx, tenant)
+        mine = [_of_version(one, flows) for one in concluded if one.group.tenant == tenant]
         for one, recorded in zip(mine, outbox.settle(tx, mine, now), strict=True):
             flow = flows.get(one.group.dataflow)
             name = flow.stored.id if recorded is not None and flow is not None else None
+            if recorded is not None and not one.is_delivered:
+                parked_messages.keep(tx, tenant, one.group.dataflow, kept_of(one.settled), now)
             written[one.group.number] = Written(recorded or Recorded(), name, _held(tx, one, name, now))
     crashpoint("before_settle_commit")
     return [written[one.group.number] for one in concluded]
+
+
+def _of_version(concluded: Conclusion, flows: Mapping[int, LiveDataflow]) -> Conclusion:
+    """Note the version of what messages are made of now, where something may be parked."""
+    flow = flows.get(concluded.group.dataflow)
+    if concluded.is_delivered or flow is None or flow.route is None:
+        return concluded
+    return replace(concluded, version=flow.route.recipe.version)
 
 
 def _held(tx: Transaction, concluded: Conclusion, name: str | None, now: int) -> str | None:

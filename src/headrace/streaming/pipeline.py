@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from headrace.crashpoints import crashpoint
-from headrace.errors import AccountError, OperationError, PartnerError
+from headrace.errors import AccountError, NotMapped, OperationError, PartnerError
 from headrace.model.message import Group, Message, Settled
-from headrace.model.outcome import Outcome, Parked, Retry
+from headrace.model.outcome import Outcome, Parked, Retry, Withheld
 from headrace.model.pacing import RateLimit
-from headrace.render.destination import Composed
+from headrace.render.destination import Composed, Refusal
 from headrace.streaming.settle import explain
 from headrace.streaming.slots import Slots
 
@@ -115,7 +115,7 @@ async def send(group: Group, route: Route, outbox: Outbox, slots: Slots) -> list
     except (AccountError, PartnerError, OperationError) as error:
         return [Settled(entry, explain(error)) for entry in group.entries]
     crashpoint("after_render")
-    settled = [Settled(entry, Parked(error.code, str(error))) for entry, error in composed.refused]
+    settled = [Settled(entry, _refused(error)) for entry, error in composed.refused]
     for message in composed.messages:
         async with slots.request(route.account) as place:
             answer: Outcome | tuple[Outcome, ...] | None = place.closed
@@ -130,3 +130,8 @@ async def send(group: Group, route: Route, outbox: Outbox, slots: Slots) -> list
         each = zip(message.entries, outcomes, message.shown, strict=True)
         settled += [Settled(entry, outcome, message.id, shown) for entry, outcome, shown in each]
     return settled
+
+
+def _refused(error: Refusal) -> Outcome:
+    """Say what becomes of an entry that cannot be rendered; of an audience that is sent no longer, it need not be."""
+    return Withheld(error.code) if error.code == NotMapped.code else Parked(error.code, str(error))

@@ -87,7 +87,8 @@ def _given_up(item: Settled, attempt: int) -> Settled:
     if not isinstance(item.outcome, Retry):
         return item
     reason = f"given up after {attempt} attempts; the last time {item.outcome.reason}"
-    return replace(item, outcome=Parked("retries-exhausted", reason))
+    last = item.outcome
+    return replace(item, outcome=Parked("retries-exhausted", reason, last.unknown, last.exchange))
 
 
 def _delta(seconds: float | None) -> timedelta | None:

@@ -13,7 +13,7 @@ from headrace.store.outbox import (
     withholding,
 )
 
-LARGE = ("lanes", "changes", "profiles", "groups", "parked")
+LARGE = ("lanes", "changes", "profiles", "groups", "parked", "parked_messages", "parked_people")
 #: A table's name stands for its primary key, or any other key of it.
 HOT = {
     "accept: the changes that wait": (accepting._OPEN_CHANGES, {"changes"}),

@@ -31,8 +31,8 @@ _CLAIM_LANES = """
         AND lanes.audience = w.audience AND lanes.part = w.part
 """
 _INSERT_GROUP = """
-    INSERT INTO groups (tenant, claim_group, dataflow, bucket, epoch, attempt, lease_until)
-    VALUES (:tenant, :claim_group, :dataflow, :bucket, :epoch, 1, :lease_until)
+    INSERT INTO groups (tenant, claim_group, dataflow, bucket, epoch, attempt, lease_until, begun_at)
+    VALUES (:tenant, :claim_group, :dataflow, :bucket, :epoch, 1, :lease_until, :now)
 """
 # Each half stops at what it may claim, however many groups wait for a partner that is down.
 _DUE_GROUPS = """
@@ -55,7 +55,8 @@ _RECLAIM_LANES = """
     WHERE tenant = :tenant AND claim_group = :claim_group
 """
 _RECLAIM_GROUP = """
-    UPDATE groups SET epoch = :epoch, attempt = attempt + 1, lease_until = :lease_until, due = NULL
+    UPDATE groups SET epoch = :epoch, attempt = attempt + 1, lease_until = :lease_until, due = NULL,
+        may_know = CASE WHEN due IS NULL THEN 1 ELSE may_know END
     WHERE tenant = :tenant AND claim_group = :claim_group RETURNING attempt
 """
 ENTRIES = """
@@ -141,7 +142,7 @@ def _claim_bucket(tx: Transaction, asked: Claim, bucket: int, most_groups: int, 
     asked.numbers.give_back(numbers.stop, first + most_groups)
     if not claimed:
         return []
-    group = {**row, "epoch": asked.epoch, "lease_until": now + asked.lease}
+    group = {**row, "epoch": asked.epoch, "lease_until": now + asked.lease, "now": now}
     tx.many(_INSERT_GROUP, [{**group, "claim_group": number} for number in numbers])
     return _load(tx, asked, numbers, 1, bucket, now)
 
@@ -203,7 +204,9 @@ def renew(tx: Transaction, group: Group, lease_until: int) -> bool:
     return tx.run(_RENEW_LEASE, {**whose, "lease_until": lease_until}).rowcount > 0
 
 
-_EXPIRE_LEASES = "UPDATE groups SET lease_until = NULL, due = :now WHERE lease_until IS NOT NULL AND epoch < :epoch"
+_EXPIRE_LEASES = """
+    UPDATE groups SET lease_until = NULL, due = :now, may_know = 1 WHERE lease_until IS NOT NULL AND epoch < :epoch
+"""
 
 
 def expire_leases(tx: Transaction, epoch: int, now: int) -> int:
