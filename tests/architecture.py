@@ -31,7 +31,7 @@ ROOMS: Final = (
     ("template",),
     ("model",),
     ("registry", "events", "clock", "settings", "crashpoints"),
-    ("errors",),
+    ("errors", "meters"),
 )
 LINE_OF: Final = {room: line for line, rooms in enumerate(ROOMS) for room in rooms}
 

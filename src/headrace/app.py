@@ -59,6 +59,7 @@ from headrace.services.erased import Erased
 from headrace.services.erasing import Erasing
 from headrace.services.erasures import KIND as ERASURE
 from headrace.services.erasures import Erasures
+from headrace.services.gauges import Gauges
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
 from headrace.services.loading import Loading
@@ -155,6 +156,7 @@ class Headrace:
             self.renderers,
             Erasures(self.store, self.clock, erased),
             audiences,
+            Gauges.of(self.store, self.clock, settings.data_dir, self.worker.under_way),
         )
         self.app = application(doors, self._lifespan)
 

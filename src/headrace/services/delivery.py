@@ -182,7 +182,8 @@ class StoredOutbox:
             self._due[address] = min(retry_at, self._due.get(address, retry_at))
         self.wake(group.tenant, [group.dataflow])
         if name is not None:
-            for event in _events(name, [*concluded, *recorded.given_up], wait):
+            waited = max(0, now - group.since) / 1000 if group.since else 0.0
+            for event in _events(name, [*concluded, *recorded.given_up], wait, waited):
                 self._announce(event)
             await self._hold_if_refused(address, name, group.number, concluded)
 
@@ -326,12 +327,12 @@ async def keep_house(store: Store, clock: Clock, announce: Announce, every: floa
         await asyncio.sleep(every)
 
 
-def _events(name: str, settled: Sequence[Settled], wait: float | None) -> Iterable[Event]:
+def _events(name: str, settled: Sequence[Settled], wait: float | None, waited: float) -> Iterable[Event]:
     """Say what happened to the messages of a group."""
     for (message, outcome), items in itertools.groupby(settled, key=lambda item: (item.message, item.outcome)):
         entries = list(items)
         if isinstance(outcome, Delivered):
-            yield MessageDelivered(dataflow=name, entries=len(entries), message=message)
+            yield MessageDelivered(dataflow=name, entries=len(entries), message=message, waited_seconds=waited)
         elif isinstance(outcome, Retry):
             yield MessageRetried(
                 dataflow=name, entries=len(entries), message=message, reason=outcome.reason, seconds=wait or 0.0
@@ -339,4 +340,4 @@ def _events(name: str, settled: Sequence[Settled], wait: float | None) -> Iterab
         elif isinstance(outcome, Split):
             yield MessageSplit(dataflow=name, entries=len(entries), message=message, reason=outcome.reason)
         else:
-            yield ChangesParked(dataflow=name, entries=len(entries), reason=outcome.reason)
+            yield ChangesParked(dataflow=name, entries=len(entries), code=outcome.code, reason=outcome.reason)

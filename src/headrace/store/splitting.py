@@ -29,8 +29,8 @@ _MOVE_TO_PART = """
 """
 _INSERT_PART = """
     INSERT INTO groups
-        (tenant, claim_group, dataflow, bucket, epoch, attempt, lease_until, due, reason, split_of, refusals)
-    VALUES (:tenant, :part, :dataflow, :bucket, :epoch, 1, NULL, :due, :reason, :split_of, :refusals)
+        (tenant, claim_group, dataflow, bucket, epoch, attempt, lease_until, due, reason, split_of, refusals, since)
+    VALUES (:tenant, :part, :dataflow, :bucket, :epoch, 1, NULL, :due, :reason, :split_of, :refusals, :since)
 """
 # A part that was never claimed has the attempt of the message that was refused, and no lease.
 _HELD = """
@@ -74,7 +74,7 @@ def part(tx: Transaction, group: Group, family: Family, parts: Sequence[Part], n
     """Make groups of the parts of a claimed group. The first goes at once; the others too once something was taken."""
     refusals = family.refusals if family.is_split else 0
     whose = {"tenant": group.tenant, "dataflow": group.dataflow}
-    kin = {"split_of": family.number, "refusals": refusals}
+    kin = {"split_of": family.number, "refusals": refusals, "since": group.since or None}
     for place, item in enumerate(parts):
         due = now if place == 0 or refusals is None else now + LONGEST_HELD
         row = {**whose, **kin, "part": item.number, "bucket": group.bucket.encode(), "epoch": group.epoch, "due": due}

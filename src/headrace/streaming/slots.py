@@ -21,11 +21,12 @@ _MEMORY = 0.8
 class _Account:
     """The requests and the claimed groups of one account. ``pace`` is the seconds a request takes, slowly forgotten."""
 
-    __slots__ = ("held", "pace", "requests")
+    __slots__ = ("held", "pace", "requests", "under_way")
 
     def __init__(self, each: int) -> None:
         self.requests = asyncio.Semaphore(each)
         self.held = 0
+        self.under_way = 0
         self.pace = AHEAD
 
 
@@ -66,8 +67,16 @@ class Slots:
         known = self._of(account)
         async with known.requests:
             started = self._monotonic()
-            yield
+            known.under_way += 1
+            try:
+                yield
+            finally:
+                known.under_way -= 1
             known.pace = _MEMORY * known.pace + (1 - _MEMORY) * (self._monotonic() - started)
+
+    def under_way(self) -> dict[str, int]:
+        """Return how many requests of each account are under way at this moment."""
+        return {account: known.under_way for account, known in self._accounts.items()}
 
     def _of(self, account: str) -> _Account:
         known = self._accounts.get(account)

@@ -11,7 +11,7 @@ from headrace.store.outbox.claiming import NOBODY, Claim, claim, expire_leases, 
 from headrace.store.outbox.lanes import drop_group
 from headrace.store.outbox.settling import Recorded, settle
 from headrace.store.outbox.showing import Told, forget_shown, known_lanes, laid_aside, shown, told, under_way
-from headrace.store.outbox.waiting import is_any_of, is_waiting
+from headrace.store.outbox.waiting import is_any_of, is_waiting, oldest
 from headrace.store.outbox.withholding import move, newer, withhold, withhold_audience, withhold_entries
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "move",
     "newer",
     "next_due",
+    "oldest",
     "renew",
     "settle",
     "shown",

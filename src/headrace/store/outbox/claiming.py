@@ -23,9 +23,13 @@ _CLAIM_LANES = """
         WHERE tenant = :tenant AND dataflow = :dataflow AND bucket = :bucket AND due IS NOT NULL
         ORDER BY due LIMIT :most)
 """
+_OLDEST = """
+    SELECT due FROM lanes WHERE tenant = :tenant AND dataflow = :dataflow AND bucket = :bucket AND due IS NOT NULL
+    ORDER BY due LIMIT 1
+"""
 _INSERT_GROUP = """
-    INSERT INTO groups (tenant, claim_group, dataflow, bucket, epoch, attempt, lease_until)
-    VALUES (:tenant, :claim_group, :dataflow, :bucket, :epoch, 1, :lease_until)
+    INSERT INTO groups (tenant, claim_group, dataflow, bucket, epoch, attempt, lease_until, since)
+    VALUES (:tenant, :claim_group, :dataflow, :bucket, :epoch, 1, :lease_until, :since)
 """
 # Each half stops at what it may claim, however many groups wait for a partner that is down.
 _DUE_GROUPS = """
@@ -49,7 +53,7 @@ _RECLAIM_LANES = """
 """
 _RECLAIM_GROUP = """
     UPDATE groups SET epoch = :epoch, attempt = attempt + 1, lease_until = :lease_until, due = NULL
-    WHERE tenant = :tenant AND claim_group = :claim_group RETURNING attempt
+    WHERE tenant = :tenant AND claim_group = :claim_group RETURNING attempt, since
 """
 ENTRIES = """
     SELECT l.profile, l.audience, l.part, l.claimed_seq, p.document, l.shown
@@ -113,11 +117,13 @@ def _waiting_buckets(tx: Transaction, asked: Claim, after: int) -> list[int]:
 def _claim_bucket(tx: Transaction, asked: Claim, bucket: int, now: int) -> Group:
     number = next(asked.numbers)
     row = {"tenant": asked.tenant, "dataflow": asked.dataflow, "claim_group": number, "bucket": bucket}
+    oldest = tx.run(_OLDEST, row).fetchone()
     claimed = tx.run(_CLAIM_LANES, {**row, "most": asked.most_entries}).rowcount
     if not claimed:
         return Group(asked.tenant, asked.dataflow, number, asked.epoch, 1, Bucket.decode(bucket), ())
-    tx.run(_INSERT_GROUP, {**row, "epoch": asked.epoch, "lease_until": now + asked.lease})
-    return _load(tx, asked, number, 1, bucket, now)
+    since = oldest[0] if oldest is not None else now
+    tx.run(_INSERT_GROUP, {**row, "epoch": asked.epoch, "lease_until": now + asked.lease, "since": since})
+    return _load(tx, asked, number, 1, bucket, now, since)
 
 
 def _claim_again(tx: Transaction, asked: Claim, now: int) -> list[Group]:
@@ -131,8 +137,8 @@ def _claim_again(tx: Transaction, asked: Claim, now: int) -> list[Group]:
             tx.run(DELETE_GROUP, row)
             continue
         again = {**row, "epoch": asked.epoch, "lease_until": now + asked.lease}
-        (attempt,) = tx.run(_RECLAIM_GROUP, again).fetchone()
-        groups.append(_load(tx, asked, number, attempt, bucket, now))
+        attempt, since = tx.run(_RECLAIM_GROUP, again).fetchone()
+        groups.append(_load(tx, asked, number, attempt, bucket, now, since or 0))
     return groups
 
 
@@ -146,7 +152,7 @@ def may_know(bucket: int, tried: int) -> bytes | None:
     return orjson.dumps({"audiences": {str(audience): ""}, "identities": {}}) if tried and audience else None
 
 
-def _load(tx: Transaction, asked: Claim, number: int, attempt: int, bucket: int, now: int) -> Group:
+def _load(tx: Transaction, asked: Claim, number: int, attempt: int, bucket: int, now: int, since: int) -> Group:
     row = {"tenant": asked.tenant, "claim_group": number}
     changed: dict[tuple[int, int, str], list[int]] = {}
     for profile, audience, part, change in tx.run(_CHANGED, row):
@@ -163,8 +169,9 @@ def _load(tx: Transaction, asked: Claim, number: int, attempt: int, bucket: int,
         )
         for profile, audience, part, seq, document, shown in tx.run(ENTRIES, row)
     )
+    lease = now + asked.lease
     return Group(
-        asked.tenant, asked.dataflow, number, asked.epoch, attempt, Bucket.decode(bucket), entries, now + asked.lease
+        asked.tenant, asked.dataflow, number, asked.epoch, attempt, Bucket.decode(bucket), entries, lease, since
     )
 
 

@@ -92,7 +92,7 @@ Index(
 
 #: Claimed entries that travel together: under way while ``lease_until`` is set, waiting for a retry until ``due``.
 #: ``split_of`` is the group that parts of a refused message stem from; ``refusals``, how many entries of that were
-#: refused alone while the partner took none of it (null: it took some).
+#: refused alone while the partner took none of it (null: it took some). ``since`` is the oldest ``due`` of its lanes.
 groups = Table(
     "groups",
     metadata,
@@ -107,8 +107,10 @@ groups = Table(
     Column("reason", Text, nullable=True),
     Column("split_of", Whole, nullable=True),
     Column("refusals", Whole, nullable=True),
+    Column("since", Whole, nullable=True),
     PrimaryKeyConstraint("tenant", "claim_group"),
 )
+Index("groups_by_age", groups.c.tenant, groups.c.dataflow, groups.c.since)
 Index("groups_of_dataflow", groups.c.tenant, groups.c.dataflow, groups.c.due)
 Index(
     "groups_split",
