@@ -106,6 +106,7 @@ MAY_USE_THE_NETWORK: Final = {
 MAY_USE_IN_PART: Final = {
     "headrace.connect.buckets": {"obstore"},
     "headrace.connect.http": {"socket.socket", "ssl"},
+    "headrace.connect.mail": {"smtplib", "socket.socket", "ssl"},
     "headrace.connect.proxy": {"socket"},
     "headrace.connect.reqwest": {"pyreqwest"},
     "headrace.connect.tls": {"ssl"},

@@ -28,6 +28,7 @@ from headrace.connect.http import HttpTransport
 from headrace.connect.keyfile import LocalKeyFile
 from headrace.connect.keyring import Keyring
 from headrace.connect.listener import listen
+from headrace.connect.mail import Mailer, MailServer
 from headrace.connect.proxy import Proxy
 from headrace.connect.reqwest import ReqwestTransport
 from headrace.connect.retry import RetryPolicy
@@ -36,11 +37,24 @@ from headrace.connect.tls import Tls
 from headrace.datasets.places import Places
 from headrace.datasets.sources import Sources
 from headrace.errors import OperationError
-from headrace.events import Board, Libraries, Started, WorkerFailed
+from headrace.events import (
+    AccountRecovered,
+    AccountStopped,
+    Board,
+    DataflowHeld,
+    Libraries,
+    RequestAnswered,
+    Started,
+    WorkerFailed,
+)
 from headrace.orchestrate.port import Orchestrator
 from headrace.render.pool import RenderPool
 from headrace.services import access
 from headrace.services.access import FirstClient
+from headrace.services.alerts.evidence import Evidence
+from headrace.services.alerts.notices import KIND as ALERT
+from headrace.services.alerts.sending import Sending
+from headrace.services.alerts.watching import Watching
 from headrace.services.applying_consent import ApplyingConsent
 from headrace.services.at_partner.carrying import AudienceCalls
 from headrace.services.at_partner.notifying import KIND as NOTIFY
@@ -135,6 +149,8 @@ class Headrace:
         datasets = Datasets(self.store, self.clock, ground)
         audiences = self._audiences(datasets, ingestion)
         self._register_runs(keyring, datasets, ingestion, erased)
+        self.watching = self._watch()
+        self.runs.register(ALERT, Sending(self.store, self.clock, keyring, at_once, mailer_of(settings)).carry)
         self.passwords = Passwords()
         call_limit = CallLimit(self.store, self.clock, settings.calls_per_minute)
         doors = Doors(
@@ -159,6 +175,16 @@ class Headrace:
             Gauges.of(self.store, self.clock, settings.data_dir, self.worker.under_way),
         )
         self.app = application(doors, self._lifespan)
+
+    def _watch(self) -> Watching:
+        """Make what looks for alerts: it looks soon where something happens that they are about."""
+        evidence, directory = Evidence(self.clock), self.settings.data_dir
+        least_free = self.settings.alert_free_megabytes
+        watching = Watching(self.store, self.clock, self.board, evidence, directory, least_free, self.runs.wake)
+        self.board.hear(RequestAnswered, evidence.hear)
+        for kind in (DataflowHeld, AccountStopped, AccountRecovered):
+            self.board.hear(kind, watching.hear)
+        return watching
 
     def _audiences(self, datasets: Datasets, ingestion: Ingestion) -> Acting:
         """Make what people do with audiences, and say what is done for runs that evaluate them: one after another."""
@@ -210,10 +236,13 @@ class Headrace:
         await self.runs.start()
         mending = asyncio.create_task(self.tokens.keep_trying())
         expiring = asyncio.create_task(self.expiring.keep_going())
+        watching = asyncio.create_task(self.watching.keep_going())
         self.board(Started(url=url_of(self.settings), data_dir=str(self.settings.data_dir)))
         yield
         mending.cancel()
         expiring.cancel()
+        watching.cancel()
+        await self.watching.end()
         await self.runs.stop()
         await self.buckets.stop()
         await self.worker.stop()
@@ -299,6 +328,18 @@ def buckets_of(settings: Settings) -> Buckets:
         OperationError: one of its settings is not right.
     """
     return Buckets(*_way_out(settings))
+
+
+def mailer_of(settings: Settings) -> Mailer | None:
+    """
+    Make the way to the operator's mail server; ``None``: there is none.
+
+    Raises:
+        OperationError: one of its settings is not right.
+    """
+    user, password = settings.smtp_user, settings.smtp_password
+    server = MailServer.parse(settings.smtp_url, settings.smtp_tls, user, password, settings.smtp_from)
+    return Mailer(server, *_way_out(settings)) if server is not None else None
 
 
 def _way_out(settings: Settings) -> tuple[Egress, Tls]:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import ClassVar, TextIO, cast
+from typing import Any, ClassVar, TextIO, TypeVar, cast
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, ProcessCollector, generate_latest
@@ -327,6 +327,30 @@ class RunFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRaised(Event):
+    """Something is wrong that people can be told of."""
+
+    level: ClassVar[str] = "warning"
+    labels: ClassVar[tuple[str, ...]] = ("alert",)
+
+    alert: str
+    about: str
+    threshold: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRecovered(Event):
+    """What an alert was raised for is over."""
+
+    labels: ClassVar[tuple[str, ...]] = ("alert",)
+
+    alert: str
+    about: str
+    threshold: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryComplained(Event):
     """A library that we stand on has logged a warning or an error."""
 
@@ -339,6 +363,7 @@ class LibraryComplained(Event):
 
 
 _STANDARD_ERROR = 2
+E = TypeVar("E", bound=Event)
 
 #: How a part of the product says that something happened.
 Announce = Callable[[Event], None]
@@ -387,6 +412,7 @@ class Board:
         self._lines = Lines(dropped.inc)
         self._log = _logger(log_format, self._lines)
         self._meters: dict[type[Event], Meter] = {}
+        self._heard: dict[type[Event], list[Callable[[Any], None]]] = {}
         self._metered = Meters()
         self.metrics.register(self._metered)
         ProcessCollector("headrace", registry=self.metrics)
@@ -396,6 +422,12 @@ class Board:
         (self._meters.get(kind) or self._new_meter(kind)).take(event)
         if kind.level != "debug":  # None of these is written, and there is one for every message.
             self._write(kind, event)
+        for hear in self._heard.get(kind, ()):
+            hear(event)
+
+    def hear(self, kind: type[E], hear: Callable[[E], None]) -> None:
+        """Call a function with every event of a kind, on the way of whoever announces it: it has to be quick."""
+        self._heard.setdefault(kind, []).append(hear)
 
     def _write(self, kind: type[Event], event: Event) -> None:
         shown = {name: self._shown(event, name) for name in (field.name for field in fields(event))}

@@ -110,6 +110,7 @@ def test_what_an_event_declares_are_fields_of_it(kind):
 #: What a label may say: ids and words of which there are few, never a person, an address or a secret.
 BOUNDED = {
     "account",
+    "alert",
     "answer",
     "code",
     "dataflow",
