@@ -94,7 +94,7 @@ def unsubscribe(id_: Id, data_dir: DataDir = DATA) -> None:
 
 @app.command("test")
 def try_out(id_: Id, data_dir: DataDir = DATA) -> None:
-    """Send a test to a subscription, and say whether it was taken. Exit code 1: it was not."""
+    """Send a test to a subscription, and say whether it was taken. Exit code 2: it was not."""
     with signed_in(data_dir) as client:
         asked = client.send("POST", f"{_path(id_)}/test")
         while (run := client.get(f"/runs/{asked['run']['id']}"))["state"] not in _ENDED:

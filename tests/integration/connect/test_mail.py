@@ -12,6 +12,7 @@ from headrace.connect.transport import NotSent
 from headrace.errors import EgressError, OperationError
 from headrace.testkit.mail import MailBox
 
+FROM = "a@b.example"
 MAIL = Mail("ops@example.com", "an-id", "Held", "It is held.\n", 1_774_000_000_000)
 LOGIN = ("us", "a password of ours")
 
@@ -38,7 +39,7 @@ async def test_a_message_arrives_as_it_was_written():
     (arrived,) = box.messages
     assert (arrived["From"], arrived["To"], arrived["Subject"]) == ("headrace@example.com", "ops@example.com", "Held")
     assert arrived["Message-ID"] == "<an-id@headrace.invalid>"
-    assert arrived.get_content() == "It is held.\n"
+    assert arrived.get_content().splitlines() == ["It is held."]
 
 
 async def test_the_password_goes_once_the_connection_is_secured(authority):
@@ -88,15 +89,11 @@ async def test_a_server_that_is_not_there_is_not_reached():
 @pytest.mark.parametrize(
     ("url", "tls", "password", "sender", "says"),
     [
-        pytest.param("mail.example.com", "starttls", "", "a@b.example", "HEADRACE_SMTP_URL", id="no scheme"),
-        pytest.param(
-            "http://mail.example.com", "starttls", "", "a@b.example", "HEADRACE_SMTP_URL", id="another scheme"
-        ),
-        pytest.param("smtp://mail.example.com/x", "starttls", "", "a@b.example", "has a path", id="a path"),
+        pytest.param("mail.example.com", "starttls", "", FROM, "HEADRACE_SMTP_URL", id="no scheme"),
+        pytest.param("http://mail.example.com", "starttls", "", FROM, "HEADRACE_SMTP_URL", id="another scheme"),
+        pytest.param("smtp://mail.example.com/x", "starttls", "", FROM, "has a path", id="a path"),
         pytest.param("smtp://mail.example.com", "starttls", "", "", "HEADRACE_SMTP_FROM", id="nobody writes"),
-        pytest.param(
-            "smtp://mail.example.com", "none", "secret", "a@b.example", "HEADRACE_SMTP_TLS", id="in the clear"
-        ),
+        pytest.param("smtp://mail.example.com", "none", "secret", FROM, "HEADRACE_SMTP_TLS", id="in the clear"),
     ],
 )
 def test_settings_that_are_not_right_are_refused(url, tls, password, sender, says):
