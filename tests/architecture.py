@@ -32,7 +32,7 @@ ROOMS: Final = (
     ("template",),
     ("model",),
     ("registry", "events", "clock", "settings", "crashpoints"),
-    ("errors",),
+    ("errors", "meters"),
 )
 LINE_OF: Final = {room: line for line, rooms in enumerate(ROOMS) for room in rooms}
 
@@ -107,6 +107,7 @@ MAY_USE_THE_NETWORK: Final = {
 MAY_USE_IN_PART: Final = {
     "headrace.connect.buckets": {"obstore"},
     "headrace.connect.http": {"socket.socket", "ssl"},
+    "headrace.connect.mail": {"smtplib", "socket.socket", "ssl"},
     "headrace.connect.proxy": {"socket"},
     "headrace.connect.reqwest": {"pyreqwest"},
     "headrace.connect.tls": {"ssl"},

@@ -18,6 +18,7 @@ from headrace.connect.egress import AllowList, Egress
 from headrace.connect.http import HttpTransport
 from headrace.connect.keyfile import LocalKeyFile
 from headrace.connect.keyring import Keyring
+from headrace.connect.mail import Mailer, MailServer
 from headrace.connect.proxy import Proxy
 from headrace.connect.reqwest import ReqwestTransport
 from headrace.connect.retry import RetryPolicy
@@ -26,9 +27,13 @@ from headrace.connect.tls import Tls
 from headrace.datasets.places import Places
 from headrace.datasets.sources import Sources
 from headrace.errors import OperationError
-from headrace.events import Board, WorkerFailed
+from headrace.events import AccountRecovered, AccountStopped, Board, DataflowHeld, RequestAnswered, WorkerFailed
 from headrace.orchestrate.port import Orchestrator
 from headrace.render.pool import RenderPool
+from headrace.services.alerts.evidence import Evidence
+from headrace.services.alerts.notices import KIND as ALERT
+from headrace.services.alerts.sending import Sending
+from headrace.services.alerts.watching import Watching
 from headrace.services.applying_consent import ApplyingConsent
 from headrace.services.at_partner.carrying import AudienceCalls
 from headrace.services.at_partner.notifying import KIND as NOTIFY
@@ -45,6 +50,7 @@ from headrace.services.datasets import LOAD, TAKE, Datasets, Ground
 from headrace.services.erased import Erased
 from headrace.services.erasing import Erasing
 from headrace.services.erasures import KIND as ERASURE
+from headrace.services.gauges import Gauges
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
 from headrace.services.loading import Loading
@@ -120,6 +126,19 @@ class Engine:
         self.datasets = Datasets(self.store, self.clock, ground)
         self.audiences = self._audiences()
         self._register_runs()
+        self.watching = self._watch()
+        self.runs.register(ALERT, Sending(self.store, self.clock, self.keyring, at_once, mailer_of(settings)).carry)
+        self.gauges = Gauges.of(self.store, self.clock, settings.data_dir, self.worker.under_way)
+
+    def _watch(self) -> Watching:
+        """Make what looks for alerts: it looks soon where something happens that they are about."""
+        evidence, directory = Evidence(self.clock), self.settings.data_dir
+        least_free = self.settings.alert_free_megabytes
+        watching = Watching(self.store, self.clock, self.board, evidence, directory, least_free, self.runs.wake)
+        self.board.hear(RequestAnswered, evidence.hear)
+        for kind in (DataflowHeld, AccountStopped, AccountRecovered):
+            self.board.hear(kind, watching.hear)
+        return watching
 
     def _audiences(self) -> Acting:
         """Make what people do with audiences, and say what is done for runs that evaluate them: one after another."""
@@ -167,10 +186,12 @@ class Engine:
         await self.worker.start()
         await self.buckets.start()
         await self.runs.start()
-        beside = [asyncio.create_task(self.tokens.keep_trying()), asyncio.create_task(self.expiring.keep_going())]
+        keeping_on = (self.tokens.keep_trying(), self.expiring.keep_going(), self.watching.keep_going())
+        beside = [asyncio.create_task(work) for work in keeping_on]
         yield
         for task in beside:
             task.cancel()
+        await self.watching.end()
         await self.runs.stop()
         await self.buckets.stop()
         await self.worker.stop()
@@ -224,6 +245,18 @@ def buckets_of(settings: Settings) -> Buckets:
         OperationError: one of its settings is not right.
     """
     return Buckets(*_way_out(settings))
+
+
+def mailer_of(settings: Settings) -> Mailer | None:
+    """
+    Make the way to the operator's mail server; ``None``: there is none.
+
+    Raises:
+        OperationError: one of its settings is not right.
+    """
+    user, password = settings.smtp_user, settings.smtp_password
+    server = MailServer.parse(settings.smtp_url, settings.smtp_tls, user, password, settings.smtp_from)
+    return Mailer(server, *_way_out(settings)) if server is not None else None
 
 
 def _way_out(settings: Settings) -> tuple[Egress, Tls]:

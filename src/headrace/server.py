@@ -62,6 +62,7 @@ class Headrace(Engine):
             Erasures(self.store, self.clock, self.erased),
             self.audiences,
             self.live,
+            self.gauges,
         )
 
     @asynccontextmanager

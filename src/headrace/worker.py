@@ -48,6 +48,7 @@ class Worker:
         self._deadline = deadline
         self._requests_per_account = requests_per_account
         self._outbox: StoredOutbox | None = None
+        self._slots = Slots(requests_per_account)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -90,10 +91,15 @@ class Worker:
         if self._outbox is not None:
             self._outbox.wake(tenant, dataflows)
 
+    def under_way(self) -> dict[str, int]:
+        """Return how many requests of each account are under way at this moment."""
+        return self._slots.under_way()
+
     async def _deliver(self, outbox: StoredOutbox) -> None:
         while True:
             try:
-                return await pipeline.run(outbox, Slots(self._requests_per_account))
+                self._slots = Slots(self._requests_per_account)
+                return await pipeline.run(outbox, self._slots)
             except Exception as error:  # What was claimed comes back when its lease ends; the rest must go on.
                 self._announce(WorkerFailed(step="deliver", error=told(error)))
                 await asyncio.sleep(1)

@@ -14,6 +14,7 @@ from headrace import __version__
 from headrace.api import (
     access,
     activations,
+    alerts,
     audiences,
     auditing,
     authoring,
@@ -88,6 +89,7 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         runs.router,
         datasets.router,
         consent_policies.router,
+        alerts.router,
         sending_again.router,
         erasures.router,
         audiences.router,

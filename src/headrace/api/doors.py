@@ -19,6 +19,7 @@ from headrace.services.call_limit import CallLimit
 from headrace.services.caller import Caller, Principal
 from headrace.services.datasets import Datasets
 from headrace.services.erasures import Erasures
+from headrace.services.gauges import Gauges
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows, Renderer
 from headrace.services.looking_up import LookUps
@@ -71,6 +72,7 @@ class Doors:
     erasures: Erasures
     audiences: Acting
     live: LiveDataflows
+    gauges: Gauges
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ async def metrics(request: Request, handed: Handed) -> Response:
         return problem(401, "Unauthorized", "metrics need their token", "unauthorized")
     if not wanted and not is_loopback(handed.settings.host):
         return problem(403, "Forbidden", "set HEADRACE_METRICS_TOKEN to serve metrics on this address", "forbidden")
-    text = handed.board.exposition() + await monitoring.ledger_metrics(handed.store)
+    text = handed.board.exposition() + await handed.gauges.text()
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

@@ -20,6 +20,7 @@ from headrace.model.access import (
     UserSettings,
 )
 from headrace.model.activation import Activation
+from headrace.model.alert import AlertSubscription
 from headrace.model.audience import AudienceDefinition
 from headrace.model.audience_template import Adoption, AudienceTemplate
 from headrace.model.block import Block
@@ -59,6 +60,7 @@ BODIES: dict[str, type[Block]] = {
     f"{_AUTHORING}/destinations/publish/{{instance_id}}/withdraw": Reason,
     "/publishing/requests/{config_id}/reject": Reason,
     "/publishing/requests/{config_id}/withdraw": Reason,
+    "/alerts/subscriptions": AlertSubscription,
     "/audiences": AudienceDefinition,
     "/audiences/preview": AudienceDefinition,
     "/audiences/{id}": AudienceDefinition,

@@ -31,7 +31,7 @@ PERMISSIONS: dict[str, str] = {
     "profiles:read": "See what is said of people: messages of which something is parked.",
     "profiles:write": "Send profiles.",
     "profiles:erase": "Erase people, see what became of that, and let erased people be sent again.",
-    "monitoring:read": "Read the ledger and what is parked.",
+    "monitoring:read": "Read the ledger, what is parked, and the alerts that are in force.",
     "audit:read": "Read the organization's audit, and check that it is whole.",
     "access:read": "Read the organization's sandboxes, users and API clients.",
     "access:write": "Create, change and end sandboxes, users and API clients.",

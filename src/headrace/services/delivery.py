@@ -193,7 +193,8 @@ class StoredOutbox:
             self._due[address] = min(retry_at, self._due.get(address, retry_at))
         self.wake(group.tenant, [group.dataflow])
         if written.name is not None:
-            for event in _events(written.name, [*concluded, *written.recorded.given_up], wait):
+            waited = max(0, now - group.since) / 1000 if group.since else 0.0
+            for event in _events(written.name, [*concluded, *written.recorded.given_up], wait, waited):
                 self._announce(event)
             if written.held is not None:
                 self._announce(DataflowHeld(dataflow=written.name, reason=written.held))
@@ -373,12 +374,12 @@ def _was_tried(item: Settled) -> bool:
     return not isinstance(item.outcome, Withheld)
 
 
-def _events(name: str, settled: Sequence[Settled], wait: float | None) -> Iterable[Event]:
+def _events(name: str, settled: Sequence[Settled], wait: float | None, waited: float) -> Iterable[Event]:
     """Say what happened to the messages of a group."""
     for (message, outcome), items in itertools.groupby(settled, key=lambda item: (item.message, item.outcome)):
         entries = list(items)
         if isinstance(outcome, Delivered):
-            yield MessageDelivered(dataflow=name, entries=len(entries), message=message)
+            yield MessageDelivered(dataflow=name, entries=len(entries), message=message, waited_seconds=waited)
         elif isinstance(outcome, Retry) and outcome.code == HELD_BACK:
             continue  # It was not tried; how the account goes is told once for all.
         elif isinstance(outcome, Retry):
@@ -388,4 +389,4 @@ def _events(name: str, settled: Sequence[Settled], wait: float | None) -> Iterab
         elif isinstance(outcome, Split):
             yield MessageSplit(dataflow=name, entries=len(entries), message=message, reason=outcome.reason)
         elif isinstance(outcome, Parked):
-            yield ChangesParked(dataflow=name, entries=len(entries), reason=outcome.reason)
+            yield ChangesParked(dataflow=name, entries=len(entries), code=outcome.code, reason=outcome.reason)

@@ -19,7 +19,7 @@ from headrace.connect.auth import SignInNeeded, Token
 from headrace.connect.retry import RetryPolicy, policy_of
 from headrace.connect.webhooks import WebhookSigner
 from headrace.errors import HeadraceError
-from headrace.events import AnswerUnread, Event, ValuesLeftOut
+from headrace.events import AnswerUnread, Event, GroupRendered, RequestAnswered, ValuesLeftOut
 from headrace.mapping import AttributeRow, IdentityRow, Mapping
 from headrace.mapping.consent import Consents
 from headrace.model.destination import Destination
@@ -49,7 +49,7 @@ from headrace.store.dataflows import Mapped, StoredDataflow
 from headrace.store.documents import Declared
 from headrace.store.partner_audiences import PartnerAudience
 from headrace.streaming.answers import judge
-from headrace.streaming.settle import explain
+from headrace.streaming.settle import class_of, explain
 from headrace.streaming.triggers import Watched
 
 
@@ -122,8 +122,10 @@ class PartnerRoute:
         return replace(composed, messages=tuple(messages))
 
     async def _composed(self, recipe: Recipe, group: Group) -> Composed:
-        """Compose, and say what of people was left out."""
+        """Compose, and say how long it took and what of people was left out."""
+        began = self._clock.monotonic()
         composed = await self._renderer.compose(recipe, group)
+        self._announce(GroupRendered(dataflow=self.recipe.dataflow, seconds=self._clock.monotonic() - began))
         for item, count in composed.left_out:
             self._announce(
                 ValuesLeftOut(dataflow=self.recipe.dataflow, target=item.target, reason=item.reason, values=count)
@@ -136,14 +138,17 @@ class PartnerRoute:
         if self._signer is not None:
             request = self._signer.sign(request, message.id, self._clock.now())
         policy = self.retry(_USUAL)
+        began = self._clock.monotonic()
         try:
             token = await self._access.token()
             response = await self._access.send(request)
+            self._tell(class_of(response.status), message, began)
             if response.status == _UNAUTHORIZED and self._access.credentials is not None:
                 return await self._refused(self._access.credentials, message)
             if response.status == _FORBIDDEN and self._is_to_be_looked_at(policy):
                 return await self._forbidden(token.generation if token is not None else None)
         except HeadraceError as error:
+            self._tell(error.code, message, began)
             return self._told(explain(error), message)
         answers, bisects = self._answering.answers, self._answering.bisect
         now, redact = self._clock.now(), self._access.redact
@@ -162,6 +167,12 @@ class PartnerRoute:
         if isinstance(outcome, tuple):
             return tuple(_referring(each, exchange) for each in outcome)
         return _referring(outcome, exchange)
+
+    def _tell(self, answer: str, message: Message, began: float) -> None:
+        seconds = self._clock.monotonic() - began
+        self._announce(
+            RequestAnswered(dataflow=self.recipe.dataflow, answer=answer, message=message.id, seconds=seconds)
+        )
 
     async def _refused(self, credentials: Credentials, message: Message) -> Outcome:
         """

@@ -41,22 +41,6 @@ async def withheld_reasons(store: Store, caller: Caller, id_: str) -> list[tuple
     return await store.read(lambda tx: withheld.counts(tx, caller.number, _number(tx, caller, id_)))
 
 
-async def ledger_metrics(store: Store) -> bytes:
-    """Return the ledger of every dataflow in Prometheus' text format, as it stands."""
-
-    def work(tx: Transaction) -> list[str]:
-        return [
-            f'headrace_changes{{dataflow="{flow.id}",state="{state}"}} {sum(row[state] for row in sums.values())}'
-            for flow in dataflows.every(tx)
-            for sums in [ledger.balance(tx, flow.tenant, flow.dataflow)]
-            for state in STATES
-        ]
-
-    lines = await store.read(work)
-    head = ["# HELP headrace_changes Changes by what became of them.", "# TYPE headrace_changes gauge"]
-    return "\n".join([*head, *lines, ""]).encode()
-
-
 def _number(tx: Transaction, caller: Caller, id_: str) -> int:
     number = dataflows.number_of(tx, caller.number, id_)
     if number is None:

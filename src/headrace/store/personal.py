@@ -27,6 +27,10 @@ FREE: frozenset[str] = frozenset(
     {
         "access_tokens",
         "accounts",
+        "alert_hours",
+        "alert_subscriptions",
+        "alert_watchers",
+        "alerts",
         "api_clients",
         "audience_definitions",
         "audience_sources",

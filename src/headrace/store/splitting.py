@@ -30,9 +30,9 @@ _MOVE_TO_PART = """
 _INSERT_PART = """
     INSERT INTO groups
         (tenant, claim_group, dataflow, bucket, epoch, attempt, lease_until, due, reason, split_of, refusals,
-        begun_at, may_know)
+        begun_at, may_know, since)
     VALUES (:tenant, :part, :dataflow, :bucket, :epoch, 1, NULL, :due, :reason, :split_of, :refusals,
-        :begun_at, :may_know)
+        :begun_at, :may_know, :since)
 """
 # A part that was never claimed has the attempt of the message that was refused, and no lease.
 _HELD = """
@@ -83,6 +83,7 @@ def part(tx: Transaction, group: Group, family: Family, parts: Sequence[Part], n
     refusals = family.refusals if family.is_split else 0
     whose = {"tenant": group.tenant, "dataflow": group.dataflow}
     kin = {"split_of": family.number, "refusals": refusals, "begun_at": family.begun_at, "may_know": family.may_know}
+    kin["since"] = group.since or None
     for place, item in enumerate(parts):
         due = now if place == 0 or refusals is None else now + LONGEST_HELD
         row = {**whose, **kin, "part": item.number, "bucket": group.bucket.encode(), "epoch": group.epoch, "due": due}

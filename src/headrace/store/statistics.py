@@ -16,6 +16,7 @@ _PROPORTIONS = (
     ("changes", "changes", "1000000 1000000 200000 2 1 1"),
     ("groups", "sqlite_autoindex_groups_1", "500 500 1"),
     ("groups", "groups_of_dataflow", "500 500 100 5"),
+    ("groups", "groups_by_age", "500 500 100 5"),
     ("profiles", "sqlite_autoindex_profiles_1", "1000000 1000000 1"),
     ("profiles", "sqlite_autoindex_profiles_2", "1000000 1000000 1"),
     ("profiles", "profiles_by_sequence", "1000000 1000000 1"),

@@ -41,6 +41,16 @@ def classify(response: Response, now: int, policy: RetryPolicy = _USUAL) -> Outc
     return Parked(code, reason)
 
 
+def class_of(status: int) -> str:
+    """
+    Return the class of an answer, as it is counted. 429 is one of its own.
+
+    >>> class_of(204), class_of(429), class_of(404)
+    ('2xx', '429', '4xx')
+    """
+    return "429" if status == 429 else f"{status // 100}xx"
+
+
 def explain(error: HeadraceError) -> Outcome:
     """
     Say what it means that no answer came.

@@ -72,6 +72,7 @@ class _Account:
         self.under_way = 0
         self.waiting: deque[asyncio.Future[None]] = deque()
         self.held = 0
+        self.under_way = 0
         self.pace = AHEAD
         self.shut_until = self.careful_until = 0.0
         self.pauses = 0
@@ -176,6 +177,10 @@ class Slots:
         known.reason = turn.reason
         self.turns.append(turn)
         self.freed.set()
+
+    def under_way(self) -> dict[str, int]:
+        """Return how many requests of each account are under way at this moment."""
+        return {account: known.under_way for account, known in self._accounts.items()}
 
     def _of(self, account: str) -> _Account:
         known = self._accounts.get(account)

@@ -190,6 +190,11 @@ def _audience(world: World) -> str:
     return id_
 
 
+def _subscription(world: World) -> str:
+    document = {"alerts": ["dataflow-held"], "mail": "ops@example.com"}
+    return made(world.api.post("/alerts/subscriptions", document))["id"]
+
+
 def _segment(world: World) -> str:
     return str(made(world.api.post("/audiences", {"name": "A segment"}))["id"])
 
@@ -223,6 +228,7 @@ MAKERS: dict[str, Callable[[World], str]] = {
     "/datasets/": _dataset,
     "/ingest/erasures/": _erasure,
     f"{CONSENT_POLICIES}/": _consent_policy,
+    "/alerts/subscriptions/": _subscription,
     "/audiences/": _audience,
     "/data/core/ups/audiences/": _audience,
     "/data/core/ups/segment/definitions/": _segment,

@@ -30,9 +30,18 @@ _CLAIM_LANES = """
     WHERE lanes.tenant = w.tenant AND lanes.dataflow = w.dataflow AND lanes.profile = w.profile
         AND lanes.audience = w.audience AND lanes.part = w.part
 """
+# How long the oldest of each group has waited by then: what will be claimed, numbered in the same order.
+_OLDEST = """
+    SELECT place / :most, min(due) FROM (
+        SELECT due, row_number() OVER (ORDER BY due) - 1 AS place FROM (
+            SELECT due FROM lanes
+            WHERE tenant = :tenant AND dataflow = :dataflow AND bucket = :bucket AND due IS NOT NULL
+            ORDER BY due LIMIT :lanes) AS oldest) AS w
+    GROUP BY place / :most ORDER BY 1
+"""
 _INSERT_GROUP = """
-    INSERT INTO groups (tenant, claim_group, dataflow, bucket, epoch, attempt, lease_until, begun_at)
-    VALUES (:tenant, :claim_group, :dataflow, :bucket, :epoch, 1, :lease_until, :now)
+    INSERT INTO groups (tenant, claim_group, dataflow, bucket, epoch, attempt, lease_until, begun_at, since)
+    VALUES (:tenant, :claim_group, :dataflow, :bucket, :epoch, 1, :lease_until, :now, :since)
 """
 # Each half stops at what it may claim, however many groups wait for a partner that is down.
 _DUE_GROUPS = """
@@ -57,7 +66,7 @@ _RECLAIM_LANES = """
 _RECLAIM_GROUP = """
     UPDATE groups SET epoch = :epoch, attempt = attempt + 1, lease_until = :lease_until, due = NULL,
         may_know = CASE WHEN due IS NULL THEN 1 ELSE may_know END
-    WHERE tenant = :tenant AND claim_group = :claim_group RETURNING attempt
+    WHERE tenant = :tenant AND claim_group = :claim_group RETURNING attempt, since
 """
 ENTRIES = """
     SELECT l.claim_group, l.profile, l.audience, l.part, l.claimed_seq, p.document, l.shown
@@ -136,15 +145,15 @@ def _claim_bucket(tx: Transaction, asked: Claim, bucket: int, most_groups: int, 
     """Claim the oldest entries of a bucket, as so many groups at the most."""
     first = asked.numbers.take(most_groups)
     row = {"tenant": asked.tenant, "dataflow": asked.dataflow, "bucket": bucket, "most": asked.most_entries}
-    lanes = most_groups * asked.most_entries
-    claimed = tx.run(_CLAIM_LANES, {**row, "first": first, "lanes": lanes}).rowcount
-    numbers = range(first, first - (-claimed // asked.most_entries))
-    asked.numbers.give_back(numbers.stop, first + most_groups)
-    if not claimed:
+    row |= {"first": first, "lanes": most_groups * asked.most_entries}
+    since = {first + int(place): due for place, due in tx.run(_OLDEST, row)}
+    tx.run(_CLAIM_LANES, row)
+    asked.numbers.give_back(first + len(since), first + most_groups)
+    if not since:
         return []
     group = {**row, "epoch": asked.epoch, "lease_until": now + asked.lease, "now": now}
-    tx.many(_INSERT_GROUP, [{**group, "claim_group": number} for number in numbers])
-    return _load(tx, asked, numbers, 1, bucket, now)
+    tx.many(_INSERT_GROUP, [{**group, "claim_group": number, "since": due} for number, due in since.items()])
+    return _load(tx, asked, since, 1, bucket, now)
 
 
 def _claim_again(tx: Transaction, asked: Claim, now: int) -> list[Group]:
@@ -158,8 +167,8 @@ def _claim_again(tx: Transaction, asked: Claim, now: int) -> list[Group]:
             tx.run(DELETE_GROUP, row)
             continue
         again = {**row, "epoch": asked.epoch, "lease_until": now + asked.lease}
-        (attempt,) = tx.run(_RECLAIM_GROUP, again).fetchone()
-        groups += _load(tx, asked, range(number, number + 1), attempt, bucket, now)
+        attempt, since = tx.run(_RECLAIM_GROUP, again).fetchone()
+        groups += _load(tx, asked, {number: since or 0}, attempt, bucket, now)
     return groups
 
 
@@ -173,20 +182,20 @@ def may_know(bucket: int, tried: int) -> bytes | None:
     return orjson.dumps({"audiences": {str(audience): ""}, "identities": {}}) if tried and audience else None
 
 
-def _load(tx: Transaction, asked: Claim, numbers: range, attempt: int, bucket: int, now: int) -> list[Group]:
-    """Read what groups with numbers in a row hold."""
-    row = {"tenant": asked.tenant, "first": numbers.start, "last": numbers.stop - 1}
+def _load(tx: Transaction, asked: Claim, since: dict[int, int], attempt: int, bucket: int, now: int) -> list[Group]:
+    """Read what groups hold, given since when the oldest of each has waited; their numbers are in a row."""
+    row = {"tenant": asked.tenant, "first": min(since), "last": max(since)}
     changed: dict[tuple[int, int, str], list[int]] = {}
     for profile, audience, part, change in tx.run(_CHANGED, row):
         changed.setdefault((profile, audience, part), []).append(change)
-    entries: dict[int, list[Entry]] = {number: [] for number in numbers}
+    entries: dict[int, list[Entry]] = {number: [] for number in since}
     for number, profile, audience, part, seq, document, shown in tx.run(ENTRIES, row):
         changes = sorted(changed.get((profile, audience, part), ()))
         entry = Entry(profile, audience, part, seq, document or NOBODY, tuple(changes), shown)
         entries[number].append(entry)
     shared, until = Bucket.decode(bucket), now + asked.lease
     return [
-        Group(asked.tenant, asked.dataflow, number, asked.epoch, attempt, shared, tuple(held), until)
+        Group(asked.tenant, asked.dataflow, number, asked.epoch, attempt, shared, tuple(held), until, since[number])
         for number, held in entries.items()
     ]
 

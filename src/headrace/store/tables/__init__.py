@@ -8,6 +8,7 @@ makes a change cheap. Moments are milliseconds since 1970.
 (``DATA``) grow with people and changes: revisions only add to them, and the copy leaves them out.
 """
 
+from headrace.store.tables.alerts import alert_hours, alert_subscriptions, alert_watchers, alerts
 from headrace.store.tables.audiences import audience_definitions, audience_evaluations, audience_sources
 from headrace.store.tables.base import Whole, metadata
 from headrace.store.tables.datasets import dataset_snapshots, datasets
@@ -94,6 +95,10 @@ __all__ = [
     "Whole",
     "access_tokens",
     "accounts",
+    "alert_hours",
+    "alert_subscriptions",
+    "alert_watchers",
+    "alerts",
     "api_clients",
     "audience_definitions",
     "audience_evaluations",

@@ -93,7 +93,8 @@ Index(
 #: Claimed entries that travel together: under way while ``lease_until`` is set, waiting for a retry until ``due``.
 #: ``split_of`` is the group that parts of a refused message stem from; ``refusals``, how many entries of that were
 #: refused alone while the partner took none of it (null: it took some). ``begun_at``: when it was first claimed.
-#: ``may_know``: an attempt of which nobody knows what became; none: there was none.
+#: ``may_know``: an attempt of which nobody knows what became; none: there was none. ``since``: the oldest ``due`` of
+#: its lanes.
 groups = Table(
     "groups",
     metadata,
@@ -110,8 +111,10 @@ groups = Table(
     Column("refusals", Whole, nullable=True),
     Column("begun_at", Whole, nullable=True),
     Column("may_know", Whole, nullable=True),
+    Column("since", Whole, nullable=True),
     PrimaryKeyConstraint("tenant", "claim_group"),
 )
+Index("groups_by_age", groups.c.tenant, groups.c.dataflow, groups.c.since)
 Index("groups_of_dataflow", groups.c.tenant, groups.c.dataflow, groups.c.due)
 Index(
     "groups_split",
