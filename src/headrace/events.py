@@ -42,6 +42,13 @@ class Started(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStarted(Event):
+    """A process that delivers started, beside others."""
+
+    process: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProfilesIngested(Event):
     """Profiles were taken in."""
 
@@ -241,6 +248,16 @@ class WorkerFailed(Event):
 
     step: str
     error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessGone(Event):
+    """A process was not heard of any more; what it had claimed is free."""
+
+    level: ClassVar[str] = "warning"
+
+    process: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

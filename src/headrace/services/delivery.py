@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
@@ -27,6 +28,7 @@ from headrace.model.message import Group, Settled
 from headrace.model.outcome import Delivered, Outcome, Parked, Retry, Split
 from headrace.services import consenting
 from headrace.services.live import FAULT_PAUSE, LiveDataflow, LiveDataflows, PartnerRoute
+from headrace.services.presence import Moment, Presence
 from headrace.services.turning import turn
 from headrace.store import access, audit, dataflows, epochs, ledger, outbox, withheld
 from headrace.store.database import Store, StoreUnavailable, Transaction
@@ -51,12 +53,26 @@ STORE_PAUSE = 1.0
 LONGEST_SLEEP = 5.0
 
 
+@dataclass(slots=True)
+class _Claimed:
+    """A group under way: until when its lease lasts by our steady clock, and whether anything of it has left."""
+
+    group: Group
+    ends: float
+    is_sent: bool = False
+
+
 class StoredOutbox:
     """
     The outbox in the store.
 
     It remembers which dataflows may have something waiting: all of them at the start, then those that were woken, that
-    have just settled, or whose retry is due. The truth is in the store; this only saves looking everywhere again.
+    have just settled, or whose retry is due. The truth is in the store; this only saves looking everywhere again, which
+    is done from time to time where others put something there.
+
+    Leases are in the time that all processes share (``moment``). Whether one still lasts is asked of this process's own
+    steady clock, counted from before the claim was made, so that neither a clock that is set nor a process that was
+    stopped takes a lease that is over for one that lasts.
     """
 
     def __init__(
@@ -71,6 +87,7 @@ class StoredOutbox:
         epoch: int,
         lease: float,
         deadline: float,
+        presence: Presence | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -81,6 +98,11 @@ class StoredOutbox:
         self._epoch = epoch
         self._lease = int(lease * 1000)
         self._deadline = int(deadline * 1000)
+        self._presence = presence
+        self._moment: Moment = presence.moment if presence is not None else lambda _: clock.now()
+        self._ahead = 0
+        self._looked_everywhere_at = clock.monotonic()
+        self._under_way: dict[int, _Claimed] = {}
         self._numbers = itertools.count(epoch << 32)
         self._maybe: set[Address] = set()
         self._due: dict[Address, int] = {}
@@ -103,17 +125,37 @@ class StoredOutbox:
         *,
         lease: float,
         deadline: float,
+        presence: Presence | None = None,
     ) -> "StoredOutbox":
-        """Begin an epoch, give back what processes before us had claimed, and look everywhere once."""
-        now = clock.now()
+        """
+        Look everywhere once, and begin: in the epoch of a process that has said that it is there.
+
+        Without a presence this is the one process, which begins an epoch and takes over what was claimed before.
+        """
+
+        def begin(tx: Transaction) -> int:
+            if presence is not None:
+                return presence.epoch
+            epoch = epochs.begin(tx, clock.now())
+            outbox.expire_leases(tx, epoch, clock.now())
+            return epoch
 
         def work(tx: Transaction) -> tuple[int, list[Address]]:
-            epoch = epochs.begin(tx, now)
-            outbox.expire_leases(tx, epoch, now)
-            return epoch, [(flow.tenant, flow.dataflow) for flow in dataflows.every(tx)]
+            return begin(tx), [(flow.tenant, flow.dataflow) for flow in dataflows.every(tx)]
 
         epoch, everywhere = await store.write(work)
-        opened = cls(store, clock, live, announce, policy, random, epoch=epoch, lease=lease, deadline=deadline)
+        opened = cls(
+            store,
+            clock,
+            live,
+            announce,
+            policy,
+            random,
+            epoch=epoch,
+            lease=lease,
+            deadline=deadline,
+            presence=presence,
+        )
         opened._maybe.update(everywhere)
         return opened
 
@@ -132,6 +174,7 @@ class StoredOutbox:
         while not self._closed:
             self._woken.clear()
             slots.freed.clear()
+            await self._look_everywhere()
             groups = await self._claim(slots)
             for group, route in groups:
                 yield group, route
@@ -139,11 +182,40 @@ class StoredOutbox:
                 await self._sleep(slots)
 
     async def holds(self, group: Group) -> bool:
-        """Say whether a claim is ours for as long as a request may take; one that has grown old is renewed first."""
-        now = self._clock.now()
-        if now + self._deadline <= group.lease_until:
-            return True
-        return await self._store.write(lambda tx: outbox.renew(tx, group, now + self._lease))
+        """
+        Say whether a claim is ours for as long as a request may take; one that has grown old is renewed first.
+
+        Nothing of a group leaves any more once the outbox is closed, unless a part of it has left before.
+        """
+        known = self._under_way.get(group.number)
+        if known is None or (self._closed and not known.is_sent):
+            return False
+        if not self._lasts(known) and not await self._renewed(known):
+            self._under_way.pop(group.number, None)
+            return False
+        known.is_sent = True
+        return True
+
+    def _lasts(self, known: "_Claimed") -> bool:
+        """Say whether a lease lasts for a request, and nobody can hold this process for gone. Asks no store."""
+        is_heard = self._presence is None or self._presence.is_heard()
+        return is_heard and self._clock.monotonic() + self._deadline / 1000 <= known.ends
+
+    async def _renewed(self, known: "_Claimed") -> bool:
+        if self._presence is not None and not self._presence.is_heard():
+            await self._presence.beat()
+        began = self._clock.monotonic()
+        if not await self._store.write(lambda tx: outbox.renew(tx, known.group, self._moment(tx) + self._lease)):
+            return False
+        known.ends = began + self._lease / 1000
+        return True
+
+    async def release(self) -> None:
+        """Give back what was claimed and of which nothing was sent: whoever claims it next has it at once."""
+        groups = [known.group for known in self._under_way.values() if not known.is_sent]
+        if groups:
+            await self._store.write(lambda tx: outbox.release(tx, groups, self._moment(tx)))
+        self._under_way.clear()
 
     async def objection(self, group: Group) -> Outcome | None:
         """Say why a message may not leave as it was rendered: somebody in it has withdrawn their consent since."""
@@ -159,13 +231,15 @@ class StoredOutbox:
             await self._settle(group, settled)
         except Exception as error:  # One group's trouble must not end the requests of others.
             self._announce(WorkerFailed(step="settle", error=told(error)))
+        finally:
+            self._under_way.pop(group.number, None)
 
     async def _settle(self, group: Group, settled: Sequence[Settled]) -> None:
         """Decide when what is to be retried goes again, write it all down, and say what happened."""
         if (group.tenant, group.dataflow) in self._consents:
             settled = consenting.counted(settled)
         concluded, wait = conclude(settled, group.attempt, self._policy, self._random)
-        now = self._clock.now()
+        now = self._now()
         retry_at = now + int(wait * 1000) if wait is not None else None
         address = (group.tenant, group.dataflow)
         parts = [Part(next(self._numbers), entries, reason) for entries, reason in halves(concluded)]
@@ -192,15 +266,15 @@ class StoredOutbox:
             try:
                 return await self._store.write(work)
             except StoreUnavailable as error:
-                if self._clock.now() >= group.lease_until:
+                if self._now() >= group.lease_until:
                     raise
                 self._announce(WorkerFailed(step="settle", error=error.message))
                 await asyncio.sleep(STORE_PAUSE)
 
     async def _claim(self, slots: Slots) -> list[tuple[Group, PartnerRoute]]:
         """Claim for every dataflow that may have something waiting, as much as its account has slots free."""
-        now = self._clock.now()
-        for address in [address for address, due in self._due.items() if due <= now]:
+        due_by, began = self._now(), self._clock.monotonic()
+        for address in [address for address, due in self._due.items() if due <= due_by]:
             del self._due[address]
             self._maybe.add(address)
         asked = set(self._maybe)
@@ -209,6 +283,8 @@ class StoredOutbox:
 
         def work(tx: Transaction) -> list[tuple[Group, PartnerRoute]]:
             pairs: list[tuple[Group, PartnerRoute]] = []
+            now = self._moment(tx)
+            self._ahead = now - self._clock.now()
             for address in sorted(asked):
                 flow = self._live.of(tx, address[0]).get(address[1])
                 if flow is None or flow.route is None or not flow.is_going:
@@ -228,6 +304,7 @@ class StoredOutbox:
             self._maybe |= asked  # Nothing was claimed, so what was found to rest may be waiting all the same.
             raise
         for group, route in pairs:
+            self._under_way[group.number] = _Claimed(group, began + self._lease / 1000)
             slots.take(route.account)
             self._streaks.setdefault((group.tenant, group.dataflow), Streak()).claimed(group.number)
         return pairs
@@ -277,9 +354,19 @@ class StoredOutbox:
             self._announce(kind(dataflow=flow.stored.id, reason=flow.fault))
         return now + int(FAULT_PAUSE * 1000)
 
+    async def _look_everywhere(self) -> None:
+        """Look from time to time for what others put into a store that is shared, should we not have heard of it."""
+        if self._store.is_shared and self._clock.monotonic() - self._looked_everywhere_at >= LONGEST_SLEEP:
+            self._looked_everywhere_at = self._clock.monotonic()
+            self._maybe.update(await self._store.read(lambda tx: outbox.anywhere(tx, self._now())))
+
+    def _now(self) -> int:
+        """Return what time it is by the clock that all processes share, as it was found when claiming."""
+        return self._clock.now() + self._ahead
+
     async def _sleep(self, slots: Slots) -> None:
         """Wait until somebody wakes us, a slot is freed, or a retry is due."""
-        now = self._clock.now()
+        now = self._now()
         next_due = min(self._due.values(), default=now + int(LONGEST_SLEEP * 1000))
         seconds = min(max((next_due - now) / 1000, 0.0), LONGEST_SLEEP)
         waits = [asyncio.ensure_future(self._woken.wait())]
@@ -314,13 +401,14 @@ class StoredOutbox:
         return None
 
 
-async def keep_house(store: Store, clock: Clock, announce: Announce, every: float) -> None:
-    """Until cancelled: let audiences begin and end whose dates have come, and fold the ledger."""
+async def keep_house(store: Store, clock: Clock, announce: Announce, presence: Presence, every: float) -> None:
+    """Until cancelled: let audiences begin and end whose dates have come, and fold the ledger; one process does."""
     while True:
         try:
-            await turn(store, clock.now())
-            await store.write(ledger.fold)
-            await store.write(withheld.fold)
+            if presence.is_first:
+                await turn(store, clock.now())
+                await store.write(ledger.fold)
+                await store.write(withheld.fold)
         except Exception as error:  # A fault of ours must not end the house-keeping of everybody else.
             announce(WorkerFailed(step="keep_house", error=told(error)))
         await asyncio.sleep(every)

@@ -68,6 +68,7 @@ FREE: frozenset[str] = frozenset(
         "user_roles",
         "users",
         "versions",
+        "workers",
         "withheld_reasons",
     }
 )

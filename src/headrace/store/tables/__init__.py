@@ -49,7 +49,7 @@ from headrace.store.tables.people import (
     profiles,
     taken_requests,
 )
-from headrace.store.tables.records import audit, epochs, ledger, ledger_deltas
+from headrace.store.tables.records import audit, epochs, ledger, ledger_deltas, workers
 from headrace.store.tables.runs import audiences, dataflow_audiences, dataflows, executors, runs, schedules
 from headrace.store.tables.who import (
     access_tokens,
@@ -147,4 +147,5 @@ __all__ = [
     "users",
     "versions",
     "withheld_reasons",
+    "workers",
 ]

@@ -1,0 +1,176 @@
+"""
+Presence: a process says that it is there, and notices which others are not there any more.
+
+Every process has an epoch, whose number fences its claims, and a row that it touches every two seconds, by the
+database's time. Who has been silent for ten, or whose process this machine knows to have ended, is gone: what it had
+claimed, and the runs that it carried, are free at once, long before its leases end. So a process sends nothing from a
+little before that on, until it was heard again. Of those that deliver, the one that began first does what one alone is
+to do; two that take themselves for the first for a moment do no harm, for the rows decide.
+"""
+
+import asyncio
+import os
+import platform
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from headrace.clock import Clock
+from headrace.errors import OperationError
+from headrace.events import Announce, ProcessGone, WorkerFailed
+from headrace.store import epochs, executors, outbox, workers
+from headrace.store.database import Store, Transaction
+from headrace.store.workers import Worker
+
+#: Seconds between two signs of life, after how many without one a process is gone, and how long before that it stops.
+BEAT = 2.0
+SILENCE = 10.0
+MARGIN = 3.0
+
+#: What time it is by the clock that all processes of a store share.
+Moment = Callable[[Transaction], int]
+
+
+def moment_of(store: Store, clock: Clock) -> Moment:
+    """Return the clock that the processes of a store share: the database's, or this process's own, which is alone."""
+    return executors.moment if store.is_shared else lambda _: clock.now()
+
+
+class Presence:
+    """
+    This process, among those that have the store.
+
+    ``kind`` is the command that it is, ``executor`` its name as one that carries runs; ``delivers`` says whether it may
+    be the first of those that deliver. ``is_first``: it is.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        announce: Announce,
+        *,
+        kind: str = "serve",
+        name: str = "",
+        delivers: bool = True,
+        executor: str | None = None,
+    ) -> None:
+        self.epoch = 0
+        self.is_first = False
+        self.moment = moment_of(store, clock)
+        self._store = store
+        self._clock = clock
+        self._announce = announce
+        self._kind = kind
+        self.name = name or f"{platform.node()}:{os.getpid()}"
+        self._delivers = delivers
+        self._executor = executor
+        self._beaten_at = float("-inf")
+        self._complaint = ""
+
+    async def begin(self) -> None:
+        """Begin an epoch, and free what processes had that are gone: without others, all but this one are."""
+
+        def work(tx: Transaction) -> int:
+            now, epoch = self.moment(tx), epochs.begin(tx, self._clock.now())
+            for other in workers.everyone(tx):
+                if not self._store.is_shared or _is_gone(other, now):
+                    workers.forget(tx, other, now)
+            workers.enter(tx, self._row(epoch, now))
+            outbox.free_claims(tx, now)
+            return epoch
+
+        began = self._clock.monotonic()
+        self.epoch = await self._store.write(work)
+        self._beaten_at = began
+        await self.beat()
+
+    async def keep(self) -> None:
+        """Until cancelled: say again and again that this process is there."""
+        while True:
+            await asyncio.sleep(BEAT)
+            try:
+                await self.beat()
+                self._complaint = ""
+            except Exception as error:  # Whoever is not heard sends nothing; that the store is gone passes.
+                self._complain(f"{type(error).__name__}: {error}")
+
+    async def beat(self) -> None:
+        """Say that this process is there, and free what those had that are gone. Who was away itself judges nobody."""
+        began = self._clock.monotonic()
+        may_judge = began - self._beaten_at < SILENCE / 2
+
+        def work(tx: Transaction) -> tuple[list[Worker], int | None]:
+            now = self.moment(tx)
+            if not workers.beat(tx, self.epoch, now):
+                workers.enter(tx, self._row(self.epoch, now))
+            others = [other for other in workers.everyone(tx) if other.epoch != self.epoch]
+            gone = [other for other in others if may_judge and _is_gone(other, now)]
+            for other in gone:
+                workers.forget(tx, other, now)
+            return gone, workers.first_that_delivers(tx)
+
+        gone, first = await self._store.write(work)
+        self._beaten_at = max(began, self._beaten_at)
+        self.is_first = first == self.epoch
+        for other in gone:
+            self._announce(ProcessGone(process=other.name, kind=other.kind))
+
+    def is_heard(self) -> bool:
+        """Say whether nobody can hold this process for gone, and cannot for as long as it takes to send something."""
+        if not self._store.is_shared:
+            return True
+        return self._clock.monotonic() - self._beaten_at < SILENCE - MARGIN
+
+    async def end(self) -> None:
+        """Say that this process is not there any more: what it could not finish is free at once."""
+
+        def work(tx: Transaction) -> None:
+            now = self.moment(tx)
+            workers.forget(tx, self._row(self.epoch, now), now)
+
+        with suppress(OperationError):
+            await self._store.write(work)
+
+    def _row(self, epoch: int, now: int) -> Worker:
+        return Worker(
+            epoch,
+            self._kind,
+            self.name,
+            _here(),
+            os.getpid(),
+            self._delivers,
+            self._executor,
+            began_at=now,
+            seen_at=now,
+        )
+
+    def _complain(self, error: str) -> None:
+        if error != self._complaint:
+            self._complaint = error
+            self._announce(WorkerFailed(step="presence", error=error))
+
+
+def _is_gone(other: Worker, now: int) -> bool:
+    """Say whether a process is gone: it has been silent for too long, or is known to have ended on this machine."""
+    if other.seen_at < now - int(SILENCE * 1000):
+        return True
+    return other.host == _here() != "" and not _is_running(other.process)
+
+
+def _here() -> str:
+    """Name where process numbers mean what they mean here: this start of this machine, and this container of it."""
+    with suppress(OSError):
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}/{Path('/proc/self/ns/pid').readlink()}"
+    return ""
+
+
+def _is_running(process: int) -> bool:
+    """Say whether there is a process of this number that has not ended; one that is stopped has not."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    except (OSError, IndexError):
+        return True
+    return state not in "ZX"
