@@ -119,7 +119,14 @@ class Engine:
             executor=self.runs.executor if self.carries_runs else None,
         )
         self.tokens = Tokens(
-            self.store, self.clock, self.keyring, reaching, self.board, self.wake_all, deadline=deadline
+            self.store,
+            self.clock,
+            self.keyring,
+            reaching,
+            self.board,
+            self.wake_all,
+            deadline=deadline,
+            moment=self.presence.moment,
         )
         grant = settings.allow_password_grant
         self.partners = Partners(self.keyring, reaching, self.tokens, deadline, password_grant=grant)

@@ -55,9 +55,10 @@ LONGEST_SLEEP = 5.0
 
 @dataclass(slots=True)
 class _Claimed:
-    """A group under way: until when its lease lasts by our steady clock, and whether anything of it has left."""
+    """A group under way: since and until when it is ours by our steady clock, and whether anything of it has left."""
 
     group: Group
+    began: float
     ends: float
     is_sent: bool = False
 
@@ -198,8 +199,10 @@ class StoredOutbox:
 
     def _lasts(self, known: "_Claimed") -> bool:
         """Say whether a lease lasts for a request, and nobody can hold this process for gone. Asks no store."""
-        is_heard = self._presence is None or self._presence.is_heard()
-        return is_heard and self._clock.monotonic() + self._deadline / 1000 <= known.ends
+        presence = self._presence
+        if presence is not None and not (presence.is_heard() and known.began >= presence.there_since):
+            return False
+        return self._clock.monotonic() + self._deadline / 1000 <= known.ends
 
     async def _renewed(self, known: "_Claimed") -> bool:
         if self._presence is not None and not self._presence.is_heard():
@@ -207,7 +210,7 @@ class StoredOutbox:
         began = self._clock.monotonic()
         if not await self._store.write(lambda tx: outbox.renew(tx, known.group, self._moment(tx) + self._lease)):
             return False
-        known.ends = began + self._lease / 1000
+        known.began, known.ends = began, began + self._lease / 1000
         return True
 
     async def release(self) -> None:
@@ -304,7 +307,7 @@ class StoredOutbox:
             self._maybe |= asked  # Nothing was claimed, so what was found to rest may be waiting all the same.
             raise
         for group, route in pairs:
-            self._under_way[group.number] = _Claimed(group, began + self._lease / 1000)
+            self._under_way[group.number] = _Claimed(group, began, began + self._lease / 1000)
             slots.take(route.account)
             self._streaks.setdefault((group.tenant, group.dataflow), Streak()).claimed(group.number)
         return pairs

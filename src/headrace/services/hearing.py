@@ -7,6 +7,7 @@ waits, and before each message whether the account's credentials are the same.
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import aclosing
 
 from headrace.errors import HeadraceError
 from headrace.events import Announce, WorkerFailed
@@ -41,12 +42,13 @@ class Hearing:
             await asyncio.sleep(PAUSE)
 
     async def _listen(self) -> None:
-        async for said in self._store.hear():
-            if said is None:
-                self._complaint, self._tokens.trusts_itself = "", True
-                self._wake_all(await self._store.read(dataflows.every))
-            else:
-                await self._heard(said)
+        async with aclosing(self._store.hear()) as hearing:
+            async for said in hearing:
+                if said is None:
+                    self._complaint, self._tokens.trusts_itself = "", True
+                    self._wake_all(await self._store.read(dataflows.every))
+                else:
+                    await self._heard(said)
 
     async def _heard(self, said: str) -> None:
         """Take note of a sandbox that has changed, or of one dataflow that has something waiting."""

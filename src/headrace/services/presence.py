@@ -41,7 +41,8 @@ class Presence:
     This process, among those that have the store.
 
     ``kind`` is the command that it is, ``executor`` its name as one that carries runs; ``delivers`` says whether it may
-    be the first of those that deliver. ``is_first``: it is.
+    be the first of those that deliver. ``is_first``: it is. ``there_since`` is when others last began to know of it, by
+    its own steady clock: what it had claimed before may be theirs by now.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Presence:
     ) -> None:
         self.epoch = 0
         self.is_first = False
+        self.there_since = float("inf")
         self.moment = moment_of(store, clock)
         self._store = store
         self._clock = clock
@@ -82,7 +84,7 @@ class Presence:
 
         began = self._clock.monotonic()
         self.epoch = await self._store.write(work)
-        self._beaten_at = began
+        self._beaten_at = self.there_since = began
         await self.beat()
 
     async def keep(self) -> None:
@@ -100,17 +102,20 @@ class Presence:
         began = self._clock.monotonic()
         may_judge = began - self._beaten_at < SILENCE / 2
 
-        def work(tx: Transaction) -> tuple[list[Worker], int | None]:
+        def work(tx: Transaction) -> tuple[bool, list[Worker], int | None]:
             now = self.moment(tx)
-            if not workers.beat(tx, self.epoch, now):
+            was_there = workers.beat(tx, self.epoch, now)
+            if not was_there:
                 workers.enter(tx, self._row(self.epoch, now))
             others = [other for other in workers.everyone(tx) if other.epoch != self.epoch]
             gone = [other for other in others if may_judge and _is_gone(other, now)]
             for other in gone:
                 workers.forget(tx, other, now)
-            return gone, workers.first_that_delivers(tx)
+            return was_there, gone, workers.first_that_delivers(tx)
 
-        gone, first = await self._store.write(work)
+        was_there, gone, first = await self._store.write(work)
+        if not was_there:
+            self.there_since = self._clock.monotonic()
         self._beaten_at = max(began, self._beaten_at)
         self.is_first = first == self.epoch
         for other in gone:

@@ -25,7 +25,7 @@ from headrace.events import AccountRecovered, AccountStopped, Announce, TokenRen
 from headrace.model.http import Request, Response
 from headrace.model.token import SECRET_NAMES
 from headrace.services import revocations, standing
-from headrace.services.presence import moment_of
+from headrace.services.presence import Moment
 from headrace.services.reaching import HEADRACE, Errand, Reaching
 from headrace.services.sealing import Safe
 from headrace.services.standing import Holder
@@ -104,6 +104,7 @@ class Tokens:
         wake: Wake,
         *,
         deadline: float,
+        moment: Moment | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -117,7 +118,7 @@ class Tokens:
         self._secrets: dict[Key, tuple[Secret, ...]] = {}
         self._changes: dict[Key, int] = {}
         self._doubts: Counter[int] = Counter()
-        self._moment = moment_of(store, clock)
+        self._moment: Moment = moment or (lambda _: clock.now())
         #: Whether this process would hear of it if another one changed credentials.
         self.trusts_itself = True
         self._renewing: dict[Key, asyncio.Task[Token]] = {}
