@@ -35,6 +35,7 @@ from headrace.store.database import Store, StoreUnavailable, Transaction
 from headrace.store.outbox import Recorded
 from headrace.store.splitting import Part
 from headrace.streaming.bisect import halves
+from headrace.streaming.pipeline import LostClaim
 from headrace.streaming.settle import conclude
 from headrace.streaming.slots import Slots
 from headrace.streaming.streak import Streak
@@ -175,12 +176,21 @@ class StoredOutbox:
         while not self._closed:
             self._woken.clear()
             slots.freed.clear()
-            await self._look_everywhere()
-            groups = await self._claim(slots)
+            groups = await self._claim_now(slots)
             for group, route in groups:
                 yield group, route
             if not groups:
                 await self._sleep(slots)
+
+    async def _claim_now(self, slots: Slots) -> list[tuple[Group, PartnerRoute]]:
+        """Claim what there is; while the store cannot take anything, nothing, and what is under way goes on."""
+        try:
+            await self._look_everywhere()
+            return await self._claim(slots)
+        except StoreUnavailable as error:
+            self._announce(WorkerFailed(step="claim", error=error.message))
+            await asyncio.sleep(STORE_PAUSE)
+            return []
 
     async def holds(self, group: Group) -> bool:
         """
@@ -221,11 +231,19 @@ class StoredOutbox:
         self._under_way.clear()
 
     async def objection(self, group: Group) -> Outcome | None:
-        """Say why a message may not leave as it was rendered: somebody in it has withdrawn their consent since."""
+        """
+        Say why a message may not leave as it was rendered: somebody in it has withdrawn their consent since.
+
+        Raises:
+            LostClaim: the claim may have ended while that was looked up.
+        """
         consents = self._consents.get((group.tenant, group.dataflow))
         if not consents:
             return None
         newer = await self._store.read(lambda tx: outbox.newer(tx, group))
+        known = self._under_way.get(group.number)
+        if known is None or not self._lasts(known):
+            raise LostClaim
         return consenting.objection(consents, newer)
 
     async def settle(self, group: Group, settled: Sequence[Settled]) -> None:
