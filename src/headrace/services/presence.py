@@ -71,21 +71,21 @@ class Presence:
         self._complaint = ""
 
     async def begin(self) -> None:
-        """Begin an epoch, and free what processes had that are gone: without others, all but this one are."""
+        """Begin an epoch, and free what processes had that have ended: where one alone has the store, all others."""
 
-        def work(tx: Transaction) -> int:
+        def work(tx: Transaction) -> tuple[int, int | None]:
             now, epoch = self.moment(tx), epochs.begin(tx, self._clock.now())
             for other in workers.everyone(tx):
-                if not self._store.is_shared or _is_gone(other, now):
+                if not self._store.is_shared or _has_ended(other):
                     workers.forget(tx, other, now)
             workers.enter(tx, self._row(epoch, now))
             outbox.free_claims(tx, now)
-            return epoch
+            return epoch, workers.first_that_delivers(tx)
 
         began = self._clock.monotonic()
-        self.epoch = await self._store.write(work)
+        self.epoch, first = await self._store.write(work)
+        self.is_first = first == self.epoch
         self._beaten_at = self.there_since = began
-        await self.beat()
 
     async def keep(self) -> None:
         """Until cancelled: say again and again that this process is there."""
@@ -98,20 +98,26 @@ class Presence:
                 self._complain(f"{type(error).__name__}: {error}")
 
     async def beat(self) -> None:
-        """Say that this process is there, and free what those had that are gone. Who was away itself judges nobody."""
+        """
+        Say that this process is there, and free what those had that are gone.
+
+        Who was away itself judges nobody: what kept it, such as one that stopped in the middle of a transaction, has
+        kept the others, too.
+        """
         began = self._clock.monotonic()
-        may_judge = began - self._beaten_at < SILENCE / 2
 
         def work(tx: Transaction) -> tuple[bool, list[Worker], int | None]:
-            now = self.moment(tx)
-            was_there = workers.beat(tx, self.epoch, now)
-            if not was_there:
+            now, there = self.moment(tx), {worker.epoch: worker for worker in workers.everyone(tx)}
+            me = there.pop(self.epoch, None)
+            if me is None:
                 workers.enter(tx, self._row(self.epoch, now))
-            others = [other for other in workers.everyone(tx) if other.epoch != self.epoch]
-            gone = [other for other in others if may_judge and _is_gone(other, now)]
+            else:
+                workers.beat(tx, self.epoch, now)
+            may_judge = me is not None and now - me.seen_at < SILENCE * 1000 / 2
+            gone = [other for other in there.values() if may_judge and _is_gone(other, now)]
             for other in gone:
                 workers.forget(tx, other, now)
-            return was_there, gone, workers.first_that_delivers(tx)
+            return me is not None, gone, workers.first_that_delivers(tx)
 
         was_there, gone, first = await self._store.write(work)
         if not was_there:
@@ -157,9 +163,12 @@ class Presence:
 
 
 def _is_gone(other: Worker, now: int) -> bool:
-    """Say whether a process is gone: it has been silent for too long, or is known to have ended on this machine."""
-    if other.seen_at < now - int(SILENCE * 1000):
-        return True
+    """Say whether a process is gone: it has been silent for too long, or is known to have ended."""
+    return other.seen_at < now - int(SILENCE * 1000) or _has_ended(other)
+
+
+def _has_ended(other: Worker) -> bool:
+    """Say whether this machine knows that a process has ended."""
     return other.host == _here() != "" and not _is_running(other.process)
 
 

@@ -37,10 +37,9 @@ def enter(tx: Transaction, worker: Worker) -> None:
     tx.core.execute(insert(workers).values(**row))
 
 
-def beat(tx: Transaction, epoch: int, now: int) -> bool:
-    """Note that a process is heard of; ``False``: others hold it for gone."""
-    seen = update(workers).where(workers.c.epoch == epoch).values(seen_at=now)
-    return tx.core.execute(seen).rowcount > 0
+def beat(tx: Transaction, epoch: int, now: int) -> None:
+    """Note that a process is heard of."""
+    tx.core.execute(update(workers).where(workers.c.epoch == epoch).values(seen_at=now))
 
 
 def everyone(tx: Transaction) -> list[Worker]:

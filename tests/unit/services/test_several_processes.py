@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import subprocess
 import sys
+import threading
 from datetime import timedelta
 from random import Random
 
@@ -216,6 +217,26 @@ async def test_who_is_stopped_is_not_gone_before_its_time(first, second):
 def move(house, process):
     """Say that the first process has another number."""
     house.store.write_now(lambda tx: tx.run("UPDATE workers SET process = :p WHERE epoch = 1", {"p": process}))
+
+
+async def test_who_was_kept_with_all_others_holds_nobody_for_gone(first, second):
+    """One that stopped while it wrote kept both from saying that they are there, and the server cut it off."""
+    await begin(first, second)
+    busy, go_on = threading.Event(), threading.Event()
+
+    def stop(_):
+        busy.set()
+        assert go_on.wait(30)
+
+    writing = asyncio.ensure_future(first.store.write(stop))
+    await asyncio.to_thread(busy.wait)
+    beats = [asyncio.ensure_future(house.presence.beat()) for house in (second, first)]
+    await asyncio.sleep(0.05)
+    first.pass_time(SILENCE + 1)
+    go_on.set()
+    await asyncio.gather(writing, *beats)
+
+    assert len(first.store.read_now(workers.everyone)) == 2
 
 
 @contextlib.contextmanager
