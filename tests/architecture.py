@@ -20,7 +20,7 @@ ROOMS: Final = (
     ("__main__",),
     ("cli",),
     ("testkit",),
-    ("server",),
+    ("server", "working"),
     ("app",),
     ("api", "web", "worker"),
     ("services",),

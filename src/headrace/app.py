@@ -8,9 +8,10 @@ delivers and carries runs. ``server.py`` gives it the REST API.
 import asyncio
 import gc
 import pkgutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 from headrace.clock import SystemClock
 from headrace.connect.buckets import Buckets
@@ -51,10 +52,12 @@ from headrace.services.erased import Erased
 from headrace.services.erasing import Erasing
 from headrace.services.erasures import KIND as ERASURE
 from headrace.services.gauges import Gauges
+from headrace.services.hearing import Hearing
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
 from headrace.services.loading import Loading
 from headrace.services.partners import Partners
+from headrace.services.presence import Presence
 from headrace.services.reaching import BlockedTargets, Reaching
 from headrace.services.revocations import KIND as REVOCATION
 from headrace.services.revocations import forget
@@ -73,16 +76,23 @@ from headrace.worker import Worker
 _OBJECTS_BEFORE_A_COLLECTION = 25_000
 
 
+#: What a process is for: everything but delivery, where that is left to others; or delivery alone.
+SERVE, WORKER = "serve", "worker"
+
+
 class Engine:
     """What takes people, delivers and carries runs, made from settings: all of Headrace but its doors."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, kind: str = SERVE, name: str = "") -> None:
         """
-        Open the store and build what stands on it.
+        Open the store and build what stands on it. ``kind`` is what the process is for.
 
         Raises:
             OperationError: a setting, the data directory or the key file is not right.
         """
+        self.delivers = settings.deliver or kind == WORKER
+        if kind == WORKER or not self.delivers:
+            _refuse_without_postgresql(settings, kind)
         self.settings = settings
         self.clock = SystemClock()
         veil = Veil()
@@ -103,8 +113,26 @@ class Engine:
         blocked = BlockedTargets(self.store, self.clock)
         at_once = Reaching(self.transport, blocked, self.clock, self.board)
         reaching = Reaching(self.transport, blocked, self.clock, self.board, told_after=settings.unreached_after)
+        self.runs = Runs(self.store, self.clock, self.board, self._orchestrator, is_alone=not self.store.is_shared)
+        self.carries_runs = kind == SERVE
+        self.presence = Presence(
+            self.store,
+            self.clock,
+            self.board,
+            kind=kind,
+            name=name,
+            delivers=self.delivers,
+            executor=self.runs.executor if self.carries_runs else None,
+        )
         self.tokens = Tokens(
-            self.store, self.clock, self.keyring, reaching, self.board, self.wake_all, deadline=deadline
+            self.store,
+            self.clock,
+            self.keyring,
+            reaching,
+            self.board,
+            self.wake_all,
+            deadline=deadline,
+            moment=self.presence.moment,
         )
         grant = settings.allow_password_grant
         self.partners = Partners(self.keyring, reaching, self.tokens, deadline, password_grant=grant)
@@ -118,11 +146,12 @@ class Engine:
             policy=policy,
             deadline=settings.request_deadline,
             requests_per_account=settings.requests_per_account,
+            presence=self.presence,
         )
+        self.hearing = Hearing(self.store, self.board, self.tokens, self.worker.wake)
         self.erased = Erased(self.keyring)
         self.ingestion = Ingestion(self.store, self.clock, self.live, self.board, self.worker.wake, self.erased)
         self.expiring = Expiring(self.store, self.clock, self.ingestion, self.board)
-        self.runs = Runs(self.store, self.clock, self.board, self._orchestrator)
         self.datasets = Datasets(self.store, self.clock, ground)
         self.audiences = self._audiences()
         self._register_runs()
@@ -183,22 +212,50 @@ class Engine:
     async def running(self) -> AsyncIterator[None]:
         """Start everything, and end it in good order."""
         await self.renderers.start()
-        await self.worker.start()
+        await self.presence.begin()
+        if self.delivers:
+            await self.worker.start()
         await self.buckets.start()
-        await self.runs.start()
-        keeping_on = (self.tokens.keep_trying(), self.expiring.keep_going(), self.watching.keep_going())
-        beside = [asyncio.create_task(work) for work in keeping_on]
+        if self.carries_runs:
+            await self.runs.start()
+        beside = [asyncio.create_task(work) for work in self._beside()]
         yield
-        for task in beside:
-            task.cancel()
+        being_there, *others = beside
+        await _ended(others)
         await self.watching.end()
         await self.runs.stop()
         await self.buckets.stop()
         await self.worker.stop()
+        await _ended([being_there])
+        await self.presence.end()
         await self.renderers.stop()
         await self.transport.close()
         self.store.close()
         self.board.close()
+
+    def _beside(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """Yield what goes on beside all else; that the process is there is said to the last."""
+        yield self.presence.keep()
+        yield self.hearing.keep_listening()
+        if self.carries_runs:
+            yield self.tokens.keep_trying()
+            yield self.expiring.keep_going()
+            yield self.watching.keep_going()
+
+
+async def _ended(tasks: Collection[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _refuse_without_postgresql(settings: Settings, kind: str) -> None:
+    if not settings.database_url:
+        what = "'headrace worker'" if kind == WORKER else "'headrace serve' that leaves delivery to others"
+        raise OperationError(
+            f"{what} shares its store with other processes, which needs PostgreSQL: set HEADRACE_DATABASE_URL to its "
+            "address; on SQLite one 'headrace serve' does everything"
+        )
 
 
 def spare_the_collector() -> None:

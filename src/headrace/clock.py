@@ -15,6 +15,10 @@ class Clock(Protocol):
         """Return seconds that never jump, from an unspecified start."""
 
 
+#: Goes on while the machine sleeps, where there is such a clock: a lease ends for whoever sleeps, too.
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
 class SystemClock:
     """The machine's own clock."""
 
@@ -22,7 +26,7 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return time.clock_gettime(_STEADY)
 
 
 def iso(moment: int) -> str:

@@ -50,6 +50,13 @@ class Started(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStarted(Event):
+    """A process that delivers started, beside others."""
+
+    process: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProfilesIngested(Event):
     """Profiles were taken in."""
 
@@ -311,6 +318,16 @@ class WorkerFailed(Event):
 
     step: str
     error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessGone(Event):
+    """A process was not heard of any more; what it had claimed is free."""
+
+    level: ClassVar[str] = "warning"
+
+    process: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

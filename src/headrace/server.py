@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -76,9 +77,23 @@ class Headrace(Engine):
         self.passwords.close()
 
 
+class _Server(uvicorn.Server):
+    """The server, which claims nothing more as soon as it is told to stop, and ends at once when told again."""
+
+    def __init__(self, config: uvicorn.Config, headrace: Headrace) -> None:
+        super().__init__(config)
+        self._headrace = headrace
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            os._exit(128 + sig)
+        self._headrace.worker.close()
+        super().handle_exit(sig, frame)
+
+
 def serve(settings: Settings) -> None:
     """
-    Run everything in this process until it is told to stop (SIGINT, SIGTERM).
+    Run everything in this process until it is told to stop (SIGINT, SIGTERM); told a second time, end at once.
 
     Raises:
         OperationError: a setting, the data directory, the key file or the address is not right.
@@ -99,7 +114,7 @@ def serve(settings: Settings) -> None:
             timeout_graceful_shutdown=10,
         )
         spare_the_collector()
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, headrace).run(sockets=[listener])
 
 
 def _end(*_: object) -> None:

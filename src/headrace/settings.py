@@ -74,6 +74,10 @@ class Settings(BaseSettings):
     request_deadline: float = Field(
         30.0, gt=0, le=120, description="Seconds a request to a partner may take in all, from connecting to its answer."
     )
+    deliver: bool = Field(
+        True,
+        description="Whether `headrace serve` delivers; if not, `headrace worker` processes on the same PostgreSQL do.",
+    )
     requests_per_account: int = Field(
         8, ge=1, le=1000, description="How many requests may be under way for one account at a time."
     )

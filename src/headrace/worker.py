@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from random import Random
 
 from headrace.clock import Clock
 from headrace.connect.retry import RetryPolicy
+from headrace.errors import OperationError
 from headrace.events import Announce, WorkerFailed, told
 from headrace.services import backfills
 from headrace.services.backfilling import Backfiller
 from headrace.services.delivery import StoredOutbox, keep_house
 from headrace.services.live import LiveDataflows
+from headrace.services.presence import Presence
 from headrace.services.replaying import Replayer
 from headrace.store.database import Store
 from headrace.streaming import pipeline
@@ -39,6 +42,7 @@ class Worker:
         policy: RetryPolicy,
         deadline: float,
         requests_per_account: int,
+        presence: Presence,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -47,12 +51,13 @@ class Worker:
         self._policy = policy
         self._deadline = deadline
         self._requests_per_account = requests_per_account
+        self._presence = presence
         self._outbox: StoredOutbox | None = None
         self._slots = Slots(requests_per_account)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Take over what processes before this one left, and begin."""
+        """Begin."""
         jitter = Random()  # noqa: S311 - it spreads retries, it guards nothing
         self._outbox = await StoredOutbox.open(
             self._store,
@@ -63,19 +68,20 @@ class Worker:
             jitter,
             lease=self._deadline + LEASE_MARGIN,
             deadline=self._deadline,
+            presence=self._presence,
         )
         backfiller = Backfiller(self._store, self._clock, self._live, self._outbox, self._announce)
         replayer = Replayer(self._store, self._clock, self._live, self._outbox, self._announce)
         await self._store.write(lambda tx: backfills.adopt(tx, self._clock.now()))
         self._tasks = [
             asyncio.create_task(self._deliver(self._outbox)),
-            asyncio.create_task(keep_house(self._store, self._clock, self._announce, HOUSEKEEPING)),
+            asyncio.create_task(keep_house(self._store, self._clock, self._announce, self._presence, HOUSEKEEPING)),
             asyncio.create_task(self._carry("backfill", backfiller)),
             asyncio.create_task(self._carry("replay", replayer)),
         ]
 
     async def stop(self) -> None:
-        """Claim nothing more, give what is under way its time, and end."""
+        """Claim nothing more, give what is under way its time, give back what was never sent, and end."""
         if self._outbox is None:
             return
         self._outbox.close()
@@ -85,6 +91,13 @@ class Worker:
         await asyncio.wait([delivering], timeout=GRACE)
         delivering.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(OperationError):  # What cannot be given back now is free once this process is gone.
+            await self._outbox.release()
+
+    def close(self) -> None:
+        """Claim nothing more; what is under way goes on."""
+        if self._outbox is not None:
+            self._outbox.close()
 
     def wake(self, tenant: int, dataflows: Iterable[int]) -> None:
         """Say that dataflows of a sandbox may have something waiting."""
@@ -108,7 +121,7 @@ class Worker:
         """Until cancelled: send whom audiences have already, or what was parked, beside what happens."""
         while True:
             try:
-                while await stepping.step():
+                while self._presence.is_first and await stepping.step():
                     pass
                 pause = HELD_UP if stepping.is_held_up else BACKFILLING
             except Exception as error:  # Whatever it was, the run is still in the store.

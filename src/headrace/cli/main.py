@@ -19,6 +19,7 @@ from headrace.errors import HeadraceError
 COMMANDS = {
     "demo": ("headrace.cli.demo:app", "Show the main job end to end, on this machine."),
     "serve": ("headrace.cli.serve:app", "Run everything in one process."),
+    "worker": ("headrace.cli.worker:app", "Deliver, beside other processes on one PostgreSQL."),
     "migrate": ("headrace.cli.migrate:app", "Show the form of the store, or move it to another."),
     "destination": ("headrace.cli.destination.commands:app", "Write destinations as files and carry them to a server."),
     "api": ("headrace.cli.api:app", "Call the REST API of the server that runs here."),

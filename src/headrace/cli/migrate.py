@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from headrace.cli.serve import read_settings
+from headrace.cli.settings import read_settings
 from headrace.errors import OperationError
 from headrace.settings import Settings
 from headrace.store.database import FILE, Store

@@ -4,11 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
-from headrace.errors import OperationError
+from headrace.cli.settings import read_settings
 from headrace.server import serve as run
-from headrace.settings import Settings
 
 app = typer.Typer(add_completion=False)
 
@@ -20,6 +18,9 @@ def serve(
     data_dir: Annotated[
         Path | None, typer.Option(help="Where everything that must last is kept.", show_default="headrace-data")
     ] = None,
+    deliver: Annotated[
+        bool | None, typer.Option("--deliver/--no-deliver", help="Deliver, or leave that to workers.")
+    ] = None,
 ) -> None:
     """
     Run everything in one process: REST API, store, delivery.
@@ -28,16 +29,8 @@ def serve(
     credentials.json of the data directory. Every other setting is a variable HEADRACE_... of the environment.
     """
     given: dict[str, object] = {
-        name: value for name, value in (("host", host), ("port", port), ("data_dir", data_dir)) if value is not None
+        name: value
+        for name, value in (("host", host), ("port", port), ("data_dir", data_dir), ("deliver", deliver))
+        if value is not None
     }
     run(read_settings(given))
-
-
-def read_settings(given: dict[str, object]) -> Settings:
-    """Read the settings from the environment and the options, which win."""
-    try:
-        return Settings(**given)  # type: ignore[arg-type]
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = f"HEADRACE_{'_'.join(map(str, first['loc'])).upper()}"
-        raise OperationError(f"{name}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None

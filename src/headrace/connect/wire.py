@@ -108,6 +108,10 @@ class Connection(asyncio.Protocol):
         if transport is None:
             answer.set_exception(NotSent(f"'{self._origin}' ended the connection."))
             return answer
+        if self._loop.time() >= ends:  # The process may have been stopped since it was allowed to send.
+            answer.set_exception(NotSent(f"'{self._origin}' was not asked before the deadline."))
+            self.abandon()
+            return answer
         self._answer = answer
         self._status = self._seen = self._size = self._interim = 0
         self._pieces = []

@@ -26,8 +26,10 @@ from headrace.mapping.consent import Consents
 from headrace.model.message import Group, Message, Settled
 from headrace.model.outcome import HELD_BACK, Delivered, Outcome, Parked, Retry, Split, Withheld
 from headrace.services import consenting, holding, settling
+from headrace.services.leases import Leases
 from headrace.services.live import FAULT_PAUSE, LiveDataflow, LiveDataflows, PartnerRoute
 from headrace.services.pacing import Address, Going, Pacing, Round, forget_pacing
+from headrace.services.presence import Presence
 from headrace.services.settling import Together, Written
 from headrace.services.turning import turn
 from headrace.store import dataflows, epochs, ledger, outbox, parked_messages, withheld
@@ -36,7 +38,7 @@ from headrace.store.outbox import Conclusion
 from headrace.store.splitting import Part
 from headrace.streaming.bisect import halves
 from headrace.streaming.load import Load
-from headrace.streaming.pipeline import Route
+from headrace.streaming.pipeline import LostClaim, Route
 from headrace.streaming.settle import conclude
 from headrace.streaming.slots import Slots
 from headrace.streaming.streak import Streak
@@ -58,7 +60,8 @@ class StoredOutbox:
     The outbox in the store.
 
     It remembers which dataflows may have something waiting: all of them at the start, then those that were woken, that
-    have just settled, or whose retry is due. The truth is in the store; this only saves looking everywhere again.
+    have just settled, or whose retry is due. The truth is in the store; this only saves looking everywhere again, which
+    is done from time to time where others put something there.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class StoredOutbox:
         epoch: int,
         lease: float,
         deadline: float,
+        presence: Presence | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -81,10 +85,10 @@ class StoredOutbox:
         self._policy = policy
         self._random = random
         self._epoch = epoch
-        self._lease = int(lease * 1000)
-        self._deadline = int(deadline * 1000)
+        self._leases = Leases(store, clock, presence, lease=lease, deadline=deadline)
+        self._looked_everywhere_at = clock.monotonic()
         self._numbers = outbox.Numbers(epoch << 32)
-        self._together = Together(store, live, clock.now)
+        self._together = Together(store, live, self._leases.moment)
         self._maybe: set[Address] = set()
         self._due: dict[Address, int] = {}
         self._last_bucket: dict[Address, int] = {}
@@ -110,17 +114,37 @@ class StoredOutbox:
         *,
         lease: float,
         deadline: float,
+        presence: Presence | None = None,
     ) -> "StoredOutbox":
-        """Begin an epoch, give back what processes before us had claimed, and look everywhere once."""
-        now = clock.now()
+        """
+        Look everywhere once, and begin: in the epoch of a process that has said that it is there.
+
+        Without a presence this is the one process, which begins an epoch and takes over what was claimed before.
+        """
+
+        def begin(tx: Transaction) -> int:
+            if presence is not None:
+                return presence.epoch
+            epoch = epochs.begin(tx, clock.now())
+            outbox.expire_leases(tx, epoch, clock.now())
+            return epoch
 
         def work(tx: Transaction) -> tuple[int, list[Address]]:
-            epoch = epochs.begin(tx, now)
-            outbox.expire_leases(tx, epoch, now)
-            return epoch, [(flow.tenant, flow.dataflow) for flow in dataflows.every(tx)]
+            return begin(tx), [(flow.tenant, flow.dataflow) for flow in dataflows.every(tx)]
 
         epoch, everywhere = await store.write(work)
-        opened = cls(store, clock, live, announce, policy, random, epoch=epoch, lease=lease, deadline=deadline)
+        opened = cls(
+            store,
+            clock,
+            live,
+            announce,
+            policy,
+            random,
+            epoch=epoch,
+            lease=lease,
+            deadline=deadline,
+            presence=presence,
+        )
         opened._maybe.update(everywhere)
         return opened
 
@@ -140,32 +164,54 @@ class StoredOutbox:
         while not self._closed:
             self._woken.clear()
             slots.freed.clear()
-            groups = await self._claim(slots)
+            groups = await self._claim_now(slots)
             for group, route in groups:
                 yield group, route
             if not groups:
                 await self._sleep(slots)
+
+    async def _claim_now(self, slots: Slots) -> list[tuple[Group, PartnerRoute]]:
+        """Claim what there is; while the store cannot take anything, nothing, and what is under way goes on."""
+        try:
+            await self._look_everywhere()
+            return await self._claim(slots)
+        except StoreUnavailable as error:
+            self._announce(WorkerFailed(step="claim", error=error.message))
+            await asyncio.sleep(STORE_PAUSE)
+            return []
 
     async def turn(self, group: Group, message: Message, route: Route) -> Outcome | None:
         """Wait until the limits of the account let a message leave; if that takes long, say when to come again."""
         return await self._pacing.turn(group, message, route)
 
     async def holds(self, group: Group) -> bool:
-        """Say whether a claim is ours for as long as a request may take; one that has grown old is renewed first."""
-        now = self._clock.now()
-        if now + self._deadline <= group.lease_until:
-            return True
-        is_ours = await self._store.write(lambda tx: outbox.renew(tx, group, now + self._lease))
+        """
+        Say whether a claim is ours for as long as a request may take; one that has grown old is renewed first.
+
+        Nothing of a group leaves any more once the outbox is closed, unless a part of it has left before.
+        """
+        is_ours = await self._leases.holds(group, may_begin=not self._closed)
         if not is_ours:
             self._load.give_back(group.number)
         return is_ours
 
+    async def release(self) -> None:
+        """Give back what was claimed and of which nothing was sent: whoever claims it next has it at once."""
+        await self._leases.release()
+
     async def objection(self, group: Group) -> Outcome | None:
-        """Say why a message may not leave as it was rendered: somebody in it has withdrawn their consent since."""
+        """
+        Say why a message may not leave as it was rendered: somebody in it has withdrawn their consent since.
+
+        Raises:
+            LostClaim: the claim may have ended while that was looked up.
+        """
         consents = self._consents.get((group.tenant, group.dataflow))
         if not consents:
             return None
         newer = await self._store.read(lambda tx: outbox.newer(tx, group))
+        if not self._leases.last(group):
+            raise LostClaim
         return consenting.objection(consents, newer)
 
     async def settle(self, group: Group, settled: Sequence[Settled]) -> None:
@@ -176,6 +222,7 @@ class StoredOutbox:
             self._announce(WorkerFailed(step="settle", error=told(error)))
         finally:
             self._load.give_back(group.number)
+            self._leases.ended(group)
 
     async def _settle(self, group: Group, settled: Sequence[Settled]) -> None:
         """Decide when what is to be retried goes again, write it all down, and say what happened."""
@@ -184,7 +231,7 @@ class StoredOutbox:
         address = (group.tenant, group.dataflow)
         policy = self._retrying.get(address, self._policy)
         concluded, wait = conclude(settled, group.attempt, policy, self._random)
-        now = self._clock.now()
+        now = self._leases.now()
         retry_at = now + int(wait * 1000) if wait is not None else None
         parts = [Part(self._numbers.take(), entries, reason) for entries, reason in halves(concluded)]
         written = await self._written(Conclusion(group, concluded, retry_at, parts))
@@ -207,10 +254,10 @@ class StoredOutbox:
         while True:
             try:
                 (written,) = await self._store.write(
-                    lambda tx: settling.record(tx, self._live, [concluded], self._clock.now())
+                    lambda tx: settling.record(tx, self._live, [concluded], self._leases.moment(tx))
                 )
             except StoreUnavailable as error:
-                if self._clock.now() >= concluded.group.lease_until:
+                if self._leases.now() >= concluded.group.lease_until:
                     raise
                 self._announce(WorkerFailed(step="settle", error=error.message))
                 await asyncio.sleep(STORE_PAUSE)
@@ -221,17 +268,18 @@ class StoredOutbox:
         """Claim for every dataflow that may have something waiting, as much as its account has slots free."""
         if turns := slots.take_turns():
             await self._pacing.tell(turns)
-        now = self._clock.now()
-        for address in [address for address, due in self._due.items() if due <= now]:
+        due_by, began = self._leases.now(), self._clock.monotonic()
+        for address in [address for address, due in self._due.items() if due <= due_by]:
             del self._due[address]
             self._early_until.pop(address, None)
             self._maybe.add(address)
-        asked, waiting = set(self._maybe), self._pacing.waiting(now)
+        asked, waiting = set(self._maybe), self._pacing.waiting(due_by)
         if not asked and not waiting:
             return []
 
         def work(tx: Transaction) -> tuple[Round, list[tuple[Group, PartnerRoute]]]:
             pairs: list[tuple[Group, PartnerRoute]] = []
+            now = self._leases.moment(tx)
             begun = self._pacing.begin(tx, self._going(tx, asked, now), waiting, slots, now)
             for going, share in begun:
                 account = going.route.account
@@ -250,8 +298,9 @@ class StoredOutbox:
         except Exception:
             self._maybe |= asked  # Nothing was claimed, so what was found to rest may be waiting all the same.
             raise
-        self._pacing.end(begun, now)
+        self._pacing.end(begun, due_by)
         for group, route in pairs:
+            self._leases.took(group, began)
             slots.take(route.account)
             self._load.take(route.account, group)
             self._streaks.setdefault((group.tenant, group.dataflow), Streak()).claimed(group.number)
@@ -275,7 +324,7 @@ class StoredOutbox:
         wanted = min(free, max(1, MOST_CLAIMED // most))
         patience = going.route.patience
         claim = outbox.Claim(
-            tenant, number, self._epoch, wanted, most, self._lease, self._numbers, patience, tries=tries
+            tenant, number, self._epoch, wanted, most, self._leases.milliseconds, self._numbers, patience, tries=tries
         )
         groups = outbox.claim(tx, claim, now, self._last_bucket.get(address, -1))
         if groups:
@@ -326,9 +375,15 @@ class StoredOutbox:
             self._announce(kind(dataflow=flow.stored.id, reason=flow.fault))
         return now + int(FAULT_PAUSE * 1000)
 
+    async def _look_everywhere(self) -> None:
+        """Look from time to time for what others put into a store that is shared, should we not have heard of it."""
+        if self._store.is_shared and self._clock.monotonic() - self._looked_everywhere_at >= LONGEST_SLEEP:
+            self._looked_everywhere_at = self._clock.monotonic()
+            self._maybe.update(await self._store.read(lambda tx: outbox.anywhere(tx, self._leases.now())))
+
     async def _sleep(self, slots: Slots) -> None:
         """Wait until somebody wakes us, a slot is freed, or a retry is due."""
-        now = self._clock.now()
+        now = self._leases.now()
         next_due = min([now + int(LONGEST_SLEEP * 1000), *self._due.values(), *self._pacing.next_at])
         seconds = min(max((next_due - now) / 1000, 0.0), LONGEST_SLEEP)
         waits = [asyncio.ensure_future(self._woken.wait())]
@@ -356,15 +411,16 @@ class StoredOutbox:
         return None
 
 
-async def keep_house(store: Store, clock: Clock, announce: Announce, every: float) -> None:
-    """Until cancelled: let audiences begin and end whose dates have come, and fold the ledger."""
+async def keep_house(store: Store, clock: Clock, announce: Announce, presence: Presence, every: float) -> None:
+    """Until cancelled: let audiences begin and end whose dates have come, and fold the ledger; one process does."""
     while True:
         try:
-            await turn(store, clock.now())
-            await store.write(ledger.fold)
-            await store.write(withheld.fold)
-            await store.write(lambda tx: forget_pacing(tx, clock.now()))
-            await store.write(lambda tx: parked_messages.forget_old(tx, clock.now() - parked_messages.KEPT))
+            if presence.is_first:
+                await turn(store, clock.now())
+                await store.write(ledger.fold)
+                await store.write(withheld.fold)
+                await store.write(lambda tx: forget_pacing(tx, clock.now()))
+                await store.write(lambda tx: parked_messages.forget_old(tx, clock.now() - parked_messages.KEPT))
         except Exception as error:  # A fault of ours must not end the house-keeping of everybody else.
             announce(WorkerFailed(step="keep_house", error=told(error)))
         await asyncio.sleep(every)

@@ -1,13 +1,14 @@
 """Settling together: groups that are concluded while others are being written wait, and are written in one piece."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from headrace.crashpoints import crashpoint
 from headrace.services import holding
 from headrace.services.keeping_messages import kept_of
 from headrace.services.live import LiveDataflow, LiveDataflows
+from headrace.services.presence import Moment
 from headrace.store import outbox, parked_messages
 from headrace.store.database import Store, Transaction
 from headrace.store.outbox import Conclusion, Recorded
@@ -69,10 +70,10 @@ class Together:
     With a fast partner and small messages there are dozens at a time, for the price of a few statements.
     """
 
-    def __init__(self, store: Store, live: LiveDataflows, now: Callable[[], int]) -> None:
+    def __init__(self, store: Store, live: LiveDataflows, moment: Moment) -> None:
         self._store = store
         self._live = live
-        self._now = now
+        self._moment = moment
         self._waiting: list[tuple[Conclusion, asyncio.Future[Written]]] = []
         self._writing: asyncio.Task[None] | None = None
 
@@ -100,7 +101,7 @@ class Together:
     async def _write_some(self, some: Sequence[tuple[Conclusion, "asyncio.Future[Written]"]]) -> None:
         concluded = [one for one, _ in some]
         try:
-            written = await self._store.write(lambda tx: record(tx, self._live, concluded, self._now()))
+            written = await self._store.write(lambda tx: record(tx, self._live, concluded, self._moment(tx)))
         except Exception as error:  # Whoever waits tries again alone, so one that cannot be written stops no other.
             for _, answer in some:
                 if not answer.done():

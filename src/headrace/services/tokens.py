@@ -8,6 +8,7 @@ other processes waiting until they can read the winner's.
 
 import asyncio
 import uuid
+from collections import Counter
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from headrace.events import AccountRecovered, AccountStopped, Announce, TokenRen
 from headrace.model.http import Request, Response
 from headrace.model.token import SECRET_NAMES
 from headrace.services import revocations, standing
+from headrace.services.presence import Moment
 from headrace.services.reaching import HEADRACE, Errand, Reaching
 from headrace.services.sealing import Safe
 from headrace.services.standing import Holder
@@ -102,6 +104,7 @@ class Tokens:
         wake: Wake,
         *,
         deadline: float,
+        moment: Moment | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -114,6 +117,10 @@ class Tokens:
         self._known: dict[Key, _Kept] = {}
         self._secrets: dict[Key, tuple[Secret, ...]] = {}
         self._changes: dict[Key, int] = {}
+        self._doubts: Counter[int] = Counter()
+        self._moment: Moment = moment or (lambda _: clock.now())
+        #: Whether this process would hear of it if another one changed credentials.
+        self.trusts_itself = True
         self._renewing: dict[Key, asyncio.Task[Token]] = {}
         self._pauses: dict[Key, _Pause] = {}
 
@@ -146,8 +153,14 @@ class Tokens:
             return kept.token  # It has not expired, and the partner may be well again before it does.
 
     def changes(self, holder: Holder) -> int:
-        """Return a number that rises whenever a holder's credentials are replaced or revoked."""
-        return self._changes.get(holder.key, 0)
+        """Return a number that rises whenever a holder's credentials are, or may be, replaced or revoked."""
+        if not self.trusts_itself:
+            self.doubt(holder.tenant.tenant)
+        return self._changes.get(holder.key, 0) + self._doubts[holder.tenant.tenant]
+
+    def doubt(self, tenant: int) -> None:
+        """Note that credentials of a sandbox may have been changed by another process: the store knows."""
+        self._doubts[tenant] += 1
 
     def redact(self, holder: Holder, text: str) -> str:
         """Take the tokens of this moment, and those before them, out of a text that somebody may read."""
@@ -299,7 +312,7 @@ class Tokens:
         self._refuse_in_a_pause(asking.holder)
         now = asyncio.get_running_loop().time
         waits_until = now() + self._deadline + MARGIN
-        while not await self._claimed(asking.holder, generation):
+        while (claimed_at := await self._claimed(asking.holder, generation)) is None:
             kept = await self._read(asking)
             if kept.generation != generation and kept.token is not None:
                 return kept.token
@@ -307,16 +320,19 @@ class Tokens:
             if now() > waits_until:
                 raise NotSent("Another process is asking the partner for a token, and has not got one in time.")
             await asyncio.sleep(POLL)
-        return await self._ask_for_the_next(asking)
+        return await self._ask_for_the_next(asking, claimed_at)
 
-    async def _claimed(self, holder: Holder, generation: int) -> bool:
-        now = self._clock.now()
-        until = now + int((self._deadline + MARGIN) * 1000)
-        return await self._store.write(
-            lambda tx: sign_in_states.claim(tx, *holder.key, self._name, now, until, generation)
-        )
+    async def _claimed(self, holder: Holder, generation: int) -> float | None:
+        """Claim to be the one who asks, in the time that all processes share; return since when by our own clock."""
+        lasts, began = int((self._deadline + MARGIN) * 1000), self._clock.monotonic()
 
-    async def _ask_for_the_next(self, asking: Asking) -> Token:
+        def work(tx: Transaction) -> bool:
+            now = self._moment(tx)
+            return sign_in_states.claim(tx, *holder.key, self._name, now, now + lasts, generation)
+
+        return began if await self._store.write(work) else None
+
+    async def _ask_for_the_next(self, asking: Asking, claimed_at: float) -> Token:
         """Ask the partner for the next token, holding the claim; every way out of here gives it back."""
         holder, client, asked_at = asking.holder, asking.client, self._clock.now()
         known: SignInState | None = None
@@ -324,6 +340,7 @@ class Tokens:
             known = await self._state(asking)
             await self._rest_if_too_often(holder, known, asked_at)
             fields = _revealed(self._opened(holder, known))
+            self._refuse_too_late(claimed_at)
             granted = await self.ask(holder, client, client.obtain(fields), asking.actor)
         except SignInNeeded as error:
             return await self._given_up(asking, known, error)
@@ -332,6 +349,11 @@ class Tokens:
             raise self._paused(holder, error) from None
         crashpoint("after_token_answer")
         return await self._keep(asking, known, granted, asked_at)
+
+    def _refuse_too_late(self, claimed_at: float) -> None:
+        """Refuse to ask when the claim might end before the answer: another one would ask with the same token."""
+        if self._clock.monotonic() - claimed_at > MARGIN:
+            raise NotSent("This process was held up before it could ask for a token.")
 
     async def _keep(self, asking: Asking, known: SignInState, granted: Granted, asked_at: int) -> Token:
         key, generation = asking.holder.key, known.generation

@@ -8,7 +8,7 @@ which. One process at a time has a store on SQLite, and any number have one on P
 import asyncio
 import fcntl
 import pkgutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -83,7 +83,7 @@ class Store:
         """
         self._dialect.exclude(tx.core)
 
-    def hear(self) -> AsyncIterator[str | None]:
+    def hear(self) -> AsyncGenerator[str | None, None]:
         """
         Yield whom other processes woke (``Transaction.wake``); first ``None``, once it listens.
 

@@ -1,7 +1,7 @@
 """What a store asks of the database it stands on, and what goes wrong with it."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
@@ -67,7 +67,7 @@ class Dialect(Protocol):
 
     def tell(self, connection: Connection, woken: Collection[str]) -> None: ...
 
-    def hear(self) -> AsyncIterator[str | None]: ...
+    def hear(self) -> AsyncGenerator[str | None, None]: ...
 
 
 #: Texts and quoted names, which stay as they are; comments and white space; casts; parameters; the percent sign.

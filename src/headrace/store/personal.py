@@ -77,6 +77,7 @@ FREE: frozenset[str] = frozenset(
         "user_roles",
         "users",
         "versions",
+        "workers",
         "withheld_reasons",
     }
 )

@@ -8,7 +8,7 @@ by a lock that it shares with all others.
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection
 from functools import lru_cache
 from typing import Any
 
@@ -163,7 +163,7 @@ class Postgres:
                 "SELECT pg_notify(%s, said) FROM unnest(%s::text[]) AS said", (_CHANNEL, list(woken))
             )
 
-    async def hear(self) -> AsyncIterator[str | None]:
+    async def hear(self) -> AsyncGenerator[str | None, None]:
         """
         Yield what others told, on a connection of its own, until that is lost.
 

@@ -5,7 +5,7 @@ No other process has the file: who opens a store holds the lock on its data dire
 """
 
 import sqlite3
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from functools import lru_cache
 from pathlib import Path
 
@@ -85,7 +85,7 @@ class Sqlite:
     def tell(self, connection: Connection, woken: Collection[str]) -> None:
         """There is nobody to tell."""
 
-    async def hear(self) -> AsyncIterator[str | None]:
+    async def hear(self) -> AsyncGenerator[str | None, None]:
         """There is nobody to hear."""
         return
         yield

@@ -70,7 +70,12 @@ class Outbox(Protocol):
         ...
 
     async def objection(self, group: Group) -> Outcome | None:
-        """Say, right before a message leaves, why it may not leave as it was rendered; ``None``: it may."""
+        """
+        Say, right before a message leaves, why it may not leave as it was rendered; ``None``: it may.
+
+        Raises:
+            LostClaim: the claim may have ended while that was looked up.
+        """
         ...
 
     async def settle(self, group: Group, settled: Sequence[Settled]) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from headrace.cli.client import FLOWS
-from headrace.cli.serve import read_settings
+from headrace.cli.settings import read_settings
 from headrace.errors import OperationError
 from headrace.server import Headrace
 from support import Server, command, environment, run

@@ -7,12 +7,22 @@ touched has acknowledged at least its sequence number.
 """
 
 from headrace.store.outbox.accepting import accept
-from headrace.store.outbox.claiming import NOBODY, Claim, claim, expire_leases, leased, next_due, renew
+from headrace.store.outbox.claiming import (
+    NOBODY,
+    Claim,
+    claim,
+    expire_leases,
+    free_claims,
+    leased,
+    next_due,
+    release,
+    renew,
+)
 from headrace.store.outbox.lanes import drop_group
 from headrace.store.outbox.numbers import Numbers
 from headrace.store.outbox.settling import Conclusion, Recorded, settle
 from headrace.store.outbox.showing import Told, forget_shown, known_lanes, laid_aside, shown, told, under_way
-from headrace.store.outbox.waiting import is_any_of, is_waiting, is_waiting_in, oldest
+from headrace.store.outbox.waiting import anywhere, is_any_of, is_waiting, is_waiting_in, oldest
 from headrace.store.outbox.withholding import move, newer, withhold, withhold_audience, withhold_entries
 
 __all__ = [
@@ -23,10 +33,12 @@ __all__ = [
     "Recorded",
     "Told",
     "accept",
+    "anywhere",
     "claim",
     "drop_group",
     "expire_leases",
     "forget_shown",
+    "free_claims",
     "is_any_of",
     "is_waiting",
     "is_waiting_in",
@@ -37,6 +49,7 @@ __all__ = [
     "newer",
     "next_due",
     "oldest",
+    "release",
     "renew",
     "settle",
     "shown",

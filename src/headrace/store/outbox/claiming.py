@@ -1,5 +1,6 @@
 """Claiming: entries that wait become groups, each with a lease; groups whose retry is due are claimed again."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -233,6 +234,34 @@ def leased(tx: Transaction, tenant: int, dataflow: int, now: int) -> int:
     """Return how many groups of a dataflow are claimed now, by whichever process."""
     row: tuple[int] = tx.run(_LEASED, {"tenant": tenant, "dataflow": dataflow, "now": now}).fetchone()
     return row[0]
+
+
+_FREE_CLAIMS = """
+    UPDATE groups SET lease_until = NULL, due = :now
+    WHERE lease_until IS NOT NULL AND epoch NOT IN (SELECT epoch FROM workers)
+    RETURNING tenant, dataflow
+"""
+
+
+def free_claims(tx: Transaction, now: int) -> None:
+    """Give back every claim of processes that are not there any more."""
+    for tenant, dataflow in set(tx.run(_FREE_CLAIMS, {"now": now}).fetchall()):
+        tx.wake(tenant, dataflow)
+
+
+_RELEASE = """
+    UPDATE groups SET lease_until = NULL, due = :now, attempt = attempt - 1
+    WHERE tenant = :tenant AND claim_group = :claim_group AND epoch = :epoch AND attempt = :attempt
+        AND lease_until IS NOT NULL
+"""
+
+
+def release(tx: Transaction, groups: Iterable[Group], now: int) -> None:
+    """Give back claims of which nothing was sent, as though they had not been made."""
+    for group in groups:
+        whose = {"tenant": group.tenant, "claim_group": group.number, "epoch": group.epoch, "attempt": group.attempt}
+        tx.run(_RELEASE, {**whose, "now": now})
+        tx.wake(group.tenant, group.dataflow)
 
 
 _NEXT_DUE = """

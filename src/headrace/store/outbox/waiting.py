@@ -39,6 +39,20 @@ def oldest(tx: Transaction, tenant: int, dataflow: int) -> int | None:
     return min(found, default=None)
 
 
+_ANYWHERE = """
+    SELECT d.tenant, d.dataflow FROM dataflows d
+    WHERE d.state = 'enabled' AND d.deleted_at IS NULL AND (
+        EXISTS (SELECT 1 FROM lanes l WHERE l.tenant = d.tenant AND l.dataflow = d.dataflow AND l.due IS NOT NULL)
+        OR EXISTS (SELECT 1 FROM groups g WHERE g.tenant = d.tenant AND g.dataflow = d.dataflow
+            AND coalesce(g.due, g.lease_until) <= :now))
+"""
+
+
+def anywhere(tx: Transaction, now: int) -> list[tuple[int, int]]:
+    """Return the dataflows that may have something to claim: (sandbox, dataflow) each."""
+    return [(tenant, dataflow) for tenant, dataflow in tx.run(_ANYWHERE, {"now": now})]
+
+
 def is_waiting(tx: Transaction, tenant: int, dataflow: int, lanes: int) -> bool:
     """Say whether so many lanes of a dataflow, one at the least, wait to be claimed."""
     which = {"tenant": tenant, "dataflow": dataflow, "others": lanes - 1}

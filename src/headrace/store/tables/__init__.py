@@ -52,7 +52,7 @@ from headrace.store.tables.people import (
     profiles,
     taken_requests,
 )
-from headrace.store.tables.records import audit, epochs, ledger, ledger_deltas
+from headrace.store.tables.records import audit, epochs, ledger, ledger_deltas, workers
 from headrace.store.tables.runs import audiences, dataflow_audiences, dataflows, executors, runs, schedules
 from headrace.store.tables.who import (
     access_tokens,
@@ -162,4 +162,5 @@ __all__ = [
     "users",
     "versions",
     "withheld_reasons",
+    "workers",
 ]

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     ForeignKey,
     PrimaryKeyConstraint,
@@ -65,4 +66,20 @@ epochs = Table(
     metadata,
     Column("epoch", Whole, primary_key=True),
     Column("started_at", Whole, nullable=False),
+)
+
+#: The processes that are there, each by its epoch: ``seen_at`` is when it was last heard of, by the database's time.
+#: ``executor`` is its name as one that carries runs.
+workers = Table(
+    "workers",
+    metadata,
+    Column("epoch", Whole, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("process", Whole, nullable=False),
+    Column("delivers", Boolean, nullable=False),
+    Column("executor", Text, nullable=True),
+    Column("began_at", Whole, nullable=False),
+    Column("seen_at", Whole, nullable=False),
 )

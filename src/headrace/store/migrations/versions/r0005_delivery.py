@@ -170,11 +170,26 @@ ALERTS = (
     ),
 )
 
+# -- processes: those that are there ----------------------------------------------------------------------------------
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("epoch", Whole, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("process", Whole, nullable=False),
+    Column("delivers", Boolean, nullable=False),
+    Column("executor", Text, nullable=True),
+    Column("began_at", Whole, nullable=False),
+    Column("seen_at", Whole, nullable=False),
+)
 
 # -- all of it --------------------------------------------------------------------------------------------------------
 
 #: In the order in which they are made.
-NEW: tuple[Table, ...] = (rates, slowed_accounts, *PARKED, *ALERTS)
+NEW: tuple[Table, ...] = (workers, rates, slowed_accounts, *PARKED, *ALERTS)
 
 
 def upgrade() -> None:
