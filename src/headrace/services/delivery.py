@@ -46,8 +46,11 @@ Address = tuple[int, int]
 REFUSALS_TO_HOLD = 100
 #: Entries claimed in one turn of the writer: small enough that ingestion gets its own.
 MOST_CLAIMED = 2000
-#: Milliseconds between two looks at a dataflow whose entries wait for each other, however often it is woken.
+#: Milliseconds between two looks at a dataflow whose entries wait for each other, however often it is woken: at the
+#: least, for each that a look has taken, and at the most. When something is old enough it is looked at all the same.
 LOOK_EVERY = 1000
+LOOKS_PAUSE = 10
+LONGEST_PAUSE = 60_000
 #: Seconds between two tries to write what is known while the store cannot take anything.
 STORE_PAUSE = 1.0
 #: The longest the outbox sleeps although nobody woke it, in seconds.
@@ -257,7 +260,7 @@ class StoredOutbox:
 
     def _claim_for(self, tx: Transaction, address: Address, route: PartnerRoute, free: int, now: int) -> list[Group]:
         tenant, number = address
-        most = route.most_entries
+        most, began = route.most_entries, self._clock.monotonic()
         wanted = min(free, max(1, MOST_CLAIMED // most))
         claim = outbox.Claim(tenant, number, self._epoch, wanted, most, self._lease, self._numbers, route.patience)
         groups = outbox.claim(tx, claim, now, self._last_bucket.get(address, -1))
@@ -265,13 +268,14 @@ class StoredOutbox:
             self._last_bucket[address] = groups[-1].bucket.encode()
         if len(groups) < wanted:
             self._rest(address, outbox.next_due(tx, tenant, number, route.patience))
-            self._early_until[address] = now + LOOK_EVERY
+            taken = int((self._clock.monotonic() - began) * 1000)
+            self._early_until[address] = now + min(max(LOOK_EVERY, taken * LOOKS_PAUSE), LONGEST_PAUSE)
         return groups
 
     def _is_early(self, address: Address, now: int) -> bool:
         """Put off the look at a dataflow that has just been looked at: what wakes it has hardly filled a message."""
         until = self._early_until.get(address, now)
-        if not 0 < until - now <= LOOK_EVERY:
+        if not 0 < until - now <= LONGEST_PAUSE:
             return False
         self._rest(address, min(until, self._due.get(address, until)))
         return True
