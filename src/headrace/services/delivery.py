@@ -46,6 +46,8 @@ Address = tuple[int, int]
 REFUSALS_TO_HOLD = 100
 #: Entries claimed in one turn of the writer: small enough that ingestion gets its own.
 MOST_CLAIMED = 2000
+#: Entries after which a turn of the writer ends, whatever more dataflows have waiting: theirs is the next.
+ENOUGH_CLAIMED = 10_000
 #: Milliseconds between two looks at a dataflow whose entries wait for each other, however often it is woken: at the
 #: least, for each that a look has taken, and at the most. When something is old enough it is looked at all the same.
 LOOK_EVERY = 1000
@@ -93,6 +95,7 @@ class StoredOutbox:
         self._last_bucket: dict[Address, int] = {}
         self._early_until: dict[Address, int] = {}
         self._load = Load()
+        self._last_looked: Address = (0, 0)
         self._retrying: dict[Address, RetryPolicy] = {}
         self._streaks: dict[Address, Streak] = {}
         self._faults: dict[Address, str] = {}
@@ -230,7 +233,10 @@ class StoredOutbox:
 
         def work(tx: Transaction) -> list[tuple[Group, PartnerRoute]]:
             pairs: list[tuple[Group, PartnerRoute]] = []
-            for address in sorted(asked):
+            for address in self._in_turn(asked):
+                if sum(len(group.entries) for group, _ in pairs) >= ENOUGH_CLAIMED:
+                    break
+                self._last_looked = address
                 flow = self._live.of(tx, address[0]).get(address[1])
                 if flow is None or flow.route is None or not flow.is_going:
                     self._rest(address, self._look_again(address, flow, now))
@@ -271,6 +277,11 @@ class StoredOutbox:
             taken = int((self._clock.monotonic() - began) * 1000)
             self._early_until[address] = now + min(max(LOOK_EVERY, taken * LOOKS_PAUSE), LONGEST_PAUSE)
         return groups
+
+    def _in_turn(self, asked: Iterable[Address]) -> list[Address]:
+        """Return dataflows in a round that begins after the one that was looked at last."""
+        last = self._last_looked
+        return sorted(asked, key=lambda address: (address <= last, address))
 
     def _is_early(self, address: Address, now: int) -> bool:
         """Put off the look at a dataflow that has just been looked at: what wakes it has hardly filled a message."""

@@ -306,9 +306,8 @@ class LiveDataflows:
             auth_data=dict(access_.given),
         )
         most_entries = CompiledDestination(recipe).most_entries
-        patience = watched.policy.patience
-        if patience is not None:  # A message that can be about one person alone is full with one.
-            patience = replace(patience, entries=min(patience.entries, most_entries))
+        # A message that can be about one person alone is full with one.
+        patience = watched.policy.patience if most_entries > 1 else None
         signer = signing_secrets.signer_for(parts.server, access_.signing_secrets)
         http = parts.server.http_template
         answering = http.extension if http is not None else HttpExtension()

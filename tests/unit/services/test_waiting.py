@@ -214,3 +214,20 @@ async def test_however_often_it_is_woken_a_dataflow_that_waits_is_looked_at_once
     house.pass_time(1)
     await house.run()
     assert sizes(house) == [SIZE]
+
+
+async def test_dataflows_with_much_to_send_take_turns(house, monkeypatch):
+    monkeypatch.setattr("headrace.services.delivery.ENOUGH_CLAIMED", 2)
+    monkeypatch.setattr("headrace.services.delivery.MOST_CLAIMED", 2)
+    for name in ("one", "two", "three"):
+        await house.activate("a", name=name, most=2)
+    await house.ingest(*(person(number, "a") for number in range(6)))
+
+    await house.run()
+
+    senders = [message["key"]["destinationInstanceId"] for _, _, message in house.partner.messages]
+    assert len(senders) == 9
+    for start in (0, 3, 6):
+        assert set(senders[start : start + 3]) == set(house.flows.values())
+    for name in house.flows:
+        assert await house.balance(name) == {"accepted": 6, "delivered": 6, "messages": 3}
