@@ -20,6 +20,7 @@ ROOMS: Final = (
     ("__main__",),
     ("cli",),
     ("testkit",),
+    ("server",),
     ("app",),
     ("api", "web", "worker"),
     ("services",),
@@ -31,7 +32,7 @@ ROOMS: Final = (
     ("template",),
     ("model",),
     ("registry", "events", "clock", "settings", "crashpoints"),
-    ("errors",),
+    ("errors", "meters"),
 )
 LINE_OF: Final = {room: line for line, rooms in enumerate(ROOMS) for room in rooms}
 
@@ -51,7 +52,7 @@ DURABLE: Final = {"dbos"}
 DURABLE_MODULE: Final = "headrace.orchestrate.dbos"
 
 WEB: Final = {"fastapi", "starlette"}
-WEB_ROOMS: Final = {"api", "web", "app"}
+WEB_ROOMS: Final = {"api", "web", "server"}
 
 #: Libraries that speak to the network, and what is a socket by another name.
 NETWORK: Final = {
@@ -106,6 +107,7 @@ MAY_USE_THE_NETWORK: Final = {
 MAY_USE_IN_PART: Final = {
     "headrace.connect.buckets": {"obstore"},
     "headrace.connect.http": {"socket.socket", "ssl"},
+    "headrace.connect.mail": {"smtplib", "socket.socket", "ssl"},
     "headrace.connect.proxy": {"socket"},
     "headrace.connect.reqwest": {"pyreqwest"},
     "headrace.connect.tls": {"ssl"},

@@ -1,8 +1,10 @@
 """
 What operators see is named once: an event is the log line and the metrics.
 
-A class is one kind of event. Its docstring is the help text of its metrics, its numeric fields listed in ``counts``
-become the counters ``headrace_<event>_<field>_total``, labelled with the fields listed in ``labels``.
+A class is one kind of event. Its docstring is the help text of its metrics; how often it happens is the counter
+``headrace_<event>_total``. Its numeric fields listed in ``counts`` become the counters
+``headrace_<event>_<field>_total``, those in ``observes`` the histograms ``headrace_<event>_<field>``, all labelled with
+the fields listed in ``labels``: ids, and words of which there are few. Never a person, an address or a secret.
 """
 
 import logging
@@ -12,25 +14,31 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import ClassVar, TextIO, cast
+from typing import Any, ClassVar, TextIO, TypeVar, cast
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, Counter, ProcessCollector, generate_latest
 
 from headrace.errors import HeadraceError
+from headrace.meters import Described, Meter, Meters
+
+#: Bounds of the histograms, in seconds: how long changes wait, and how long work on one message takes.
+WAITS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 86400.0)
+WORK = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something happened."""
+    """Something happened. What has the level ``debug`` is counted, and not logged."""
 
     level: ClassVar[str] = "info"
     counts: ClassVar[tuple[str, ...]] = ()
     labels: ClassVar[tuple[str, ...]] = ()
+    observes: ClassVar[Mapping[str, tuple[float, ...]]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +63,43 @@ class ProfilesIngested(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageDelivered(Event):
-    """The partner took a message."""
+    """The partner took a message; its oldest change had waited for so many seconds since it was accepted."""
 
     level: ClassVar[str] = "debug"
     counts: ClassVar[tuple[str, ...]] = ("entries",)
     labels: ClassVar[tuple[str, ...]] = ("dataflow",)
+    observes: ClassVar[Mapping[str, tuple[float, ...]]] = {"waited_seconds": WAITS}
 
     dataflow: str
     entries: int
     message: str
+    waited_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestAnswered(Event):
+    """A request with a message has come to an end, after so many seconds, in an answer of this class or without one."""
+
+    level: ClassVar[str] = "debug"
+    labels: ClassVar[tuple[str, ...]] = ("dataflow", "answer")
+    observes: ClassVar[Mapping[str, tuple[float, ...]]] = {"seconds": WORK}
+
+    dataflow: str
+    answer: str
+    message: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRendered(Event):
+    """A group was rendered, which took so many seconds with the wait for a free process."""
+
+    level: ClassVar[str] = "debug"
+    labels: ClassVar[tuple[str, ...]] = ("dataflow",)
+    observes: ClassVar[Mapping[str, tuple[float, ...]]] = {"seconds": WORK}
+
+    dataflow: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +149,11 @@ class ChangesParked(Event):
 
     level: ClassVar[str] = "warning"
     counts: ClassVar[tuple[str, ...]] = ("entries",)
-    labels: ClassVar[tuple[str, ...]] = ("dataflow",)
+    labels: ClassVar[tuple[str, ...]] = ("dataflow", "code")
 
     dataflow: str
     entries: int
+    code: str
     reason: str
 
 
@@ -188,6 +225,38 @@ class AccountRecovered(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerSlowed(Event):
+    """A partner has too much to do, and nothing is sent for an account for so many seconds."""
+
+    level: ClassVar[str] = "warning"
+    labels: ClassVar[tuple[str, ...]] = ("account",)
+
+    account: str
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerDown(Event):
+    """Requests of an account keep failing, and but for a probe now and then it is left alone; its changes wait."""
+
+    level: ClassVar[str] = "error"
+    labels: ClassVar[tuple[str, ...]] = ("account",)
+
+    account: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerBack(Event):
+    """A partner that was down answers again, and an account goes on, slowly at first."""
+
+    labels: ClassVar[tuple[str, ...]] = ("account",)
+
+    account: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignInFailed(Event):
     """Somebody came back from the partner's page, and was not signed in."""
 
@@ -238,6 +307,7 @@ class WorkerFailed(Event):
     """A step of the worker failed by our fault and is tried again."""
 
     level: ClassVar[str] = "error"
+    labels: ClassVar[tuple[str, ...]] = ("step",)
 
     step: str
     error: str
@@ -289,6 +359,30 @@ class RunFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRaised(Event):
+    """Something is wrong that people can be told of."""
+
+    level: ClassVar[str] = "warning"
+    labels: ClassVar[tuple[str, ...]] = ("alert",)
+
+    alert: str
+    about: str
+    threshold: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRecovered(Event):
+    """What an alert was raised for is over."""
+
+    labels: ClassVar[tuple[str, ...]] = ("alert",)
+
+    alert: str
+    about: str
+    threshold: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryComplained(Event):
     """A library that we stand on has logged a warning or an error."""
 
@@ -301,6 +395,7 @@ class LibraryComplained(Event):
 
 
 _STANDARD_ERROR = 2
+E = TypeVar("E", bound=Event)
 
 #: How a part of the product says that something happened.
 Announce = Callable[[Event], None]
@@ -309,6 +404,18 @@ Announce = Callable[[Event], None]
 def name_of(event: type[Event]) -> str:
     """Return the stable name of a kind of event: ``MessageDelivered`` is ``message_delivered``."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", event.__name__).lower()
+
+
+def meter_of(kind: type[Event]) -> Meter:
+    """Make the meter of a kind of event."""
+    text = " ".join((kind.__doc__ or "").split())
+    return Meter(f"headrace_{name_of(kind)}", text, kind.labels, kind.counts, kind.observes)
+
+
+def described() -> Iterator[Described]:
+    """Yield every metric that an event declares."""
+    for kind in sorted(Event.__subclasses__(), key=name_of):
+        yield from meter_of(kind).describe()
 
 
 def told(error: BaseException) -> str:
@@ -336,15 +443,27 @@ class Board:
         dropped = Counter("headrace_log_lines_dropped", "Log lines that nobody took.", registry=self.metrics)
         self._lines = Lines(dropped.inc)
         self._log = _logger(log_format, self._lines)
-        self._counters: dict[type[Event], dict[str, Counter]] = {}
+        self._meters: dict[type[Event], Meter] = {}
+        self._heard: dict[type[Event], list[Callable[[Any], None]]] = {}
+        self._metered = Meters()
+        self.metrics.register(self._metered)
+        ProcessCollector("headrace", registry=self.metrics)
 
     def __call__(self, event: Event) -> None:
         kind = type(event)
-        counters = self._counters.get(kind) or self._count(kind)
-        labels = {label: getattr(event, label) for label in event.labels}
-        for field, counter in counters.items():
-            (counter.labels(**labels) if labels else counter).inc(getattr(event, field) if field else 1)
-        getattr(self._log, event.level)(name_of(kind), **{f.name: self._shown(event, f.name) for f in fields(event)})
+        (self._meters.get(kind) or self._new_meter(kind)).take(event)
+        if kind.level != "debug":  # None of these is written, and there is one for every message.
+            self._write(kind, event)
+        for hear in self._heard.get(kind, ()):
+            hear(event)
+
+    def hear(self, kind: type[E], hear: Callable[[E], None]) -> None:
+        """Call a function with every event of a kind, on the way of whoever announces it: it has to be quick."""
+        self._heard.setdefault(kind, []).append(hear)
+
+    def _write(self, kind: type[Event], event: Event) -> None:
+        shown = {name: self._shown(event, name) for name in (field.name for field in fields(event))}
+        getattr(self._log, event.level)(name_of(kind), **shown)
 
     def _shown(self, event: Event, name: str) -> object:
         value = getattr(event, name)
@@ -358,12 +477,8 @@ class Board:
         """Return the metrics in Prometheus' text format."""
         return generate_latest(self.metrics)
 
-    def _count(self, kind: type[Event]) -> dict[str, Counter]:
-        name, text = f"headrace_{name_of(kind)}", (kind.__doc__ or "").strip()
-        counters = {"": Counter(name, text, kind.labels, registry=self.metrics)}
-        for field in kind.counts:
-            counters[field] = Counter(f"{name}_{field}", text, kind.labels, registry=self.metrics)
-        return self._counters.setdefault(kind, counters)
+    def _new_meter(self, kind: type[Event]) -> Meter:
+        return self._meters.setdefault(kind, self._metered.add(meter_of(kind)))
 
 
 class Libraries(logging.Handler):

@@ -128,6 +128,22 @@ class Settings(BaseSettings):
         description="Bearer token for `/metrics`; without one they are served on a loopback address only.",
         repr=False,
     )
+    smtp_url: str = Field(
+        "",
+        description="The server that mail of alerts is handed to, `smtp://mail.example.com:587` or "
+        "`smtps://mail.example.com`; empty: no mail is sent.",
+    )
+    smtp_tls: str = Field(
+        "starttls",
+        pattern="^(starttls|none)$",
+        description="How the way to an `smtp://` server is secured: `starttls`, or `none` for one on this machine.",
+    )
+    smtp_user: str = Field("", description="Who we are at the mail server; empty: nobody.")
+    smtp_password: str = Field("", description="The password that goes with it.", repr=False)
+    smtp_from: str = Field("", description="The address that mail of alerts is from.")
+    alert_free_megabytes: int = Field(
+        500, ge=0, description="The alert `storage-full` is raised when less is left where the data directory is."
+    )
     log_format: str = Field("text", pattern="^(text|json)$", description="`text` for people, `json` for machines.")
 
     @property
@@ -142,9 +158,13 @@ class Settings(BaseSettings):
         return self.public_url.rstrip("/") or self.own_url
 
     def secrets(self) -> list[str]:
-        """Return what must not be told of these settings: the metrics' token, and passwords in addresses."""
+        """Return what must not be told of these settings: the metrics' token, and passwords, also in addresses."""
         addresses = (self.database_url, self.egress_proxy)
-        return [text for text in (self.metrics_token, *itertools.chain(*map(_passwords, addresses))) if text]
+        return [
+            text
+            for text in (self.metrics_token, self.smtp_password, *itertools.chain(*map(_passwords, addresses)))
+            if text
+        ]
 
     @field_validator("retry_steps", mode="before")
     @classmethod

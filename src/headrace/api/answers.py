@@ -2,7 +2,15 @@
 
 from typing import Any
 
-from headrace.api import access_answers, audience_answers, dataset_answers, governance_answers, run_answers
+from headrace.api import (
+    access_answers,
+    alert_answers,
+    audience_answers,
+    dataset_answers,
+    governance_answers,
+    parked_answers,
+    run_answers,
+)
 from headrace.api.schema import (
     COUNT,
     DATE,
@@ -36,8 +44,10 @@ def _page_of(name: str) -> Schema:
 SCHEMAS: dict[str, Schema] = {
     **access_answers.SCHEMAS,
     **run_answers.SCHEMAS,
+    **parked_answers.SCHEMAS,
     **dataset_answers.SCHEMAS,
     **governance_answers.SCHEMAS,
+    **alert_answers.SCHEMAS,
     **audience_answers.SCHEMAS,
     "ConfigurationProblem": of_object(
         {"code": TEXT, "path": TEXT, "message": TEXT, "severity": {"enum": ["error", "warning"]}},
@@ -330,8 +340,10 @@ _FLOW_RUNS = of_object({"items": list_of(ref("FlowRun"))}, {"_links": _NEXT})
 ANSWERS: dict[tuple[str, str], Schema | None] = {
     **access_answers.ANSWERS,
     **run_answers.ANSWERS,
+    **parked_answers.ANSWERS,
     **dataset_answers.ANSWERS,
     **governance_answers.ANSWERS,
+    **alert_answers.ANSWERS,
     **audience_answers.ANSWERS,
     **{
         key: answer for path, name in _KINDS.items() for key, answer in _authoring(f"{_AUTHORING}/{path}", name).items()
@@ -401,6 +413,7 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
 _ASK_PARTNERS = {f"{_FLOWS}/connectionSpecs/{{id}}/choices", f"{_FLOWS}/connectionSpecs/{{id}}/schema"}
 #: Operations that call partners on demand, or may.
 _ON_DEMAND = {
+    ("post", "/alerts/subscriptions/{id}/test"),
     *(("post", path) for path in _ASK_PARTNERS),
     ("get", f"{_FLOWS}/connections/{{id}}/test"),
     ("post", f"{_FLOWS}/connections/{{id}}/test"),

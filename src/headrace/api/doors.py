@@ -19,8 +19,9 @@ from headrace.services.call_limit import CallLimit
 from headrace.services.caller import Caller, Principal
 from headrace.services.datasets import Datasets
 from headrace.services.erasures import Erasures
+from headrace.services.gauges import Gauges
 from headrace.services.ingestion import Ingestion
-from headrace.services.live import Renderer
+from headrace.services.live import LiveDataflows, Renderer
 from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
@@ -70,6 +71,8 @@ class Doors:
     renderers: Renderer
     erasures: Erasures
     audiences: Acting
+    live: LiveDataflows
+    gauges: Gauges
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ COMMANDS = {
     "keys": ("headrace.cli.keys:app", "Give secrets other keys, while everything runs."),
     "partner": ("headrace.cli.partner:app", "Be a partner to send to, and show what arrives."),
     "profiles": ("headrace.cli.profiles:app", "Make source profiles to try things with; erase people."),
+    "alerts": ("headrace.cli.alerts:app", "See what is wrong, and say who is told of it."),
     "consent": ("headrace.cli.consent:app", "Consent policies: list them, set one, delete one."),
     "template": ("headrace.cli.template:app", "Render and check message templates."),
 }

@@ -14,7 +14,7 @@ from headrace.errors import EgressError
 
 Address = IPv4Address | IPv6Address
 
-DEFAULT_PORTS = {"http": 80, "https": 443, "sftp": 22}
+DEFAULT_PORTS = {"http": 80, "https": 443, "sftp": 22, "smtp": 587, "smtps": 465}
 
 _LONGEST = 16 * 1024
 _STRANGE = re.compile(r"[^\x21-\x7e]|\\")

@@ -74,7 +74,7 @@ class Entry:
 class Group:
     """
     Entries claimed to travel together. ``attempt`` counts from 1 and was raised before any work began; ``lease_until``
-    is when somebody else may take the group over.
+    is when somebody else may take the group over. ``since`` is how long the oldest of them has waited, 0: not known.
     """
 
     tenant: int
@@ -85,6 +85,7 @@ class Group:
     bucket: Bucket
     entries: tuple[Entry, ...]
     lease_until: int = 0
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,11 @@
 """What became of an entry of a message. Never a bare boolean, and silence never means success."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from headrace.model.exchange import Exchange
+
+#: The code of what goes back untried, for its account has to wait.
+HELD_BACK = "held-back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +33,27 @@ class Retry:
     counts: bool = True
     pressure: bool = False
     holds: bool = False
+    exchange: Exchange | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """It is laid aside with the reason, for the same bytes would only get the same answer."""
+    """
+    It is laid aside with the reason, for the same bytes would only get the same answer.
+
+    ``unknown``: the partner may have it all the same. ``exchange``: what was sent and answered, if anything was.
+    """
 
     code: str
+    reason: str
+    unknown: bool = False
+    exchange: Exchange | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """It is not sent after all, and nobody needs to mend anything: the reason is the ledger's."""
+
     reason: str
 
 
@@ -49,4 +68,4 @@ class Split:
     reason: str
 
 
-Outcome = Delivered | Retry | Parked | Split
+Outcome = Delivered | Retry | Parked | Withheld | Split

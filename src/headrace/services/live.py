@@ -19,14 +19,17 @@ from headrace.connect.auth import SignInNeeded, Token
 from headrace.connect.retry import RetryPolicy, policy_of
 from headrace.connect.webhooks import WebhookSigner
 from headrace.errors import HeadraceError
-from headrace.events import AnswerUnread, Event, ValuesLeftOut
+from headrace.events import AnswerUnread, Event, GroupRendered, RequestAnswered, ValuesLeftOut
 from headrace.mapping import AttributeRow, IdentityRow, Mapping
 from headrace.mapping.consent import Consents
 from headrace.model.destination import Destination
 from headrace.model.destination_server import DestinationServer, HttpExtension
+from headrace.model.exchange import Exchange
 from headrace.model.flow import FieldMapping, Flow, SegmentSelectorValue
+from headrace.model.http import Response
 from headrace.model.message import Group, Message, Patience
-from headrace.model.outcome import Outcome, Retry
+from headrace.model.outcome import Delivered, Outcome, Parked, Retry
+from headrace.model.pacing import RateLimit
 from headrace.render.destination import CompiledDestination, Composed
 from headrace.render.parts import Parting
 from headrace.render.recipe import MappedAudience, Recipe
@@ -46,7 +49,7 @@ from headrace.store.dataflows import Mapped, StoredDataflow
 from headrace.store.documents import Declared
 from headrace.store.partner_audiences import PartnerAudience
 from headrace.streaming.answers import judge
-from headrace.streaming.settle import explain
+from headrace.streaming.settle import class_of, explain
 from headrace.streaming.triggers import Watched
 
 
@@ -93,6 +96,17 @@ class PartnerRoute:
         """Return when its messages are sent again that the partner did not take: as ``usual``, or as is declared."""
         return policy_of(self._answering.retry, usual)
 
+    @property
+    def limits(self) -> tuple[RateLimit, ...]:
+        """How much the partner takes of an account in a time."""
+        return self._answering.rate_limits
+
+    @property
+    def most_under_way(self) -> int | None:
+        """How many requests the partner takes at a time, of all processes together, where its author says so."""
+        concurrency = self._answering.concurrency
+        return concurrency.most if concurrency is not None else None
+
     async def compose(self, group: Group) -> Composed:
         """
         Compose the messages of a group. Templates that read ``authData`` see the token of this moment.
@@ -108,8 +122,10 @@ class PartnerRoute:
         return replace(composed, messages=tuple(messages))
 
     async def _composed(self, recipe: Recipe, group: Group) -> Composed:
-        """Compose, and say what of people was left out."""
+        """Compose, and say how long it took and what of people was left out."""
+        began = self._clock.monotonic()
         composed = await self._renderer.compose(recipe, group)
+        self._announce(GroupRendered(dataflow=self.recipe.dataflow, seconds=self._clock.monotonic() - began))
         for item, count in composed.left_out:
             self._announce(
                 ValuesLeftOut(dataflow=self.recipe.dataflow, target=item.target, reason=item.reason, values=count)
@@ -122,21 +138,41 @@ class PartnerRoute:
         if self._signer is not None:
             request = self._signer.sign(request, message.id, self._clock.now())
         policy = self.retry(_USUAL)
+        began = self._clock.monotonic()
         try:
             token = await self._access.token()
             response = await self._access.send(request)
+            self._tell(class_of(response.status), message, began)
             if response.status == _UNAUTHORIZED and self._access.credentials is not None:
                 return await self._refused(self._access.credentials, message)
             if response.status == _FORBIDDEN and self._is_to_be_looked_at(policy):
                 return await self._forbidden(token.generation if token is not None else None)
         except HeadraceError as error:
-            return explain(error)
+            self._tell(error.code, message, began)
+            return self._told(explain(error), message)
         answers, bisects = self._answering.answers, self._answering.bisect
         now, redact = self._clock.now(), self._access.redact
         judged = judge(response, message, answers, now, redact, bisects=bisects, policy=policy)
         if judged.unread is not None:
             self._announce(AnswerUnread(dataflow=self.recipe.dataflow, message=message.id, reason=judged.unread))
-        return judged.outcome
+        return self._told(judged.outcome, message, response)
+
+    def _told(
+        self, outcome: Outcome | tuple[Outcome, ...], message: Message, answer: Response | None = None
+    ) -> Outcome | tuple[Outcome, ...]:
+        """Have what was not delivered refer to what was sent and answered: in the end it may be parked."""
+        if isinstance(outcome, Delivered):
+            return outcome
+        exchange = Exchange(message.request, answer, self._access.redact, self.recipe.version)
+        if isinstance(outcome, tuple):
+            return tuple(_referring(each, exchange) for each in outcome)
+        return _referring(outcome, exchange)
+
+    def _tell(self, answer: str, message: Message, began: float) -> None:
+        seconds = self._clock.monotonic() - began
+        self._announce(
+            RequestAnswered(dataflow=self.recipe.dataflow, answer=answer, message=message.id, seconds=seconds)
+        )
 
     async def _refused(self, credentials: Credentials, message: Message) -> Outcome:
         """
@@ -181,6 +217,10 @@ class PartnerRoute:
             self._completed.clear()
             self._completed[token.generation] = known
         return known
+
+
+def _referring(outcome: Outcome, exchange: Exchange) -> Outcome:
+    return replace(outcome, exchange=exchange) if isinstance(outcome, Parked | Retry) else outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,12 +345,14 @@ class LiveDataflows:
             customer_data=dict(access_.customer_data),
             auth_data=dict(access_.given),
         )
-        most_entries = CompiledDestination(recipe).most_entries
-        # A message that can be about one person alone is full with one.
-        patience = watched.policy.patience if most_entries > 1 else None
-        signer = signing_secrets.signer_for(parts.server, access_.signing_secrets)
         http = parts.server.http_template
         answering = http.extension if http is not None else HttpExtension()
+        most_entries = min([CompiledDestination(recipe).most_entries, *answering.most_entries])
+        # A message that can be about one person alone is full with one.
+        patience = watched.policy.patience if most_entries > 1 else None
+        if patience is not None:
+            patience = replace(patience, entries=min(patience.entries, most_entries))
+        signer = signing_secrets.signer_for(parts.server, access_.signing_secrets)
         return PartnerRoute(
             recipe, most_entries, patience, access_, self._renderer, self._clock, signer, self._announce, answering
         )

@@ -1,11 +1,10 @@
-"""Monitoring: what became of everything, and what waits to be mended."""
+"""Monitoring: what became of everything."""
 
 from headrace.errors import NotFound
 from headrace.services.caller import Caller
-from headrace.store import audiences, dataflows, ledger, parked, withheld
+from headrace.store import audiences, dataflows, ledger, withheld
 from headrace.store.audiences import StoredAudience
 from headrace.store.database import Store, Transaction
-from headrace.store.parked import ParkedChange
 
 Balance = dict[str, int]
 ByAudience = list[tuple[StoredAudience | None, Balance]]
@@ -32,25 +31,6 @@ async def balance(store: Store, caller: Caller, id_: str) -> tuple[Balance, ByAu
     return await store.read(work)
 
 
-async def parked_changes(
-    store: Store, caller: Caller, id_: str, most: int, before: int | None
-) -> list[tuple[StoredAudience | None, ParkedChange]]:
-    """
-    Return the parked changes of a dataflow, newest first.
-
-    Raises:
-        NotFound: it is not in this sandbox.
-    """
-
-    def work(tx: Transaction) -> list[tuple[StoredAudience | None, ParkedChange]]:
-        names = audiences.all_of(tx, caller.number)
-        number = _number(tx, caller, id_)
-        changes = parked.latest(tx, caller.number, number, most, before if before is not None else 1 << 62)
-        return [(names.get(change.audience), change) for change in changes]
-
-    return await store.read(work)
-
-
 async def withheld_reasons(store: Store, caller: Caller, id_: str) -> list[tuple[str, int]]:
     """
     Return for which reasons changes of a dataflow were withheld, and how many for each.
@@ -59,22 +39,6 @@ async def withheld_reasons(store: Store, caller: Caller, id_: str) -> list[tuple
         NotFound: it is not in this sandbox.
     """
     return await store.read(lambda tx: withheld.counts(tx, caller.number, _number(tx, caller, id_)))
-
-
-async def ledger_metrics(store: Store) -> bytes:
-    """Return the ledger of every dataflow in Prometheus' text format, as it stands."""
-
-    def work(tx: Transaction) -> list[str]:
-        return [
-            f'headrace_changes{{dataflow="{flow.id}",state="{state}"}} {sum(row[state] for row in sums.values())}'
-            for flow in dataflows.every(tx)
-            for sums in [ledger.balance(tx, flow.tenant, flow.dataflow)]
-            for state in STATES
-        ]
-
-    lines = await store.read(work)
-    head = ["# HELP headrace_changes Changes by what became of them.", "# TYPE headrace_changes gauge"]
-    return "\n".join([*head, *lines, ""]).encode()
 
 
 def _number(tx: Transaction, caller: Caller, id_: str) -> int:

@@ -36,6 +36,7 @@ NOUNS: dict[str, Table] = {
     "marketing-action": tables.marketing_actions,
     "policy": tables.policies,
     "consent-policy": tables.consent_policies,
+    "alert-subscription": tables.alert_subscriptions,
 }
 
 

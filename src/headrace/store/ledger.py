@@ -6,6 +6,7 @@ are folded later.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from headrace.store.database import Transaction
@@ -29,6 +30,11 @@ _BOTH = f"""
         UNION ALL
         SELECT audience, {_NAMED} FROM ledger_deltas WHERE tenant = :tenant AND dataflow = :dataflow) AS sums
     GROUP BY audience ORDER BY audience
+"""  # noqa: S608
+_TOTALS = f"""
+    SELECT tenant, dataflow, {_SUMS} FROM (
+        SELECT tenant, dataflow, {_NAMED} FROM ledger UNION ALL SELECT tenant, dataflow, {_NAMED} FROM ledger_deltas
+    ) AS sums GROUP BY tenant, dataflow
 """  # noqa: S608
 _LAST_DELTA = "SELECT max(delta) FROM ledger_deltas"
 _FOLD = f"""
@@ -56,12 +62,19 @@ def post(tx: Transaction, tenant: int, tally: Tally) -> None:
 
 def balance(tx: Transaction, tenant: int, dataflow: int) -> dict[int, dict[str, int]]:
     """Return the sums of a dataflow by audience number, each with what is ``pending``."""
-    sums: dict[int, dict[str, int]] = {}
-    for audience, *values in tx.run(_BOTH, {"tenant": tenant, "dataflow": dataflow}):
-        row = dict(zip(COLUMNS, values, strict=True))
-        settled = row["delivered"] + row["superseded"] + row["withheld"] + row["parked"]
-        sums[audience] = {**row, "pending": row["accepted"] - settled}
-    return sums
+    rows = tx.run(_BOTH, {"tenant": tenant, "dataflow": dataflow})
+    return {audience: _balanced(values) for audience, *values in rows}
+
+
+def totals(tx: Transaction) -> dict[tuple[int, int], dict[str, int]]:
+    """Return the sums of every dataflow of every sandbox, over all of its audiences."""
+    return {(tenant, dataflow): _balanced(values) for tenant, dataflow, *values in tx.run(_TOTALS)}
+
+
+def _balanced(values: Sequence[int]) -> dict[str, int]:
+    row = dict(zip(COLUMNS, values, strict=True))
+    settled = row["delivered"] + row["superseded"] + row["withheld"] + row["parked"]
+    return {**row, "pending": row["accepted"] - settled}
 
 
 def waiting(tx: Transaction, tenant: int, dataflow: int) -> int:

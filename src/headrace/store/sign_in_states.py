@@ -59,6 +59,12 @@ def get(tx: Transaction, tenant: int, holder: str) -> SignInState | None:
     return None if row is None else SignInState(**row)
 
 
+def stopped(tx: Transaction) -> list[SignInState]:
+    """Return the holders of all sandboxes that partners do not let in until somebody mends it."""
+    query = select(sign_in_states).where(sign_in_states.c.state.in_((SIGN_IN_NEEDED, REFUSED)))
+    return [SignInState(**row) for row in tx.core.execute(query).mappings()]
+
+
 def change(tx: Transaction, tenant: int, holder: str, state: str, reason: str | None, now: int) -> SignInState:
     """Put a holder in another state; what the partner gave stays."""
     known = _known(tx, tenant, holder, now)

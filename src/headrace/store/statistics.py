@@ -16,11 +16,19 @@ _PROPORTIONS = (
     ("changes", "changes", "1000000 1000000 200000 2 1 1"),
     ("groups", "sqlite_autoindex_groups_1", "500 500 1"),
     ("groups", "groups_of_dataflow", "500 500 100 5"),
+    ("groups", "groups_by_age", "500 500 100 5"),
     ("profiles", "sqlite_autoindex_profiles_1", "1000000 1000000 1"),
     ("profiles", "sqlite_autoindex_profiles_2", "1000000 1000000 1"),
     ("profiles", "profiles_by_sequence", "1000000 1000000 1"),
     ("profiles", "profiles_by_expiry", "1000000 1000000 2"),
     ("parked", "parked_of_profile", "1000 1000 2"),
+    ("parked", "parked", "1000 1000 200 1"),
+    ("parked", "parked_by_code", "1000 1000 200 100 1"),
+    ("parked", "parked_of_message", "1000 1000 200 2"),
+    ("parked_messages", "sqlite_autoindex_parked_messages_1", "500 500 100 1"),
+    ("parked_messages", "sqlite_autoindex_parked_messages_2", "500 500 100 1"),
+    ("parked_people", "parked_people", "5000 5000 1000 50 1"),
+    ("parked_people", "parked_people_of_profile", "5000 5000 2"),
 )
 
 

@@ -41,6 +41,16 @@ def classify(response: Response, now: int, policy: RetryPolicy = _USUAL) -> Outc
     return Parked(code, reason)
 
 
+def class_of(status: int) -> str:
+    """
+    Return the class of an answer, as it is counted. 429 is one of its own.
+
+    >>> class_of(204), class_of(429), class_of(404)
+    ('2xx', '429', '4xx')
+    """
+    return "429" if status == 429 else f"{status // 100}xx"
+
+
 def explain(error: HeadraceError) -> Outcome:
     """
     Say what it means that no answer came.
@@ -87,7 +97,8 @@ def _given_up(item: Settled, attempt: int) -> Settled:
     if not isinstance(item.outcome, Retry):
         return item
     reason = f"given up after {attempt} attempts; the last time {item.outcome.reason}"
-    return replace(item, outcome=Parked("retries-exhausted", reason))
+    last = item.outcome
+    return replace(item, outcome=Parked("retries-exhausted", reason, last.unknown, last.exchange))
 
 
 def _delta(seconds: float | None) -> timedelta | None:

@@ -190,6 +190,11 @@ def _audience(world: World) -> str:
     return id_
 
 
+def _subscription(world: World) -> str:
+    document = {"alerts": ["dataflow-held"], "mail": "ops@example.com"}
+    return made(world.api.post("/alerts/subscriptions", document))["id"]
+
+
 def _segment(world: World) -> str:
     return str(made(world.api.post("/audiences", {"name": "A segment"}))["id"])
 
@@ -223,6 +228,7 @@ MAKERS: dict[str, Callable[[World], str]] = {
     "/datasets/": _dataset,
     "/ingest/erasures/": _erasure,
     f"{CONSENT_POLICIES}/": _consent_policy,
+    "/alerts/subscriptions/": _subscription,
     "/audiences/": _audience,
     "/data/core/ups/audiences/": _audience,
     "/data/core/ups/segment/definitions/": _segment,
@@ -270,6 +276,8 @@ BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
     },
     ("POST", f"{FLOWS}/connectionSpecs/{{id}}/choices"): lambda _: {"field": "region"},
     ("POST", "/dataflows/{id}/activate-now"): lambda _: {},
+    ("POST", "/dataflows/{id}/parked/replay"): lambda _: {"all": True},
+    ("POST", "/dataflows/{id}/parked/discard"): lambda _: {"all": True, "reason": "because"},
     ("POST", "/schedules/{id}/backfill"): lambda _: {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z"},
     ("PUT", f"{NAMESPACES}/{{id}}"): lambda _: {"code": "mine", "name": "Another", "idType": "CROSS_DEVICE"},
     ("PUT", f"{CONSENT_POLICIES}/{{id}}"): lambda _: _consent_document(),

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from headrace.testkit.profiles import generate, ndjson
-from support import FLOWS, Api, in_process
+from support import FLOWS, Api, eventually, in_process
 
 from .conftest import SERVERS, paths
 
@@ -139,15 +139,29 @@ def samples(text):
 
 
 def test_metrics_are_prometheus_text_and_agree_with_the_ledger(headrace, api, flow):
+    ledger = api.get(f"/dataflows/{flow}/ledger").json
     nobody = Api(api.url)
-    answer = nobody.get("/metrics")
+
+    def scraped():
+        answer = nobody.get("/metrics")
+        is_read = samples(answer.text).get(("headrace_changes", ("dataflow", flow), ("state", "accepted")))
+        return answer if is_read == ledger["accepted"] else None
+
+    answer = eventually("the ledger is read again", scraped)
     nobody.close()
 
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    metrics, ledger = samples(answer.text), api.get(f"/dataflows/{flow}/ledger").json
+    metrics = samples(answer.text)
     for state in ("accepted", *STATES):
         assert metrics["headrace_changes", ("dataflow", flow), ("state", state)] == ledger[state]
     assert metrics["headrace_message_delivered_total", ("dataflow", flow)] == ledger["messages"]
+    assert metrics["headrace_message_delivered_waited_seconds_count", ("dataflow", flow)] == ledger["messages"]
+    answered = ("headrace_request_answered_seconds_count", ("answer", "2xx"), ("dataflow", flow))
+    assert metrics[answered] == ledger["messages"]
+    assert metrics["headrace_group_rendered_total", ("dataflow", flow)] >= 1
+    assert metrics["headrace_oldest_waiting_seconds", ("dataflow", flow)] == 0
+    assert metrics["headrace_dataflows", ("state", "enabled")] >= 1
+    assert metrics[("headrace_process_resident_memory_bytes",)] > 1_000_000
     assert metrics[("headrace_profiles_ingested_accepted_total",)] >= 30
     assert "crmId" not in answer.text
 

@@ -14,6 +14,29 @@ _WAITING_IN_BUCKETS = """
 _ANY_OF_AUDIENCE = """
     SELECT 1 FROM changes WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience LIMIT 1
 """
+#: The next bucket that has something waiting, and since when: lanes of a bucket are in order of that.
+_OLDEST_OF_NEXT = """
+    SELECT bucket, due FROM lanes
+    WHERE tenant = :tenant AND dataflow = :dataflow AND due IS NOT NULL AND bucket > :bucket
+    ORDER BY bucket, due LIMIT 1
+"""
+_OLDEST_CLAIMED = "SELECT min(since) FROM groups WHERE tenant = :tenant AND dataflow = :dataflow"
+#: The most buckets that are looked at.
+_MOST_BUCKETS = 500
+
+
+def oldest(tx: Transaction, tenant: int, dataflow: int) -> int | None:
+    """Return since when the oldest change of a dataflow waits, claimed or not; ``None``: nothing waits."""
+    whose = {"tenant": tenant, "dataflow": dataflow}
+    found: list[int] = [row[0] for row in tx.run(_OLDEST_CLAIMED, whose) if row[0] is not None]
+    bucket = -1
+    for _ in range(_MOST_BUCKETS):
+        row = tx.run(_OLDEST_OF_NEXT, {**whose, "bucket": bucket}).fetchone()
+        if row is None:
+            break
+        bucket, due = row
+        found.append(due)
+    return min(found, default=None)
 
 
 def is_waiting(tx: Transaction, tenant: int, dataflow: int, lanes: int) -> bool:

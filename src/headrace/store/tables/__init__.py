@@ -8,6 +8,7 @@ makes a change cheap. Moments are milliseconds since 1970.
 (``DATA``) grow with people and changes: revisions only add to them, and the copy leaves them out.
 """
 
+from headrace.store.tables.alerts import alert_hours, alert_subscriptions, alert_watchers, alerts
 from headrace.store.tables.audiences import audience_definitions, audience_evaluations, audience_sources
 from headrace.store.tables.base import Whole, metadata
 from headrace.store.tables.datasets import dataset_snapshots, datasets
@@ -38,6 +39,8 @@ from headrace.store.tables.governance import (
     usage_labels,
     withheld_reasons,
 )
+from headrace.store.tables.pacing import rates, slowed_accounts
+from headrace.store.tables.parked import parked_messages, parked_numbers, parked_people
 from headrace.store.tables.partner import begun_sign_ins, partner_audiences, sign_in_states, unique_values
 from headrace.store.tables.people import (
     changes,
@@ -73,6 +76,9 @@ DATA = frozenset(
         "lanes",
         "groups",
         "parked",
+        "parked_messages",
+        "parked_numbers",
+        "parked_people",
         "ledger_deltas",
         "ledger",
         "taken_requests",
@@ -89,6 +95,10 @@ __all__ = [
     "Whole",
     "access_tokens",
     "accounts",
+    "alert_hours",
+    "alert_subscriptions",
+    "alert_watchers",
+    "alerts",
     "api_clients",
     "audience_definitions",
     "audience_evaluations",
@@ -126,16 +136,21 @@ __all__ = [
     "namespaces",
     "organizations",
     "parked",
+    "parked_messages",
+    "parked_numbers",
+    "parked_people",
     "partner_audiences",
     "policies",
     "profiles",
     "publish_requests",
     "put_labels",
+    "rates",
     "runs",
     "schedules",
     "sessions",
     "sign_in_failures",
     "sign_in_states",
+    "slowed_accounts",
     "source_connections",
     "taken_requests",
     "target_connections",

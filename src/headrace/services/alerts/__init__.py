@@ -1,0 +1,1 @@
+"""Alerts: found out about, raised once, told to whoever subscribed, and recovered."""
