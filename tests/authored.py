@@ -231,6 +231,7 @@ def oauth2_by_request() -> Document:
                     "messageIdHeader": "Request-Id",
                     "signing": {"scheme": "standard-webhooks"},
                     "bisect": False,
+                    "retry": {"policy": "headrace", "steps": [60, 600]},
                     "answers": {
                         "statuses": [400],
                         "results": {

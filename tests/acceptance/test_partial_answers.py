@@ -65,7 +65,7 @@ def person(number):
     }
 
 
-def dataflow(api, partner, additions):
+def dataflow(api, partner, additions, **more):
     text = {"templatingStrategy": "PEBBLE_V1", "value": BODY, "x-headrace": {"escaping": "none"}}
     http = {"httpMethod": "POST", "contentType": "application/json", "requestBody": text, "x-headrace": additions}
     server = {
@@ -77,7 +77,7 @@ def dataflow(api, partner, additions):
     authored = api.post(f"{AUTHORING}/destination-servers", server)
     assert authored.status == 200, authored.text
     delivery = {"authenticationRule": "NONE", "destinationServerId": authored.json["instanceId"]}
-    authored = api.post(f"{AUTHORING}/destinations", {**DESTINATION, "destinationDelivery": [delivery]})
+    authored = api.post(f"{AUTHORING}/destinations", {**DESTINATION, **more, "destinationDelivery": [delivery]})
     assert authored.status == 200, authored.text
     spec = {"id": authored.json["instanceId"], "version": "1.0"}
     source = {"name": "profiles", "connectionSpec": {"id": PROFILE_STORE_SPEC}}

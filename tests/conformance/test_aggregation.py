@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace.model.aggregation import BestEffortAggregation
+from headrace.model.aggregation import Aggregation
 from headrace.streaming.aggregate import aggregate
 from headrace.template import compile as compile_template
 
@@ -13,17 +13,8 @@ CASES = sorted((Path(__file__).parent / "aggregation").glob("*.json"))
 
 
 def policy_of(wire):
-    """Read a policy; the one that waits groups as the other does, with its own limit."""
-    if wire["aggregationType"] == "BEST_EFFORT":
-        return BestEffortAggregation.model_validate(wire["bestEffortAggregation"])
-    waiting = wire["configurableAggregation"]
-    return BestEffortAggregation.model_validate(
-        {
-            "maxUsersPerRequest": waiting["maxNumEventsInBatch"],
-            "splitUserById": waiting["splitUserById"],
-            "aggregationKey": waiting["aggregationKey"],
-        }
-    )
+    """Read a policy, as far as its limits are those of examples."""
+    return Aggregation.model_validate(wire).policy
 
 
 def namespaces_of(profiles):

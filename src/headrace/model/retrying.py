@@ -25,14 +25,13 @@ class Retrying(Block):
     )
     steps: tuple[Annotated[Count, Field(ge=1, le=LONGEST_STEP)], ...] | None = Field(
         None,
-        min_length=1,
         max_length=MOST_STEPS,
         description="Seconds before each retry, instead of those that the operator of Headrace has set. Each is spread "
-        "by a fifth.",
+        "by a fifth; without any, nothing is sent again.",
     )
 
     @rule
     def _has_steps_of_its_own_or_those_of_the_original(self) -> Iterator[Problem]:
-        if read_of(self, "steps") and self.policy != "headrace":
+        if read_of(self, "steps") is not None and self.policy != "headrace":
             message = f"`steps` count for nothing with the policy `{self.policy}`, which has its own; leave them out"
             yield Problem("has-no-effect", "/steps", message)

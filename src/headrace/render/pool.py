@@ -23,6 +23,7 @@ from headrace.model.message import Entry, Group, Message
 from headrace.render.destination import Composed
 from headrace.render.frames import (
     HEAD,
+    LONGEST,
     PHONES,
     Answer,
     Call,
@@ -215,6 +216,8 @@ class _Child:
             ChildLost: it died, took too long, or answered what no child of ours answers.
         """
         self._calls += 1
+        if sum(map(_size, jobs)) > LONGEST // 2:
+            raise ChildLost(f"what is rendered at once is more than {LONGEST // 2:,} bytes of people")
         new = {job.recipe.id: job.recipe.written for job in jobs if job.recipe.id not in self._known}
         self._known.update(new)
         frame = framed(Call(new, [_group_frame(job) for job in jobs]))
@@ -257,6 +260,11 @@ class _Child:
         if code < 0:
             return f"the process that rendered it was ended by {signal.Signals(-code).name}"
         return "the process that rendered it ran out of memory or failed"
+
+
+def _size(job: _Job) -> int:
+    """Return how many bytes are known of the people of a group."""
+    return sum(len(entry.document) + len(entry.shown or b"") for entry in job.group.entries)
 
 
 def _group_frame(job: _Job) -> GroupFrame:

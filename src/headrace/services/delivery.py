@@ -47,8 +47,13 @@ from headrace.streaming.streak import Streak
 REFUSALS_TO_HOLD = 100
 #: Entries claimed in one turn of the writer: small enough that ingestion gets its own.
 MOST_CLAIMED = 2000
-#: Milliseconds between two looks at a dataflow whose entries wait for each other, however often it is woken.
+#: Entries after which a turn of the writer ends, whatever more dataflows have waiting: theirs is the next.
+ENOUGH_CLAIMED = 10_000
+#: Milliseconds between two looks at a dataflow whose entries wait for each other, however often it is woken: at the
+#: least, for each that a look has taken, and at the most. When something is old enough it is looked at all the same.
 LOOK_EVERY = 1000
+LOOKS_PAUSE = 10
+LONGEST_PAUSE = 60_000
 #: Seconds between two tries to write what is known while the store cannot take anything.
 STORE_PAUSE = 1.0
 #: The longest the outbox sleeps although nobody woke it, in seconds.
@@ -94,6 +99,7 @@ class StoredOutbox:
         self._last_bucket: dict[Address, int] = {}
         self._early_until: dict[Address, int] = {}
         self._load = Load()
+        self._last_account = ""
         self._retrying: dict[Address, RetryPolicy] = {}
         self._streaks: dict[Address, Streak] = {}
         self._faults: dict[Address, str] = {}
@@ -281,8 +287,11 @@ class StoredOutbox:
             pairs: list[tuple[Group, PartnerRoute]] = []
             now = self._leases.moment(tx)
             begun = self._pacing.begin(tx, self._going(tx, asked, now), waiting, slots, now)
+            begun.begin_after(self._last_account)
             for going, share in begun:
-                account = going.route.account
+                if sum(len(group.entries) for group, _ in pairs) >= ENOUGH_CLAIMED:
+                    break
+                account = self._last_account = going.route.account
                 taken = sum(1 for _, route in pairs if route.account == account)
                 free = min(share, self._load.room(account, going.route.most_entries) - taken)
                 groups = self._claim_for(tx, going, free, now, tries=slots.is_down(account)) if free > 0 else []
@@ -319,7 +328,7 @@ class StoredOutbox:
                 yield Going(address, flow, flow.route)
 
     def _claim_for(self, tx: Transaction, going: Going, free: int, now: int, *, tries: bool) -> list[Group]:
-        address, most = going.address, going.route.most_entries
+        address, most, began = going.address, going.route.most_entries, self._clock.monotonic()
         tenant, number = address
         wanted = min(free, max(1, MOST_CLAIMED // most))
         patience = going.route.patience
@@ -331,13 +340,14 @@ class StoredOutbox:
             self._last_bucket[address] = groups[-1].bucket.encode()
         if len(groups) < wanted:
             self._rest(address, outbox.next_due(tx, tenant, number, patience))
-            self._early_until[address] = now + LOOK_EVERY
+            taken = int((self._clock.monotonic() - began) * 1000)
+            self._early_until[address] = now + min(max(LOOK_EVERY, taken * LOOKS_PAUSE), LONGEST_PAUSE)
         return groups
 
     def _is_early(self, address: Address, now: int) -> bool:
         """Put off the look at a dataflow that has just been looked at: what wakes it has hardly filled a message."""
         until = self._early_until.get(address, now)
-        if not 0 < until - now <= LOOK_EVERY:
+        if not 0 < until - now <= LONGEST_PAUSE:
             return False
         self._rest(address, min(until, self._due.get(address, until)))
         return True

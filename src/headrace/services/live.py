@@ -348,8 +348,9 @@ class LiveDataflows:
         http = parts.server.http_template
         answering = http.extension if http is not None else HttpExtension()
         most_entries = min([CompiledDestination(recipe).most_entries, *answering.most_entries])
-        patience = watched.policy.patience
-        if patience is not None:  # A message that can be about one person alone is full with one.
+        # A message that can be about one person alone is full with one.
+        patience = watched.policy.patience if most_entries > 1 else None
+        if patience is not None:
             patience = replace(patience, entries=min(patience.entries, most_entries))
         signer = signing_secrets.signer_for(parts.server, access_.signing_secrets)
         return PartnerRoute(

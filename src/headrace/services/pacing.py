@@ -108,6 +108,10 @@ class Round:
                 if share > 0:
                     yield going, share
 
+    def begin_after(self, account: str) -> None:
+        """Let the account after this one be the first, for a turn may end before all of them had theirs."""
+        self.accounts.sort(key=lambda item: (item.name <= account, item.name))
+
     def claimed(self, groups: int) -> None:
         if self._account is not None:
             self._account.free -= groups

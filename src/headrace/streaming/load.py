@@ -5,21 +5,25 @@ from collections import Counter
 from headrace.model.message import Group
 
 #: Entries of one account that may be under way, in memory with all that is known of the people.
-MOST_UNDER_WAY = 30_000
+MOST_OF_ACCOUNT = 30_000
+#: Entries of all accounts that may be. An account of which nothing is under way may always have one group.
+MOST_IN_ALL = 200_000
 
 
 class Load:
     """The entries under way. A group counts from its claim until it is settled or lost."""
 
-    def __init__(self, most: int = MOST_UNDER_WAY) -> None:
-        self._most = most
+    def __init__(self, of_account: int = MOST_OF_ACCOUNT, in_all: int = MOST_IN_ALL) -> None:
+        self._of_account = of_account
+        self._in_all = in_all
         self._entries: Counter[str] = Counter()
         self._groups: dict[int, tuple[str, int]] = {}
 
     def room(self, account: str, each: int) -> int:
         """Return how many groups of so many entries may be taken for an account; one where nothing is under way."""
         under_way = self._entries[account]
-        return max((self._most - under_way) // each, 0 if under_way else 1)
+        left = min(self._of_account - under_way, self._in_all - self._entries.total())
+        return max(left // each, 0 if under_way else 1)
 
     def take(self, account: str, group: Group) -> None:
         """Count a group that was claimed."""

@@ -294,3 +294,48 @@ async def test_a_child_that_may_open_no_file_reads_telephone_numbers_and_compute
     assert after != before
     await pool.compose(plain, people)
     assert pool.pids == [after]
+
+
+# -- groups of ten thousand --------------------------------------------------------------------------------------------
+
+
+def ten_thousand(**more):
+    return group(*(entry(number, **more) for number in range(10_000)))
+
+
+async def test_a_group_of_ten_thousand_is_one_message(pool):
+    composed = await pool.compose(recipe(max_users=10_000), ten_thousand())
+
+    (message,) = composed.messages
+    assert composed.refused == ()
+    assert orjson.loads(message.request.body) == [f"P{number}" for number in range(10_000)]
+
+
+async def test_a_body_that_would_be_longer_than_it_may_becomes_several(pool):
+    body = BODY.replace("{{ p.attributes.name.value }}", "{{ p.attributes.name.value }}" + "." * 500)
+
+    composed = await pool.compose(recipe(body, max_users=10_000), ten_thousand())
+
+    assert composed.refused == ()
+    assert [len(message.entries) for message in composed.messages] == [5000, 5000]
+    assert all(len(message.request.body) <= 4 * MIB for message in composed.messages)
+
+
+async def test_of_ten_thousand_only_those_are_refused_that_cannot_be_rendered(pool):
+    body = BODY.replace("{{ p", "{% if p.attributes.name.value == 'P77' %}{{ 1 / 0 }}{% endif %}{{ p")
+
+    composed = await pool.compose(recipe(body, max_users=10_000), ten_thousand())
+
+    assert [item.profile for item, _ in composed.refused] == [77]
+    assert sum(len(message.entries) for message in composed.messages) == 9_999
+
+
+async def test_more_people_than_a_call_carries_are_taken_in_halves():
+    big = "x" * (1 << 20)
+    async with running(RenderPool(1, Confines(memory=3 << 30))) as pool:
+        people = group(*(entry(number, more=big) for number in range(150)))
+
+        composed = await pool.compose(recipe(max_users=150), people)
+
+    assert composed.refused == ()
+    assert [len(message.entries) for message in composed.messages] == [75, 75]

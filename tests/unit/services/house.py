@@ -221,12 +221,13 @@ class House:
         name="flow",
         body=BODY,
         mapping=(("identityMap.crmId", "identityMap.id"), ("city", "city")),
+        retry=None,
         **policy,
     ):
         """Declare a destination, and send the given audiences there."""
-        server = await authoring.save(
-            self.store, self.clock, self.keyring, self.caller, authoring.SERVER, self.server_document(body)
-        )
+        document = self.server_document(body)
+        document["httpTemplate"]["x-headrace"]["retry"] = retry or {}
+        server = await authoring.save(self.store, self.clock, self.keyring, self.caller, authoring.SERVER, document)
         self.servers[name] = server.declared.id
         destination = await authoring.save(
             self.store,
@@ -260,8 +261,15 @@ class House:
             },
         }
 
-    def destination_document(self, name="flow", *, most=100, split=False, **key):
+    def destination_document(self, name="flow", *, most=100, split=False, waits=None, **key):
+        """Write a destination; ``waits``: for how many seconds its entries wait to be a thousand."""
         policy = {"maxUsersPerRequest": most, "splitUserById": split, "aggregationKey": key or None}
+        patient = {"maxBatchAgeInSecs": waits, "maxNumEventsInBatch": 1000, "splitUserById": split}
+        at_once = {"aggregationType": "BEST_EFFORT", "bestEffortAggregation": policy}
+        waiting = {
+            "aggregationType": "CONFIGURABLE_AGGREGATION",
+            "configurableAggregation": {**patient, "aggregationKey": key},
+        }
         return {
             "name": name,
             "status": "TEST",
@@ -270,7 +278,7 @@ class House:
                 "email": {"acceptedGlobalNamespaces": {"Email": {}}},
             },
             "schemaConfig": {"segmentRequired": True, "profileRequired": True},
-            "aggregation": {"aggregationType": "BEST_EFFORT", "bestEffortAggregation": policy},
+            "aggregation": waiting if waits else at_once,
             "destinationDelivery": [
                 {"authenticationRule": "NONE", "destinationServerId": self.servers[name]},
             ],

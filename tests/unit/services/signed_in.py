@@ -44,7 +44,8 @@ class Partnership:
 
     ``answers`` are given at the token endpoint in order, before right ones: a status, an error to raise, or members to
     put over a right answer; ``endings`` where tokens are ended: a response, an error to raise, or what is done before a
-    right one. ``good`` are the access tokens that the partner takes, ``ended`` the requests to end some.
+    right one. ``good`` are the access tokens that the partner takes, ``ended`` the requests to end some. With
+    ``forbids``, so many of the messages that it would take are answered with 403.
     """
 
     def __init__(self, life=3600):
@@ -56,6 +57,7 @@ class Partnership:
         self.token_requests = []
         self.messages = []
         self.takes_nothing = False
+        self.forbids = 0
         self.numbers = itertools.count(1)
         self.is_revoked = False
 
@@ -69,6 +71,9 @@ class Partnership:
         message = orjson.loads(request.body)
         shown = message.get("token") or (request.header("authorization") or "").removeprefix("Bearer ")
         status = 200 if shown in self.good and not self.takes_nothing else 401
+        if status == 200 and self.forbids:
+            self.forbids -= 1
+            status = 403
         self.messages.append((status, request, message))
         return Response(status)
 

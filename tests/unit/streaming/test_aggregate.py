@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.model.aggregation import ConfigurableAggregation
 from headrace.streaming.aggregate import aggregate
 from unit.render.making import by_audience, by_identity, policy
 
@@ -137,6 +138,34 @@ def test_what_goes_in_stays_as_it_was(people, policy):
     aggregate(people, policy, NAMESPACES)
 
     assert orjson.dumps(people) == before
+
+
+def patient(number, **key):
+    """Make a policy under which messages wait to be full."""
+    wire = {"maxBatchAgeInSecs": 1800, "maxNumEventsInBatch": number, "aggregationKey": key}
+    return ConfigurableAggregation.model_validate(wire)
+
+
+@given(st.integers(0, 2100))
+def test_only_a_message_that_is_full_leaves_at_once_where_they_wait(count):
+    people = [{"segmentMembership": {}, "identityMap": {}, "attributes": {"n": number}} for number in range(count)]
+
+    calls = aggregate(people, patient(1000), NAMESPACES)
+
+    assert [entry["attributes"]["n"] for call in calls for entry in call.entries] == [*range(count)]
+    assert [len(call.entries) for call in calls[:-1]] == [1000] * (len(calls) - 1)
+    assert [call.waits for call in calls] == [0 if len(call.entries) == 1000 else 1800 for call in calls]
+
+
+@given(
+    profiles, st.sampled_from([{}, {"includeSegmentId": True}, {"includeIdentity": True, "oneIdentityPerGroup": True}])
+)
+def test_messages_that_wait_are_grouped_like_those_that_do_not(people, key):
+    waiting = aggregate(numbered(people), patient(1000, **key), NAMESPACES)
+    at_once = aggregate(numbered(people), policy(1000, **key), NAMESPACES)
+
+    assert [(call.key, call.entries) for call in waiting] == [(call.key, call.entries) for call in at_once]
+    assert {call.waits for call in at_once} <= {0}
 
 
 def test_who_once_existed_is_realized():

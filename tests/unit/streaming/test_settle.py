@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.connect.retry import RetryPolicy
+from headrace.connect.retry import DEFAULT_STEPS, RetryPolicy, policy_of
 from headrace.connect.transport import Garbled, NotSent, Unanswered, Unsendable
 from headrace.errors import AccountError, EgressError, ExpressionError, HeadraceError, PartnerError
 from headrace.model.http import Response
 from headrace.model.message import Entry, Settled
 from headrace.model.outcome import Delivered, Parked, Retry
+from headrace.model.retrying import Retrying
 from headrace.streaming.settle import classify, conclude, explain
 
 NOW = 1_774_000_000_000
@@ -22,7 +23,7 @@ STEPS = RetryPolicy((timedelta(seconds=15), timedelta(seconds=30)), jitter=0)
 def kind(status):
     if 200 <= status <= 299:
         return Delivered
-    return Retry if status in (408, 429) or status >= 500 else Parked
+    return Retry if status in (408, 410, 420, 429) or status >= 500 else Parked
 
 
 @pytest.mark.parametrize("hundred", range(1, 6))
@@ -44,9 +45,10 @@ def test_every_status_means_one_thing(hundred):
         (400, Parked("status-400", "the partner answered 400")),
         (401, Parked("status-401", "the partner answered 401")),
         (408, Retry("status-408", "the partner answered 408")),
-        (429, Retry("status-429", "the partner answered 429")),
+        (429, Retry("status-429", "the partner answered 429", pressure=True)),
         (500, Retry("status-500", "the partner answered 500")),
-        (503, Retry("status-503", "the partner answered 503")),
+        (410, Retry("status-410", "the partner answered 410 (gone)", counts=False, holds=True)),
+        (503, Retry("status-503", "the partner answered 503", pressure=True)),
     ],
 )
 def test_an_answer_is_told_with_its_reason(status, expected):
@@ -62,6 +64,95 @@ def test_the_partner_may_ask_for_time(status, header, expected):
 
     assert outcome.after == expected
     assert outcome.unknown is False
+
+
+MINUTES, HOURS = 60, 3600
+#: What each policy sends again, and when: the original's two as its documentation has them.
+POLICIES = {
+    "headrace": (
+        {408, 420, 429, *range(500, 600)},
+        [15, 30, 5 * MINUTES, 30 * MINUTES, *(hours * HOURS for hours in (2, 5, 10, 14, 18, 22))],
+        0.2,
+    ),
+    "best-effort": ({403, 408, 409, 429, 500, 502, 503, 504}, [15, 30], 0),
+    "configurable": ({420, 429, *range(501, 600)}, [30 * MINUTES] * 48, 0),
+}
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_policy_sends_again_exactly_what_it_says(name):
+    policy = policy_of(Retrying(policy=name), RetryPolicy())
+    again, steps, jitter = POLICIES[name]
+
+    for status in range(100, 600):
+        outcome = classify(Response(status), NOW, policy)
+        if status in again:
+            assert outcome == Retry(
+                f"status-{status}", f"the partner answered {status}", pressure=status in (420, 429, 503)
+            )
+        elif status == 410:
+            assert (outcome.holds, outcome.counts) == (True, False)
+        else:
+            assert type(outcome) is (Delivered if 200 <= status <= 299 else Parked), status
+    assert [step.total_seconds() for step in policy.steps] == steps
+    assert policy.jitter == jitter
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_every_policy_ends_in_parked(name):
+    policy = policy_of(Retrying(policy=name), RetryPolicy())
+    attempt, outcome, random = 0, AGAIN, Random(1)
+
+    while isinstance(outcome, Retry):
+        attempt += 1
+        ((item,), wait) = conclude(settled(AGAIN), attempt, policy, random)
+        outcome = item.outcome
+        assert (wait is None) == isinstance(outcome, Parked)
+
+    assert outcome.code == "retries-exhausted"
+    assert attempt == len(POLICIES[name][1]) + 1
+
+
+def test_steps_of_ones_own_take_the_place_of_the_operators_and_those_of_the_name():
+    usual = RetryPolicy((timedelta(seconds=1),))
+
+    assert policy_of(Retrying(), usual) is usual
+    own = policy_of(Retrying(steps=(5, 10)), usual)
+    assert own.steps == (timedelta(seconds=5), timedelta(seconds=10))
+    assert (own.jitter, own.statuses) == (usual.jitter, usual.statuses)
+    assert usual.statuses == policy_of(Retrying(), RetryPolicy(DEFAULT_STEPS)).statuses
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("120", 120),
+        ("20", 30),
+        ("1.5e1", 30),
+        ("45.5", 45.5),
+        ("-120", 30),
+        ("1000000000000", 86400),
+        ("1e400", 86400),
+        ("inf", 30),
+        ("nan", 30),
+        ("soon", 30),
+        ("", 30),
+        ("120, 240", 30),
+        ("Fri, 20 Mar 2026 09:48:20 GMT", 100),
+        ("Fri, 20 Mar 2026 09:46:50 GMT", 30),
+        ("Fri, 20 Mar 2020 09:46:50 GMT", 30),
+        ("Fri, 20 Mar 2099 09:46:50 GMT", 86400),
+        ("Fri, 99 Mar 2026 09:46:50 GMT", 30),
+    ],
+)
+@pytest.mark.parametrize("name", POLICIES)
+def test_what_the_partner_asks_for_counts_between_the_step_and_a_day(name, header, expected):
+    steps = (timedelta(seconds=30),)
+    policy = RetryPolicy(steps, jitter=0, statuses=policy_of(Retrying(policy=name), RetryPolicy()).statuses)
+
+    outcome = classify(Response(429, (("Retry-After", header),)), NOW, policy)
+
+    assert conclude(settled(outcome), 1, policy, Random(1))[1] == expected
 
 
 def test_time_asked_for_does_not_make_a_refusal_pass():
