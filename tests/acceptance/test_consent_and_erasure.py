@@ -5,7 +5,7 @@ import pytest
 
 from headrace.cli.demo import TOKEN
 from headrace.model.flow import PROFILE_STORE_SPEC
-from headrace.testkit.partner import Partner
+from headrace.testkit.partner import Answer, Partner
 from support import AUTHORING, FLOWS, eventually, in_process
 
 BODY = '{"people": {{ input.profiles | toJson }}}'
@@ -142,6 +142,26 @@ def test_who_is_erased_leaves_the_partner_and_the_data_directory(tmp_path, partn
     assert report["people"] == 1
     assert [item["code"] for item in refused["rejected"]] == ["erased"]
     assert not any(text in log for text in CANARY.values())
+    assert found_while_it_runs == []
+    assert _files_with_the_canary(tmp_path) == []
+
+
+def test_what_is_kept_of_a_refused_message_goes_with_who_is_erased(tmp_path, partner):
+    with in_process(tmp_path, egress_allow=partner.origin, renderers=1) as headrace:
+        api = headrace.api
+        flow = dataflow(api, partner)
+        partner._default = lambda received: Answer(404, (("X-Said", CANARY["id"]),), received.body)
+        api.post("/ingest/profiles", [person(CANARY["id"], "y", email=CANARY["email"], city=CANARY["city"])])
+        headrace.wait_until_settled(flow)
+        (item,) = api.get(f"/dataflows/{flow}/parked").json["items"]
+        kept = api.get(f"/dataflows/{flow}/parked/{item['number']}/message").text
+        assert kept.count(CANARY["id"]) > 2
+
+        identity = {"namespace": "Email", "id": CANARY["email"]}
+        erasure = api.post("/ingest/erasures", {"identity": identity}).json["id"]
+        eventually("it is done", lambda: api.get(f"/ingest/erasures/{erasure}").json["state"] == "done")
+        found_while_it_runs = _files_with_the_canary(tmp_path)
+
     assert found_while_it_runs == []
     assert _files_with_the_canary(tmp_path) == []
 

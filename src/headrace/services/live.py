@@ -161,11 +161,12 @@ class PartnerRoute:
         self, outcome: Outcome | tuple[Outcome, ...], message: Message, answer: Response | None = None
     ) -> Outcome | tuple[Outcome, ...]:
         """Have what was not delivered refer to what was sent and answered: in the end it may be parked."""
-        if isinstance(outcome, Delivered):
+        each = outcome if isinstance(outcome, tuple) else (outcome,)
+        if all(isinstance(one, Delivered) for one in each):
             return outcome
         exchange = Exchange(message.request, answer, self._access.redact, self.recipe.version)
         if isinstance(outcome, tuple):
-            return tuple(_referring(each, exchange) for each in outcome)
+            return tuple(_referring(one, exchange) for one in outcome)
         return _referring(outcome, exchange)
 
     def _tell(self, answer: str, message: Message, began: float) -> None:

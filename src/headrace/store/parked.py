@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, select
 
+from headrace.errors import Conflict
 from headrace.model.change import Changes
 from headrace.store import ledger, outbox, parked_messages, withheld
 from headrace.store.database import Transaction
@@ -179,7 +180,12 @@ def requeue(
     now: int,
     stand_back: int,
 ) -> None:
-    """Put parked changes back into the outbox, as what was made of them: one change for each, of the same audience."""
+    """
+    Put parked changes back into the outbox, as what was made of them: one change for each, of the same audience.
+
+    Raises:
+        Conflict: some of them are not parked any more.
+    """
     tally = ledger.Tally()
     for item in taken:
         tally[dataflow, item.audience, "parked"] -= 1
@@ -191,7 +197,7 @@ def requeue(
 
 
 def discard(tx: Transaction, tenant: int, dataflow: int, taken: Sequence[Laid]) -> None:
-    """Withhold parked changes for good."""
+    """Withhold parked changes for good. Raises as ``requeue``."""
     tally, reasons = ledger.Tally(), withheld.Reasons({(dataflow, DISCARDED): len(taken)})
     for item in taken:
         tally[dataflow, item.audience, "parked"] -= 1
@@ -209,7 +215,9 @@ def note_taken(tx: Transaction, tenant: int, dataflow: int, last: int) -> None:
 def _take(tx: Transaction, tenant: int, dataflow: int, taken: Sequence[Laid]) -> None:
     if not taken:
         return
-    tx.many(_TAKE, [{"tenant": tenant, "dataflow": dataflow, "number": item.number} for item in taken])
+    rows = [{"tenant": tenant, "dataflow": dataflow, "number": item.number} for item in taken]
+    if tx.many(_TAKE, rows).rowcount != len(taken):
+        raise Conflict("some of these parked changes were taken away by somebody else meanwhile")
     note_taken(tx, tenant, dataflow, max(item.number for item in taken))
     messages = sorted({item.message for item in taken if item.message is not None})
     parked_messages.forget_unneeded(tx, tenant, dataflow, messages)

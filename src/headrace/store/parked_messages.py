@@ -13,6 +13,7 @@ from headrace.store.database import Transaction
 #: Messages of one dataflow, and milliseconds, for which they are kept.
 MOST = 10_000
 KEPT = 30 * 24 * 60 * 60 * 1000
+_FORGOTTEN_AT_ONCE = 1000
 
 _INSERT = """
     INSERT INTO parked_messages (tenant, dataflow, kept, message, parked_at, content)
@@ -30,7 +31,9 @@ _GET = """
 """
 _TRIM = "DELETE FROM parked_messages WHERE tenant = :tenant AND dataflow = :dataflow AND kept <= :last"
 _TRIM_PEOPLE = "DELETE FROM parked_people WHERE tenant = :tenant AND dataflow = :dataflow AND kept <= :last"
-_OLD = "SELECT tenant, dataflow, max(kept) FROM parked_messages WHERE parked_at < :before GROUP BY tenant, dataflow"
+_OLD = """
+    SELECT tenant, dataflow, kept FROM parked_messages WHERE parked_at < :before ORDER BY parked_at LIMIT :most
+"""
 _OF_PERSON = "SELECT dataflow, kept FROM parked_people WHERE tenant = :tenant AND profile = :profile"
 _FORGET = "DELETE FROM parked_messages WHERE tenant = :tenant AND dataflow = :dataflow AND kept = :kept"
 _FORGET_PEOPLE = "DELETE FROM parked_people WHERE tenant = :tenant AND dataflow = :dataflow AND kept = :kept"
@@ -91,9 +94,10 @@ def forget_dataflow(tx: Transaction, tenant: int, dataflow: int) -> None:
 
 
 def forget_old(tx: Transaction, before: int) -> None:
-    """Forget what was kept before a moment; the changes stay parked."""
-    for tenant, dataflow, last in tx.run(_OLD, {"before": before}).fetchall():
-        _forget_up_to(tx, tenant, dataflow, last)
+    """Forget some of what was kept before a moment; the changes stay parked."""
+    rows = tx.run(_OLD, {"before": before, "most": _FORGOTTEN_AT_ONCE}).fetchall()
+    if rows:
+        _forget(tx, [{"tenant": tenant, "dataflow": dataflow, "kept": kept} for tenant, dataflow, kept in rows])
 
 
 def _is_of_erased(tx: Transaction, tenant: int, people: Sequence[int]) -> bool:

@@ -12,11 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import insert
+
 from headrace.cli import examples
 from headrace.model.flow import STREAMING_FLOW_SPEC
+from headrace.model.profile import encode
 from headrace.services import schedules
-from headrace.store import audiences, evaluations, runs
+from headrace.store import audiences, dataflows, evaluations, ledger, profiles, runs
 from headrace.store.evaluations import Evaluation
+from headrace.store.profiles import Kept
+from headrace.store.tables import parked
 from support import AUTHORING, FLOWS, Answer, Api, InProcess, eventually
 
 from .conftest import PUBLISH, REQUESTS, Operator, dataset_document, destination_on
@@ -138,6 +143,22 @@ def _flow_run(world: World) -> str:
     return store.write_now(lambda tx: runs.ask(tx, 1, "rest", subject, "client:a", 0, due_at=LATE)).run
 
 
+def _dataflow(world: World) -> str:
+    """A dataflow that has parked one change, of somebody who was never sent."""
+    flow = world.operator.flow()
+
+    def work(tx: Any) -> None:
+        number = dataflows.number_of(tx, 1, flow)
+        person = profiles.last_number(tx, 1) + 1
+        profiles.insert(tx, 1, [Kept(person, f"parked:{person}", encode({}), 0, None)])
+        row = {"tenant": 1, "dataflow": number, "profile": person, "audience": 0, "parked": 1, "seq": 1}
+        tx.core.execute(insert(parked).values(**row, parked_at=0, attempts=1, code="status-400", reason="a reason"))
+        ledger.post(tx, 1, ledger.Tally({(number, 0, "accepted"): 1, (number, 0, "parked"): 1}))
+
+    world.headrace.app.store.write_now(work)
+    return flow
+
+
 def _schedule(world: World) -> str:
     name = f"schedule-{next(_numbers)}"
     store = world.headrace.app.store
@@ -232,7 +253,7 @@ MAKERS: dict[str, Callable[[World], str]] = {
     "/audiences/": _audience,
     "/data/core/ups/audiences/": _audience,
     "/data/core/ups/segment/definitions/": _segment,
-    "/dataflows/": lambda world: world.operator.flow(),
+    "/dataflows/": _dataflow,
     "/access/users/": _user,
     "/access/clients/": _client,
 }
@@ -276,8 +297,8 @@ BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
     },
     ("POST", f"{FLOWS}/connectionSpecs/{{id}}/choices"): lambda _: {"field": "region"},
     ("POST", "/dataflows/{id}/activate-now"): lambda _: {},
-    ("POST", "/dataflows/{id}/parked/replay"): lambda _: {"all": True},
-    ("POST", "/dataflows/{id}/parked/discard"): lambda _: {"all": True, "reason": "because"},
+    ("POST", "/dataflows/{id}/parked/replay"): lambda _: {"code": "none"},
+    ("POST", "/dataflows/{id}/parked/discard"): lambda _: {"code": "none", "reason": "because"},
     ("POST", "/schedules/{id}/backfill"): lambda _: {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z"},
     ("PUT", f"{NAMESPACES}/{{id}}"): lambda _: {"code": "mine", "name": "Another", "idType": "CROSS_DEVICE"},
     ("PUT", f"{CONSENT_POLICIES}/{{id}}"): lambda _: _consent_document(),

@@ -1,6 +1,6 @@
 """The statements that every change takes, and the indexes they must find their rows by, on any database."""
 
-from headrace.store import erasing, ledger, profiles, splitting
+from headrace.store import erasing, ledger, parked, parked_messages, profiles, splitting
 from headrace.store.outbox import (
     accepting,
     acknowledging,
@@ -49,6 +49,16 @@ HOT = {
         "SELECT coalesce(max(parked), 0) FROM parked WHERE tenant = :tenant AND dataflow = :dataflow",
         {"parked"},
     ),
+    "park: what the partner may know": (showing._SHOWN_BY_LANE, {"lanes"}),
+    "park: too many messages": (parked_messages._TRIM, {"parked_messages"}),
+    "park: who was in them": (parked_messages._TRIM_PEOPLE, {"parked_people"}),
+    "parked: what is kept of a message": (parked_messages._GET, {"parked_messages"}),
+    "parked: messages of a person": (parked_messages._OF_PERSON, {"parked_people_of_profile"}),
+    "parked: messages of nothing": (parked_messages._UNNEEDED, {"parked_messages", "parked_of_message"}),
+    "parked: old messages": (parked_messages._OLD, {"parked_messages_by_age"}),
+    "replay: what is open": (parked._OPEN, {"changes"}),
+    "replay: what lanes have told": (parked._LANES, {"lanes"}),
+    "replay: take": (parked._TAKE, {"parked"}),
     "split: lanes": (splitting._MOVE_TO_PART, {"lanes", "lanes_claimed"}),
     "split: what is held": (splitting._HELD, {"groups_split"}),
     "split: refusals": (splitting._COUNT, {"groups_split"}),

@@ -2,10 +2,12 @@
 
 import pytest
 
+from headrace.errors import Conflict
 from headrace.model.change import Changes
 from headrace.model.message import Bucket
-from headrace.model.outcome import Delivered
+from headrace.model.outcome import Delivered, Retry, Withheld
 from headrace.store import ledger, outbox, parked
+from headrace.store.parked import Chosen
 from unit.store.yard import LEASE, PARKED, RETRY, Yard, lane
 
 IN, OUT = Bucket(1, "realized"), Bucket(1, "exited")
@@ -621,3 +623,73 @@ def test_the_ledger_is_kept_for_each_audience(yard):
 
     assert {audience: row["pending"] for audience, row in rows.items()} == {0: 1, 1: 2}
     assert yard.run(lambda tx: ledger.waiting(tx, yard.tenant, 1)) == 3
+
+
+# -- taking parked changes away -----------------------------------------------------------------------------------
+
+
+def laid_aside(yard):
+    return yard.run(lambda tx: parked.next_of(tx, yard.tenant, yard.dataflow, Chosen(), 0, 1 << 62, 100))
+
+
+def test_what_was_taken_away_by_somebody_else_is_not_counted_twice(yard):
+    yard.accept()
+    (group,) = yard.claim()
+    assert yard.settle(group, PARKED)
+    seen = laid_aside(yard)
+    yard.run(lambda tx: parked.discard(tx, yard.tenant, yard.dataflow, seen))
+    before = yard.everything()
+
+    with pytest.raises(Conflict):
+        yard.run(lambda tx: parked.discard(tx, yard.tenant, yard.dataflow, seen))
+
+    assert yard.everything() == before
+    assert yard.balance() == {"accepted": 1, "withheld": 1}
+
+
+def test_the_lane_of_what_may_have_arrived_remembers_it(yard):
+    yard.accept()
+    (group,) = yard.claim()
+    yard.settle(group, Retry("unanswered", "no answer", unknown=True))
+    yard.now += 1000
+    (group,) = yard.claim()
+
+    assert yard.settle(group, PARKED)
+
+    assert yard.lane()["shown"] is not None
+    (change,) = yard.run(lambda tx: parked.latest(tx, yard.tenant, yard.dataflow, 10))
+    assert (change.begun_at, change.parked_at, change.attempts) == (yard.now - 1000, yard.now, 2)
+
+
+def test_a_message_that_a_dead_process_had_under_way_may_have_arrived(yard):
+    yard.accept()
+    yard.claim()
+    yard.epoch += 1
+    yard.run(lambda tx: outbox.expire_leases(tx, yard.epoch, yard.now))
+    (group,) = yard.claim()
+
+    assert yard.settle(group, PARKED)
+
+    assert yard.lane()["shown"] is not None
+
+
+def test_what_was_refused_after_certain_failures_did_not_arrive(yard):
+    yard.accept()
+    (group,) = yard.claim()
+    yard.settle(group, RETRY)
+    yard.now += 1000
+    (group,) = yard.claim()
+
+    assert yard.settle(group, PARKED)
+
+    assert yard.lane() is None
+
+
+def test_an_entry_of_what_is_not_mapped_any_more_is_withheld(yard):
+    yard.accept()
+    (group,) = yard.claim()
+
+    assert yard.settle(group, Withheld("not-mapped"))
+
+    assert yard.balance() == {"accepted": 1, "withheld": 1}
+    assert yard.rows("lanes", "profile, audience, part") == []

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from headrace.model.change import Changes
 from headrace.model.message import Bucket, Settled
 from headrace.model.outcome import Delivered, Parked, Retry
-from headrace.store import ledger, outbox
+from headrace.store import ledger, outbox, parked
+from headrace.store.parked import Chosen
 from unit.store.yard import LEASE, PARKED, RETRY, Yard, lane
 
 PEOPLE, AUDIENCES, PARTS = (1, 2), (1, 2), ("1", "2")
@@ -40,6 +42,7 @@ class Model:
     claims: list = field(default_factory=list)  # every claim there was
     tally: Counter = field(default_factory=Counter)
     numbers: set = field(default_factory=set)
+    taken: set = field(default_factory=set)  # numbers of parked changes that were taken away again
 
     def open(self):
         return set(self.yard.changes())
@@ -154,6 +157,61 @@ class Model:
         self.tally["withheld"] += len(gone)
         self.expect(before - gone)
 
+    def replay(self, most, late):
+        """Take changes that were parked back, the longest parked first; every one that is late is superseded."""
+        taken = self.laid_aside(most)
+        made, names = [], []
+        before = self.open()
+        for place, item in enumerate(taken):
+            self.yard.seq += 1
+            if late and place % 2:
+                made.append(Changes(self.yard.dataflow, item.profile, self.yard.seq, (), (), (item.audience,)))
+                self.tally["superseded"] += 1
+                continue
+            touched = self.lanes_for(item.audience)
+            made.append(Changes(self.yard.dataflow, item.profile, self.yard.seq, (item.audience,), touched))
+            mine = {(item.profile, one.audience, one.part) for one in touched}
+            self.touched[item.profile, item.audience, self.yard.seq] = mine
+            names += sorted(mine)
+        numbers = [number for (number,) in self.yard.rows("parked", "parked", "1")]
+        self.yard.run(lambda tx: parked.requeue(tx, *self.address, taken, made, self.yard.now, 0))
+        assert self.yard.rows("parked", "parked", "1") == [
+            (n,) for n in numbers if n not in {it.number for it in taken}
+        ]
+        for name in names:
+            self.waiting.setdefault(name, self.yard.now)
+        gone = before - self.open()
+        self.tally["superseded"] += len(gone)
+        self.tally["parked"] -= len(taken)
+        queued = {(item.profile, audience, item.seq) for item in made for audience in item.changed}
+        self.expect(before - gone | queued)
+
+    def discard(self, most):
+        taken = self.laid_aside(most)
+        before = self.open()
+        self.yard.run(lambda tx: parked.discard(tx, *self.address, taken))
+        self.tally["parked"] -= len(taken)
+        self.tally["withheld"] += len(taken)
+        self.expect(before)
+
+    def laid_aside(self, most):
+        taken = self.yard.run(lambda tx: parked.next_of(tx, *self.address, Chosen(), 0, 1 << 62, most))
+        assert all(item.number not in self.taken for item in taken), "a number was given twice"
+        self.taken |= {item.number for item in taken}
+        return taken
+
+    def lanes_for(self, audience):
+        audiences = ([audience] if audience else list(AUDIENCES)) if self.by_audience else [0]
+        return tuple(
+            lane(number, part, Bucket(number, "realized" if self.by_audience else None, int(part or 0)))
+            for number in audiences
+            for part in (PARTS if self.by_part else [""])
+        )
+
+    @property
+    def address(self):
+        return self.yard.tenant, self.yard.dataflow
+
     def crash(self):
         self.yard.epoch += 1
         self.held.clear()
@@ -214,7 +272,8 @@ class Model:
         assert [row for row in self.yard.rows("lanes", "profile, due, claim_group") if row[1:] != (None, None)] == []
 
 
-some_outcomes = st.lists(st.sampled_from([Delivered(), RETRY, PARKED]), min_size=1, max_size=3)
+LOST = Parked("retries-exhausted", "no answer came", unknown=True)
+some_outcomes = st.lists(st.sampled_from([Delivered(), RETRY, PARKED, LOST]), min_size=1, max_size=3)
 steps = st.one_of(
     st.tuples(
         st.just("accept"),
@@ -229,6 +288,8 @@ steps = st.one_of(
     st.tuples(st.just("settle"), st.integers(0, 9), some_outcomes),
     st.tuples(st.just("pass_time"), st.integers(0, LEASE // 1000 + 5)),
     st.tuples(st.just("withhold"), st.sampled_from(AUDIENCES)),
+    st.tuples(st.just("replay"), st.integers(1, 3), st.booleans()),
+    st.tuples(st.just("discard"), st.integers(1, 2)),
     st.tuples(st.just("crash")),
 )
 
