@@ -19,6 +19,7 @@ HOT = {
     "claim: entries": (claiming.ENTRIES, {"lanes_claimed", "profiles"}),
     "claim: what changed": (claiming._CHANGED, {"lanes_claimed", "changes"}),
     "claim: when next": (claiming._NEXT_DUE, {"groups_of_dataflow"}),
+    "claim: give back": (claiming._RELEASE, {"groups"}),
     "settle: is it ours": (settling._GROUP_IS_OURS, {"groups"}),
     "settle: acknowledge": (settling._ACKNOWLEDGE, {"lanes", "lanes_claimed"}),
     "settle: what is done": (settling._TAKE_SETTLED_CHANGES, {"lanes_claimed", "changes", "lanes"}),

@@ -11,7 +11,7 @@ from headrace.store.outbox.claiming import NOBODY, Claim, claim, expire_leases, 
 from headrace.store.outbox.lanes import drop_group
 from headrace.store.outbox.settling import Recorded, settle
 from headrace.store.outbox.showing import Told, forget_shown, known_lanes, laid_aside, shown, told, under_way
-from headrace.store.outbox.waiting import anywhere, is_any_of, is_waiting
+from headrace.store.outbox.waiting import is_any_of, is_claimable, is_waiting
 from headrace.store.outbox.withholding import move, newer, withhold, withhold_audience, withhold_entries
 
 __all__ = [
@@ -20,13 +20,13 @@ __all__ = [
     "Recorded",
     "Told",
     "accept",
-    "anywhere",
     "claim",
     "drop_group",
     "expire_leases",
     "forget_shown",
     "free_claims",
     "is_any_of",
+    "is_claimable",
     "is_waiting",
     "known_lanes",
     "laid_aside",
