@@ -177,14 +177,15 @@ class StoredOutbox:
                 await self._sleep(slots)
 
     async def _claim_now(self, slots: Slots) -> list[tuple[Group, PartnerRoute]]:
-        """Claim what there is; while the store cannot take anything, nothing, and what is under way goes on."""
-        try:
-            await self._look_everywhere()
-            return await self._claim(slots)
-        except StoreUnavailable as error:
-            self._announce(WorkerFailed(step="claim", error=error.message))
-            await asyncio.sleep(STORE_PAUSE)
-            return []
+        """Claim what there is; while the store cannot take anything, try again, and what is under way goes on."""
+        while not self._closed:
+            try:
+                await self._look_everywhere()
+                return await self._claim(slots)
+            except StoreUnavailable as error:
+                self._announce(WorkerFailed(step="claim", error=error.message))
+                await asyncio.sleep(STORE_PAUSE)
+        return []
 
     async def turn(self, group: Group, message: Message, route: Route) -> Outcome | None:
         """Wait until the limits of the account let a message leave; if that takes long, say when to come again."""
@@ -389,7 +390,12 @@ class StoredOutbox:
         """Look from time to time for what others put into a store that is shared, should we not have heard of it."""
         if self._store.is_shared and self._clock.monotonic() - self._looked_everywhere_at >= LONGEST_SLEEP:
             self._looked_everywhere_at = self._clock.monotonic()
-            self._maybe.update(await self._store.read(lambda tx: outbox.anywhere(tx, self._leases.now())))
+            self._maybe.update(await self._store.read(self._waiting_anywhere))
+
+    def _waiting_anywhere(self, tx: Transaction) -> list[Address]:
+        going = [flow for flow in dataflows.every(tx) if flow.state == "enabled"]
+        addresses = [(flow.tenant, flow.dataflow) for flow in going]
+        return [address for address in addresses if outbox.is_claimable(tx, *address, self._leases.now())]
 
     async def _sleep(self, slots: Slots) -> None:
         """Wait until somebody wakes us, a slot is freed, or a retry is due."""

@@ -36,6 +36,7 @@ HOT = {
     "claim: when next": (claiming._NEXT_DUE, {"groups_of_dataflow"}),
     "waiting: the oldest of a bucket": (waiting._OLDEST_OF_NEXT, {"lanes_due"}),
     "waiting: the oldest claimed": (waiting._OLDEST_CLAIMED, {"groups_by_age"}),
+    "claim: give back": (claiming._RELEASE, {"groups"}),
     "settle: is it ours": (settling._GROUP_IS_OURS, {"groups"}),
     "settle: are they ours": (acknowledging._OURS[64], {"groups"}),
     "settle: acknowledge": (acknowledging._ACKNOWLEDGE, {"lanes", "lanes_claimed"}),

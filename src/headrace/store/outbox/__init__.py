@@ -22,7 +22,7 @@ from headrace.store.outbox.lanes import drop_group
 from headrace.store.outbox.numbers import Numbers
 from headrace.store.outbox.settling import Conclusion, Recorded, settle
 from headrace.store.outbox.showing import Told, forget_shown, known_lanes, laid_aside, shown, told, under_way
-from headrace.store.outbox.waiting import anywhere, is_any_of, is_waiting, is_waiting_in, oldest
+from headrace.store.outbox.waiting import is_any_of, is_claimable, is_waiting, is_waiting_in, oldest
 from headrace.store.outbox.withholding import move, newer, withhold, withhold_audience, withhold_entries
 
 __all__ = [
@@ -33,13 +33,13 @@ __all__ = [
     "Recorded",
     "Told",
     "accept",
-    "anywhere",
     "claim",
     "drop_group",
     "expire_leases",
     "forget_shown",
     "free_claims",
     "is_any_of",
+    "is_claimable",
     "is_waiting",
     "is_waiting_in",
     "known_lanes",

@@ -2,6 +2,7 @@
 
 from headrace.model.message import Bucket
 from headrace.store.database import Transaction
+from headrace.store.outbox.claiming import next_due
 
 _WAITING_LANES = """
     SELECT 1 FROM lanes WHERE tenant = :tenant AND dataflow = :dataflow AND due IS NOT NULL LIMIT 1 OFFSET :others
@@ -39,20 +40,6 @@ def oldest(tx: Transaction, tenant: int, dataflow: int) -> int | None:
     return min(found, default=None)
 
 
-_ANYWHERE = """
-    SELECT d.tenant, d.dataflow FROM dataflows d
-    WHERE d.state = 'enabled' AND d.deleted_at IS NULL AND (
-        EXISTS (SELECT 1 FROM lanes l WHERE l.tenant = d.tenant AND l.dataflow = d.dataflow AND l.due IS NOT NULL)
-        OR EXISTS (SELECT 1 FROM groups g WHERE g.tenant = d.tenant AND g.dataflow = d.dataflow
-            AND coalesce(g.due, g.lease_until) <= :now))
-"""
-
-
-def anywhere(tx: Transaction, now: int) -> list[tuple[int, int]]:
-    """Return the dataflows that may have something to claim: (sandbox, dataflow) each."""
-    return [(tenant, dataflow) for tenant, dataflow in tx.run(_ANYWHERE, {"now": now})]
-
-
 def is_waiting(tx: Transaction, tenant: int, dataflow: int, lanes: int) -> bool:
     """Say whether so many lanes of a dataflow, one at the least, wait to be claimed."""
     which = {"tenant": tenant, "dataflow": dataflow, "others": lanes - 1}
@@ -70,3 +57,9 @@ def is_any_of(tx: Transaction, tenant: int, dataflow: int, audience: int) -> boo
     """Say whether a change of an audience is not settled yet."""
     which = {"tenant": tenant, "dataflow": dataflow, "audience": audience}
     return tx.run(_ANY_OF_AUDIENCE, which).fetchone() is not None
+
+
+def is_claimable(tx: Transaction, tenant: int, dataflow: int, now: int) -> bool:
+    """Say whether something of a dataflow waits to be claimed: a lane, a retry that is due, or what a lease left."""
+    due = next_due(tx, tenant, dataflow)
+    return (due is not None and due <= now) or is_waiting(tx, tenant, dataflow, 1)
