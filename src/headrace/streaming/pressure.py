@@ -9,6 +9,8 @@ from headrace.model.outcome import Outcome, Retry
 PRESSURE = frozenset({"status-420", "status-429", "status-503"})
 #: Those of them that say nothing else. A bare 503 may as well mean that something is broken.
 _PLAIN = frozenset({"status-420", "status-429"})
+#: Failures that any message would have met. What else a partner fails with may be for what the message says.
+_OF_ALL = frozenset({"status-408", "status-502", "status-504"}) | PRESSURE
 _FAILURES = frozenset({NotSent.code, Unanswered.code, Garbled.code, "status-408"})
 
 
@@ -18,7 +20,8 @@ class Heard:
     What one answer says of the partner.
 
     ``fails``: it did not do what was asked, for reasons that pass. ``is_pressed``: because it has too much to do, which
-    it says outright if ``is_plain``; ``asked`` is for how many seconds it wants to be left alone.
+    it says outright if ``is_plain``; ``asked`` is for how many seconds it wants to be left alone. ``is_of_message``: it
+    may fail at this very message.
     """
 
     fails: bool = False
@@ -26,6 +29,7 @@ class Heard:
     is_plain: bool = False
     asked: float | None = None
     reason: str = ""
+    is_of_message: bool = False
 
 
 WELL = Heard()
@@ -52,5 +56,5 @@ def _of_retries(retries: list[Retry]) -> Heard | None:
         is_plain = worst.code in _PLAIN or worst.after is not None
         return Heard(True, is_pressed, is_plain, worst.after, worst.reason)
     if is_failed_answer or worst.code in _FAILURES:
-        return Heard(fails=True, reason=worst.reason)
+        return Heard(fails=True, reason=worst.reason, is_of_message=is_failed_answer and worst.code not in _OF_ALL)
     return WELL if worst.code.startswith(("entry-", "answer-")) else None

@@ -221,7 +221,10 @@ class Place:
         self._account.leave()
 
     def heard(self, answer: Outcome | tuple[Outcome, ...]) -> Outcome | tuple[Outcome, ...]:
-        """Learn from an answer, and return it; of a probe that failed, as one that uses up no attempt."""
+        """
+        Learn from an answer, and return it; of a probe that any other message would have failed as well, as one that
+        uses up no attempt.
+        """
         said = heard(answer)
         if said is None:
             return answer
@@ -230,7 +233,7 @@ class Place:
             self._succeeded(now)
             return answer
         self._failed(said, now, is_probe=is_probe)
-        return _uncounted(answer, self._account.wait(now)) if is_probe else answer
+        return _uncounted(answer, self._account.wait(now)) if is_probe and not said.is_of_message else answer
 
     def _succeeded(self, now: float) -> None:
         account = self._account

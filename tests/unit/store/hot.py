@@ -12,6 +12,7 @@ HOT = {
     "accept: known lanes": (showing._KNOWN_LANES, {"lanes"}),
     "claim: the next bucket": (claiming._NEXT_BUCKET, {"lanes_due"}),
     "claim: lanes": (claiming._CLAIM_LANES, {"lanes_due", "lanes"}),
+    "claim: the newest lanes": (claiming._CLAIM_NEWEST_LANES, {"lanes_due", "lanes"}),
     "claim: due groups": (claiming._DUE_GROUPS, {"groups_of_dataflow"}),
     "claim: moved": (claiming._RELEASE_MOVED, {"lanes_claimed"}),
     "claim: again": (claiming._RECLAIM_LANES, {"lanes_claimed"}),

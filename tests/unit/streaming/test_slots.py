@@ -300,3 +300,15 @@ async def test_whoever_gives_up_waiting_leaves_the_place_to_the_next():
 
     assert order == ["d"]
     assert slots.free("a") == 1
+
+
+async def test_a_probe_that_fails_at_what_may_be_its_message_uses_up_an_attempt():
+    watch = Watch()
+    slots = Slots(4, watch)
+    await take_requests(slots, watch, "a", answer=BROKEN, count=IN_A_ROW)
+    watch.at += slots.wait("a")
+
+    (probe,) = await take_requests(slots, watch, "a", answer=Retry("status-500", "the partner answered 500"))
+
+    assert probe.counts
+    assert slots.wait("a") == 10.0

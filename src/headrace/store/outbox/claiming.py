@@ -23,6 +23,7 @@ _CLAIM_LANES = """
         WHERE tenant = :tenant AND dataflow = :dataflow AND bucket = :bucket AND due IS NOT NULL
         ORDER BY due LIMIT :most)
 """
+_CLAIM_NEWEST_LANES = _CLAIM_LANES.replace("ORDER BY due", "ORDER BY due DESC")
 _INSERT_GROUP = """
     INSERT INTO groups (tenant, claim_group, dataflow, bucket, epoch, attempt, lease_until)
     VALUES (:tenant, :claim_group, :dataflow, :bucket, :epoch, 1, :lease_until)
@@ -72,8 +73,8 @@ class Claim:
     Who asks for how much: ``most_groups`` groups of at most ``most_entries`` entries of one dataflow.
 
     ``numbers`` gives each new group a number that was never used, so that a late answer cannot settle another's claim.
-    With ``tries``, what was never tried comes before retries: whether the partner is back must not hang on a message
-    that it fails at.
+    With ``tries``, what was never tried comes before retries, and the newest of it first: whether the partner is back
+    must not hang on messages that it fails at.
     """
 
     tenant: int
@@ -118,7 +119,7 @@ def _waiting_buckets(tx: Transaction, asked: Claim, after: int) -> list[int]:
 def _claim_bucket(tx: Transaction, asked: Claim, bucket: int, now: int) -> Group:
     number = next(asked.numbers)
     row = {"tenant": asked.tenant, "dataflow": asked.dataflow, "claim_group": number, "bucket": bucket}
-    claimed = tx.run(_CLAIM_LANES, {**row, "most": asked.most_entries}).rowcount
+    claimed = tx.run(_CLAIM_NEWEST_LANES if asked.tries else _CLAIM_LANES, {**row, "most": asked.most_entries}).rowcount
     if not claimed:
         return Group(asked.tenant, asked.dataflow, number, asked.epoch, 1, Bucket.decode(bucket), ())
     tx.run(_INSERT_GROUP, {**row, "epoch": asked.epoch, "lease_until": now + asked.lease})
