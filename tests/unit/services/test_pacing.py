@@ -12,6 +12,7 @@ from headrace.services import accounts, activation, authoring, sources, targets
 from headrace.services.delivery import forget_pacing
 from headrace.store import slowed
 from headrace.streaming.breaker import IN_A_ROW
+from headrace.streaming.slots import MOST_AHEAD
 from unit.services.house import flow_document, person
 
 DAY = 86_400
@@ -311,3 +312,36 @@ async def test_an_account_whose_partner_never_has_time_rests_and_keeps_everythin
 
     assert len(partner.came) < 60
     assert await house.balance() == {"accepted": 30, "pending": 30}
+
+
+async def test_fifty_partners_that_hang_hold_up_nobody(house):
+    hanging, is_over, answered = set(), asyncio.Event(), asyncio.Event()
+
+    async def send(request, *, deadline, pool):
+        del deadline, pool
+        if orjson.loads(request.body)["key"]["destinationInstanceId"] in hanging:
+            await is_over.wait()
+        else:
+            healthy.append(request)
+        if len(healthy) == 40:
+            answered.set()
+        return Response(200)
+
+    healthy, house.partner.send = [], send
+    await house.activate("a", name="healthy", most=1)
+    connection = {"name": "hanging", "connectionSpec": {"id": house.destinations["healthy"]}}
+    source = await sources.create_source(house.store, house.clock, house.caller, connection)
+    for _ in range(50):  # Without accounts, so each connection counts by itself.
+        target = await targets.create_target(house.store, house.clock, house.keyring, house.caller, connection)
+        document = flow_document("hanging", source.id, target.id, ["a"], (("identityMap.crmId", "identityMap.id"),))
+        hanging.add((await activation.create(house.store, house.clock, house.caller, document)).id)
+    await house.ingest(*people(40, "a"))
+
+    running = asyncio.ensure_future(house.run())
+    async with asyncio.timeout(25):
+        await answered.wait()
+    assert max(account.held for account in house.slots._accounts.values()) <= 4 * MOST_AHEAD
+    assert all(account.under_way <= 4 for account in house.slots._accounts.values())
+    is_over.set()
+    await running
+    assert await house.balance("healthy") == {"accepted": 40, "delivered": 40, "messages": 40}
