@@ -44,7 +44,7 @@ def measure(name: str, count: int, hanging: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory(prefix="headrace-bench-") as directory, partner() as healthy, hangs() as other:
         folder = Path(directory)
         with server(folder, Address(f"{healthy.origin}, {other.origin}")):
-            client = wait_for_server(folder / "data" / "credentials.json")
+            client = wait_for_server(folder / "data" / "credentials.json", seconds=120)
             flow = connect(client, name, healthy).dataflow  # type: ignore[arg-type]
             others = [connect(client, name, other).dataflow for _ in range(hanging)]  # type: ignore[arg-type]
             for dataflow in (flow, *others):

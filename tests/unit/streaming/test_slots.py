@@ -302,13 +302,43 @@ async def test_whoever_gives_up_waiting_leaves_the_place_to_the_next():
     assert slots.free("a") == 1
 
 
-async def test_a_probe_that_fails_at_what_may_be_its_message_uses_up_an_attempt():
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Retry("status-500", "the partner answered 500"),
+        Retry("status-504", "the partner answered 504"),
+        Retry("partner-unanswered", "no answer in time", unknown=True),
+    ],
+    ids=lambda answer: answer.code,
+)
+async def test_a_probe_that_may_have_arrived_or_failed_for_what_it_said_uses_up_an_attempt(answer):
     watch = Watch()
     slots = Slots(4, watch)
     await take_requests(slots, watch, "a", answer=BROKEN, count=IN_A_ROW)
     watch.at += slots.wait("a")
 
-    (probe,) = await take_requests(slots, watch, "a", answer=Retry("status-500", "the partner answered 500"))
+    (probe,) = await take_requests(slots, watch, "a", answer=answer)
 
-    assert probe.counts
+    assert probe == answer
     assert slots.wait("a") == 10.0
+
+
+async def test_a_cut_is_told_once_however_many_answers_bring_it():
+    watch = Watch()
+    slots = Slots(8, watch)
+    await asyncio.gather(*(take_requests(slots, watch, "a", answer=BUSY) for _ in range(8)))
+
+    assert kinds(slots) == [("slowed", True)]
+
+
+async def test_time_at_the_turnstile_is_not_the_partners():
+    watch = Watch()
+    slots = Slots(4, watch)
+    for _ in range(20):
+        async with slots.request("a") as place:
+            watch.at += 4
+            place.begins_now()
+            watch.at += 0.01
+            place.heard(Delivered())
+
+    assert slots.free("a") > 4

@@ -98,7 +98,7 @@ def settle(
     retried = [item.outcome for item in settled if isinstance(item.outcome, Retry)]
     if retried:
         due = retry_at if retry_at is not None else now
-        uncounted = 0 if all(retry.counts for retry in retried) else 1
+        uncounted = 0 if any(retry.counts for retry in retried) else 1  # What counts may have arrived.
         reason = storable(retried[0].reason)
         tx.run(_WAIT_FOR_RETRY, {**whose, "due": due, "reason": reason, "uncounted": uncounted})
     else:
