@@ -247,6 +247,8 @@ def oauth2_by_request() -> Document:
                         },
                         "counts": {"failed": "failed", "accepted": "accepted", "otherwise": "park"},
                     },
+                    "rateLimits": [{"requests": 10, "per": "second"}, {"profiles": 50_000, "per": "day"}],
+                    "concurrency": {"most": 4},
                 },
             },
             "responseFields": [

@@ -233,7 +233,7 @@ class AccountRecovered(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartnerSlowed(Event):
-    """A partner has too much to do, and nothing is sent for an account for so many seconds."""
+    """A partner has too much to do: fewer requests leave for an account, and none for so many seconds."""
 
     level: ClassVar[str] = "warning"
     labels: ClassVar[tuple[str, ...]] = ("account",)

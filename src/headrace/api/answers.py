@@ -184,6 +184,10 @@ SCHEMAS: dict[str, Schema] = {
         },
         about="How something stands at the partner, and how often in a row that was tried.",
     ),
+    "PartnerLeftAlone": of_object(
+        {"state": {"enum": ["slowed", "down"]}, "reason": TEXT, "since": DATE, "nextTry": DATE},
+        about="The partner has too much to do, or keeps failing: nothing is sent until the next try.",
+    ),
     "AudienceAtPartner": {
         "allOf": [
             of_object({"id": TEXT, "namespace": TEXT, "name": TEXT_OR_NULL, "alias": TEXT_OR_NULL}),
@@ -200,6 +204,7 @@ SCHEMAS: dict[str, Schema] = {
                     "consentRequired": ref("ConsentRequired"),
                     "audiences": list_of(ref("AudienceAtPartner")),
                     "atPartner": ref("AtPartner"),
+                    "partner": ref("PartnerLeftAlone"),
                     "error": ref("KeyTrouble"),
                     "signIn": ref("SignIn"),
                 },

@@ -9,15 +9,18 @@ from fastapi.routing import APIRoute
 
 from headrace.api.doors import Handed, JsonBody, allowed
 from headrace.api.listed import Listing, page_of
+from headrace.clock import iso
 from headrace.errors import HeadraceError, NotFound, RequestError, StaleVersion
 from headrace.model.flow import STREAMING_FLOW_SPEC
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.services import activation, connecting, flow_runs, flow_specs, targets
 from headrace.services.at_partner import operating
 from headrace.services.caller import Caller
+from headrace.services.left_alone import left_alone
 from headrace.services.moving import Held
 from headrace.services.patching import Operations
 from headrace.store.dataflows import StoredDataflow
+from headrace.store.slowed import SlowedAccount
 
 
 class FlowServiceRoute(APIRoute):
@@ -146,10 +149,14 @@ async def _shown(handed: Handed, caller: Caller, items: list[StoredDataflow]) ->
     held = await connecting.held_back(handed.store, caller, items)
     stopped = await connecting.stopped(handed.store, handed.partners, caller, items)
     shown = await operating.shown(handed.store, caller, items)
+    slowed = await left_alone(handed.store, handed.clock, caller, items)
     inherited = await flow_specs.inherited(handed.store, caller, items)
     return [
         _flow(
-            item, caller, inherited[item.id], _added(item, held.get(item.id), stopped.get(item.id), shown.get(item.id))
+            item,
+            caller,
+            inherited[item.id],
+            _added(item, held.get(item.id), stopped.get(item.id), shown.get(item.id)) | _partner(slowed.get(item.id)),
         )
         for item in items
     ]
@@ -159,6 +166,15 @@ def _added(stored: StoredDataflow, held: Held | None, stopped: str | None, at_pa
     reason = stored.reason or stopped
     added: Object = {**(at_partner or {}), **({"reason": reason} if reason else {})}
     return added | ({"consentRequired": targets.told(held)} if held is not None else {})
+
+
+def _partner(slowed: SlowedAccount | None) -> Object:
+    """Say that the partner wants to be left alone, or is."""
+    if slowed is None:
+        return {}
+    state = "down" if slowed.is_down else "slowed"
+    times = {"since": iso(slowed.since), "nextTry": iso(slowed.until)}
+    return {"partner": {"state": state, "reason": slowed.reason, **times}}
 
 
 def _flow(stored: StoredDataflow, caller: Caller, inherited: Object, added: Object) -> Object:

@@ -127,6 +127,8 @@ CODES: dict[str, Code] = {
         "Write `dlz_destination`; `?strict=false` fills it in.",
         forgiven=True,
     ),
+    "limits-two-things": Code("A limit of requests and of profiles in one.", "Write two limits."),
+    "limited-twice": Code("Two limits of one thing in one time.", "Keep the lower one."),
     "old-place": Code("A field where it stood in an older form.", "Move it as the message says.", "warning"),
     "not-offered": Code("What is preset is not among what may be chosen.", "Add it to the list."),
     "no-schedule": Code("None of the frequencies goes with any of the modes.", "Allow one that does."),

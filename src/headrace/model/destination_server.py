@@ -106,7 +106,7 @@ class HttpExtension(Block):
             if limit.name in seen:
                 unit, per = limit.name
                 message = f"there are two limits of `{unit}` per `{per}`; keep the lower one"
-                yield Problem("named-twice", f"/rateLimits/{place}", message)
+                yield Problem("limited-twice", f"/rateLimits/{place}", message)
             seen.add(limit.name)
 
     @property

@@ -36,7 +36,7 @@ class RateLimit(Block):
             yield Problem("missing-field", "/requests", "a limit needs `requests` or `profiles`; say how many")
         elif None not in (self.requests, self.profiles):
             message = "a limit is of `requests` or of `profiles`; write two limits"
-            yield Problem("two-names", "/profiles", message)
+            yield Problem("limits-two-things", "/profiles", message)
 
     @property
     def unit(self) -> Unit:

@@ -126,6 +126,7 @@ async def send(group: Group, route: Route, outbox: Outbox, slots: Slots) -> list
             answer: Outcome | tuple[Outcome, ...] | None = place.closed
             if answer is None and route.limits:
                 answer = await outbox.turn(group, message, route)
+                place.begins_now()
             if answer is None:
                 if not await outbox.holds(group):
                     raise LostClaim

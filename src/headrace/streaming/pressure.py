@@ -9,6 +9,8 @@ from headrace.model.outcome import Outcome, Retry
 PRESSURE = frozenset({"status-420", "status-429", "status-503"})
 #: Those of them that say nothing else. A bare 503 may as well mean that something is broken.
 _PLAIN = frozenset({"status-420", "status-429"})
+#: Failures with which a partner certainly took nothing, and that any other message would have met as well.
+_TOOK_NOTHING = frozenset({NotSent.code}) | PRESSURE
 _FAILURES = frozenset({NotSent.code, Unanswered.code, Garbled.code, "status-408"})
 
 
@@ -18,7 +20,8 @@ class Heard:
     What one answer says of the partner.
 
     ``fails``: it did not do what was asked, for reasons that pass. ``is_pressed``: because it has too much to do, which
-    it says outright if ``is_plain``; ``asked`` is for how many seconds it wants to be left alone.
+    it says outright if ``is_plain``; ``asked`` is for how many seconds it wants to be left alone. ``took_nothing``:
+    certainly, and whatever it had been sent.
     """
 
     fails: bool = False
@@ -26,6 +29,7 @@ class Heard:
     is_plain: bool = False
     asked: float | None = None
     reason: str = ""
+    took_nothing: bool = False
 
 
 WELL = Heard()
@@ -46,11 +50,12 @@ def heard(answer: Outcome | tuple[Outcome, ...]) -> Heard | None:
 
 def _of_retries(retries: list[Retry]) -> Heard | None:
     worst = next((retry for retry in retries if retry.code in PRESSURE), retries[0])
+    took_nothing = all(retry.code in _TOOK_NOTHING and not retry.unknown for retry in retries)
     is_failed_answer = worst.code.startswith("status-5")
     is_pressed = worst.code in PRESSURE or (is_failed_answer and worst.after is not None)
     if is_pressed:
         is_plain = worst.code in _PLAIN or worst.after is not None
-        return Heard(True, is_pressed, is_plain, worst.after, worst.reason)
+        return Heard(True, is_pressed, is_plain, worst.after, worst.reason, took_nothing)
     if is_failed_answer or worst.code in _FAILURES:
-        return Heard(fails=True, reason=worst.reason)
+        return Heard(fails=True, reason=worst.reason, took_nothing=took_nothing)
     return WELL if worst.code.startswith(("entry-", "answer-")) else None

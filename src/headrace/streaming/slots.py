@@ -225,8 +225,15 @@ class Place:
             self._account.breaker.drop_probe()
         self._account.leave()
 
+    def begins_now(self) -> None:
+        """Measure the request from this moment on, for what it waited for until now was not the partner."""
+        self._began = self._monotonic()
+
     def heard(self, answer: Outcome | tuple[Outcome, ...]) -> Outcome | tuple[Outcome, ...]:
-        """Learn from an answer, and return it; of a probe that failed, as one that uses up no attempt."""
+        """
+        Learn from an answer, and return it; of a probe of which the partner certainly took nothing, whatever it was, as
+        one that uses up no attempt.
+        """
         said = heard(answer)
         if said is None:
             return answer
@@ -235,7 +242,7 @@ class Place:
             self._succeeded(now)
             return answer
         self._failed(said, now, is_probe=is_probe)
-        return _uncounted(answer, self._account.wait(now)) if is_probe else answer
+        return _uncounted(answer, self._account.wait(now)) if is_probe and said.took_nothing else answer
 
     def _succeeded(self, now: float) -> None:
         account = self._account
@@ -254,6 +261,7 @@ class Place:
 
     def _failed(self, said: Heard, now: float, *, is_probe: bool) -> None:
         account = self._account
+        account.pace = max(account.pace, _MEMORY * account.pace + (1 - _MEMORY) * (now - self._began))
         if said.is_pressed:
             self._pressed(said, now)
         opened = account.breaker.failed(now, is_probe=is_probe)
@@ -270,7 +278,7 @@ class Place:
         if pause == 0.0 and cut and was_least:
             pause = min(FIRST_PAUSE * 2**account.pauses, LONGEST_OWN_PAUSE)
             account.pauses = min(account.pauses + 1, 10)
-        if now + pause <= account.shut_until:
+        if now + pause <= account.shut_until or (pause == 0.0 and (account.is_slowed or not cut)):
             return
         account.shut_until = now + pause
         account.careful_until = account.shut_until + CAREFUL

@@ -347,7 +347,7 @@ class House:
         """Carry until nothing is left to do at this moment."""
         if self.outbox is None:
             await self.open()
-        self.outbox._closed = False
+        self.outbox._closed = self.outbox._pacing._is_closed = False
         async with asyncio.timeout(30):
             await pipeline.run(self.outbox, self.slots)
 

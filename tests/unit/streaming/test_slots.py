@@ -1,13 +1,16 @@
 """Slots: a hanging partner holds only its own, and a fast one never waits for the store."""
 
 import asyncio
+import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.model.outcome import Delivered
-from headrace.streaming.slots import AHEAD, MOST_AHEAD, Slots
+from headrace.model.outcome import Delivered, Parked, Retry, Split
+from headrace.streaming.breaker import IN_A_ROW
+from headrace.streaming.slots import AHEAD, CAREFUL, LONGEST_PAUSE, MOST_AHEAD, Slots
 
 
 class Watch:
@@ -122,3 +125,220 @@ async def test_what_may_be_claimed_is_bounded_whatever_the_pace(seconds, each):
         await take_requests(slots, watch, "a", seconds=second)
 
         assert 1 <= slots.free("a") <= each * MOST_AHEAD
+
+
+# -- accounts that are left alone -------------------------------------------------------------------------------------
+
+BUSY = Retry("status-429", "the partner answered 429")
+BROKEN = Retry("partner-unreachable", "nothing listens there")
+
+
+def kinds(slots):
+    return [(turn.kind, turn.is_first) for turn in slots.take_turns()]
+
+
+async def test_a_partner_that_says_for_how_long_leaves_its_account_nothing_until_then():
+    watch = Watch()
+    slots = Slots(4, watch)
+
+    await take_requests(slots, watch, "a", answer=replace(BUSY, after=90.0))
+
+    assert slots.free("a") == 0
+    assert slots.wait("a") == 90.0
+    assert slots.free("b") == 4
+    watch.at += 90
+    assert slots.wait("a") == 0.0
+    assert slots.free("a") == 2, "half of what was too much"
+
+
+async def test_no_answer_stops_an_account_for_longer_than_an_hour():
+    watch = Watch()
+    slots = Slots(4, watch)
+
+    await take_requests(slots, watch, "a", answer=replace(BUSY, after=86_400.0))
+
+    assert slots.wait("a") == LONGEST_PAUSE
+
+
+async def test_what_is_claimed_already_goes_back_untried_and_uncounted():
+    watch = Watch()
+    slots = Slots(4, watch)
+    await take_requests(slots, watch, "a", answer=replace(BUSY, after=90.0))
+    watch.at += 30
+
+    (told,) = await take_requests(slots, watch, "a")
+
+    assert told == Retry("held-back", "the partner answered 429", 60.0, counts=False)
+
+
+async def test_a_partner_that_is_too_busy_for_one_request_is_left_alone_longer_and_longer():
+    watch = Watch()
+    slots = Slots(1, watch)
+    waits = []
+    for _ in range(8):
+        await take_requests(slots, watch, "a", seconds=0.01, answer=BUSY)
+        waits.append(slots.wait("a"))
+        watch.at += slots.wait("a")
+
+    assert waits == pytest.approx([1, 2, 4, 8, 16, 32, 60, 60])
+
+
+async def test_one_answer_among_many_stops_nothing_that_goes_well_with_fewer():
+    watch = Watch()
+    slots = Slots(8, watch)
+
+    await take_requests(slots, watch, "a", seconds=0.01, answer=BUSY)
+
+    assert slots.wait("a") == 0.0
+    assert slots.free("a") == 4
+
+
+async def test_it_is_told_once_that_an_account_is_slowed_and_once_that_it_goes_again():
+    watch = Watch()
+    slots = Slots(1, watch)
+    for _ in range(3):
+        await take_requests(slots, watch, "a", seconds=0.01, answer=BUSY)
+        watch.at += slots.wait("a")
+    assert kinds(slots) == [("slowed", True), ("slowed", False), ("slowed", False)]
+
+    await take_requests(slots, watch, "a", seconds=0.01, count=5)
+    assert kinds(slots) == []
+    watch.at += CAREFUL
+    await take_requests(slots, watch, "a", seconds=0.01, count=5)
+
+    assert kinds(slots) == [("back", False)]
+
+
+async def test_an_account_that_keeps_failing_has_a_probe_now_and_then_which_uses_up_no_attempt():
+    watch = Watch()
+    slots = Slots(4, watch)
+    told = await take_requests(slots, watch, "a", answer=BROKEN, count=IN_A_ROW)
+    assert told == [BROKEN] * IN_A_ROW, "they were tried"
+    assert slots.free("a") == 0
+
+    watch.at += slots.wait("a")
+    assert slots.is_down("a")
+    assert slots.free("a") == 1
+    slots.take("a")
+    assert slots.free("a") == 0, "one is enough"
+    (probe,) = await take_requests(slots, watch, "a", answer=BROKEN)
+
+    assert (probe.code, probe.counts, probe.after) == (BROKEN.code, False, 10.0)
+    assert kinds(slots) == [("down", True), ("down", False)]
+
+
+async def test_a_partner_that_is_back_is_not_run_down():
+    watch = Watch()
+    slots = Slots(64, watch)
+    await take_requests(slots, watch, "a", answer=BROKEN, count=IN_A_ROW)
+    watch.at += slots.wait("a")
+    slots.take_turns()
+
+    await take_requests(slots, watch, "a", seconds=0.2)
+    free = [slots.free("a")]
+    for _ in range(8):
+        await asyncio.gather(*(take_requests(slots, watch, "a", seconds=0.01) for _ in range(free[-1])))
+        free.append(slots.free("a"))
+
+    assert kinds(slots) == [("back", True)]
+    assert free[0] == 1
+    assert all(after <= 2 * before for before, after in itertools.pairwise(free))
+    assert not slots.is_down("a")
+
+
+async def test_a_probe_that_does_not_come_back_is_made_again():
+    watch = Watch()
+    slots = Slots(4, watch)
+    await take_requests(slots, watch, "a", answer=BROKEN, count=IN_A_ROW)
+    watch.at += slots.wait("a")
+    with pytest.raises(ValueError, match="gone"):
+        async with slots.request("a"):
+            raise ValueError("gone")
+
+    (probe,) = await take_requests(slots, watch, "a")
+
+    assert probe == Delivered()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Parked("status-400", "the partner answered 400"),
+        Split("status-413", "the partner answered 413"),
+        Retry("entry-unnamed", "the partner's answer does not name it"),
+        Retry("status-401", "the account is not signed in", counts=False),
+        Retry("egress", "the address may not be reached"),
+        (BROKEN, Delivered()),
+    ],
+    ids=lambda answer: getattr(answer, "code", "some of it"),
+)
+async def test_a_partner_that_refuses_is_not_down(answer):
+    watch = Watch()
+    slots = Slots(4, watch)
+
+    await take_requests(slots, watch, "a", answer=answer, count=100)
+
+    assert slots.free("a") >= 4
+    assert slots.take_turns() == []
+
+
+async def test_whoever_gives_up_waiting_leaves_the_place_to_the_next():
+    slots, order = Slots(1), []
+    first = slots.request("a")
+    await first.__aenter__()
+
+    async def wait(name):
+        async with slots.request("a"):
+            order.append(name)
+
+    waiting = [asyncio.ensure_future(wait(name)) for name in "bcd"]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    await first.__aexit__(None, None, None)
+    waiting[1].cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert order == ["d"]
+    assert slots.free("a") == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Retry("status-500", "the partner answered 500"),
+        Retry("status-504", "the partner answered 504"),
+        Retry("partner-unanswered", "no answer in time", unknown=True),
+    ],
+    ids=lambda answer: answer.code,
+)
+async def test_a_probe_that_may_have_arrived_or_failed_for_what_it_said_uses_up_an_attempt(answer):
+    watch = Watch()
+    slots = Slots(4, watch)
+    await take_requests(slots, watch, "a", answer=BROKEN, count=IN_A_ROW)
+    watch.at += slots.wait("a")
+
+    (probe,) = await take_requests(slots, watch, "a", answer=answer)
+
+    assert probe == answer
+    assert slots.wait("a") == 10.0
+
+
+async def test_a_cut_is_told_once_however_many_answers_bring_it():
+    watch = Watch()
+    slots = Slots(8, watch)
+    await asyncio.gather(*(take_requests(slots, watch, "a", answer=BUSY) for _ in range(8)))
+
+    assert kinds(slots) == [("slowed", True)]
+
+
+async def test_time_at_the_turnstile_is_not_the_partners():
+    watch = Watch()
+    slots = Slots(4, watch)
+    for _ in range(20):
+        async with slots.request("a") as place:
+            watch.at += 4
+            place.begins_now()
+            watch.at += 0.01
+            place.heard(Delivered())
+
+    assert slots.free("a") > 4

@@ -32,7 +32,7 @@ _CLAIM_LANES = """
         AND lanes.audience = w.audience AND lanes.part = w.part
 """
 # How long the oldest of each group has waited by then: what will be claimed, numbered in the same order.
-_OLDEST = """
+_WAITED = """
     SELECT place / :most, min(due) FROM (
         SELECT due, row_number() OVER (ORDER BY due) - 1 AS place FROM (
             SELECT due FROM lanes
@@ -40,6 +40,9 @@ _OLDEST = """
             ORDER BY due LIMIT :lanes) AS oldest) AS w
     GROUP BY place / :most ORDER BY 1
 """
+_CLAIM_NEWEST_LANES, _NEWEST_WAITED = (
+    sql.replace("ORDER BY due", "ORDER BY due DESC") for sql in (_CLAIM_LANES, _WAITED)
+)
 _INSERT_GROUP = """
     INSERT INTO groups (tenant, claim_group, dataflow, bucket, epoch, attempt, lease_until, begun_at, since)
     VALUES (:tenant, :claim_group, :dataflow, :bucket, :epoch, 1, :lease_until, :now, :since)
@@ -91,8 +94,8 @@ class Claim:
 
     ``numbers`` gives each new group a number that was never used, so that a late answer cannot settle another's claim.
     With ``patience``, a bucket is left alone until enough wait in it, or its oldest entry has waited long enough. With
-    ``tries``, what was never tried comes before retries: whether the partner is back must not hang on a message that it
-    fails at.
+    ``tries``, what was never tried comes before retries, and the newest of it first: whether the partner is back must
+    not hang on messages that it fails at.
     """
 
     tenant: int
@@ -143,12 +146,13 @@ def _waiting_buckets(tx: Transaction, asked: Claim, after: int) -> list[int]:
 
 
 def _claim_bucket(tx: Transaction, asked: Claim, bucket: int, most_groups: int, now: int) -> list[Group]:
-    """Claim the oldest entries of a bucket, as so many groups at the most."""
+    """Claim the oldest entries of a bucket, or the newest for a try, as so many groups at the most."""
     first = asked.numbers.take(most_groups)
     row = {"tenant": asked.tenant, "dataflow": asked.dataflow, "bucket": bucket, "most": asked.most_entries}
     row |= {"first": first, "lanes": most_groups * asked.most_entries}
-    since = {first + int(place): due for place, due in tx.run(_OLDEST, row)}
-    tx.run(_CLAIM_LANES, row)
+    waited, claim_lanes = (_NEWEST_WAITED, _CLAIM_NEWEST_LANES) if asked.tries else (_WAITED, _CLAIM_LANES)
+    since = {first + int(place): due for place, due in tx.run(waited, row)}
+    tx.run(claim_lanes, row)
     asked.numbers.give_back(first + len(since), first + most_groups)
     if not since:
         return []

@@ -130,7 +130,7 @@ def _settle_one(tx: Transaction, concluded: Conclusion, now: int) -> Recorded | 
 
 def _wait(tx: Transaction, group: Group, retried: Sequence[Retry], due: int) -> None:
     """Let a group wait for its retry; an attempt in whose way something else stood is not counted."""
-    uncounted = 0 if all(retry.counts for retry in retried) else 1
+    uncounted = 0 if any(retry.counts for retry in retried) else 1  # What counts may have arrived.
     unknown = int(any(retry.unknown for retry in retried))
     row = {"tenant": group.tenant, "claim_group": group.number, "due": due, "uncounted": uncounted, "unknown": unknown}
     tx.run(_WAIT_FOR_RETRY, {**row, "reason": storable(retried[0].reason)})
