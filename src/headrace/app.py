@@ -15,6 +15,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Protocol
 
 import uvicorn
 from fastapi import FastAPI
@@ -98,6 +99,9 @@ from headrace.worker import Worker
 #: How many objects come to be before the collector looks at them: a request of five hundred people is some 15,000.
 _OBJECTS_BEFORE_A_COLLECTION = 25_000
 
+#: Where the operator says that traces go; without one there are none.
+_TRACED_TO = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+
 
 class Headrace:
     """Everything in one process: the store, the doors and the worker, made from settings."""
@@ -117,6 +121,7 @@ class Headrace:
         for secret in (*settings.secrets(), *ground.sources.secrets()):
             veil.note(secret)
         self.board = Board(settings.log_format, veil.redact)
+        self.traces = traces_for(self.board)
         policy = retry_policy(settings)
         self.transport = transport_of(settings)
         key_file = LocalKeyFile(settings.key_file)
@@ -250,6 +255,8 @@ class Headrace:
         await self.transport.close()
         self.passwords.close()
         self.store.close()
+        if self.traces is not None:
+            await asyncio.to_thread(self.traces.close)
         self.board.close()
 
 
@@ -328,6 +335,30 @@ def buckets_of(settings: Settings) -> Buckets:
         OperationError: one of its settings is not right.
     """
     return Buckets(*_way_out(settings))
+
+
+class Closed(Protocol):
+    """What has something left to send when the process ends."""
+
+    def close(self) -> None: ...
+
+
+def traces_for(board: Board) -> Closed | None:
+    """
+    Make traces of what is announced, where the operator has set where to send them; ``None``: nobody has.
+
+    Raises:
+        OperationError: the extra is not installed.
+    """
+    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or not any(map(os.environ.get, _TRACED_TO)):
+        return None
+    try:
+        traces = pkgutil.resolve_name("headrace.connect.traces:Traces")()
+    except ImportError:
+        raise OperationError(f"{_TRACED_TO[0]}: to send traces, install `headrace[otel]`") from None
+    traces.listen(board)
+    closed: Closed = traces
+    return closed
 
 
 def mailer_of(settings: Settings) -> Mailer | None:

@@ -16,6 +16,7 @@ from headrace.events import (
     DataflowStopped,
     DataflowWaits,
     Event,
+    GroupSettled,
     MessageDelivered,
     MessageRetried,
     MessageSplit,
@@ -176,7 +177,9 @@ class StoredOutbox:
             flow = self._live.of(tx, group.tenant).get(group.dataflow)
             return flow.stored.id if recorded and flow is not None else None, recorded or Recorded()
 
+        began = self._clock.monotonic()
         name, recorded = await self._written(work, group)
+        seconds = self._clock.monotonic() - began
         crashpoint("after_settle_commit")
         if retry_at is not None:
             self._due[address] = min(retry_at, self._due.get(address, retry_at))
@@ -185,6 +188,17 @@ class StoredOutbox:
             waited = max(0, now - group.since) / 1000 if group.since else 0.0
             for event in _events(name, [*concluded, *recorded.given_up], wait, waited):
                 self._announce(event)
+            outcomes = {item.message: type(item.outcome).__name__.lower() for item in concluded}
+            self._announce(
+                GroupSettled(
+                    dataflow=name,
+                    outcomes=outcomes,
+                    attempt=group.attempt,
+                    entries=len(concluded),
+                    claimed_at=group.lease_until - self._lease,
+                    seconds=seconds,
+                )
+            )
             await self._hold_if_refused(address, name, group.number, concluded)
 
     async def _written(self, work: Callable[[Transaction], T], group: Group) -> T:
