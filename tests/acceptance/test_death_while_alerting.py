@@ -1,11 +1,12 @@
 """Whoever dies between finding out and telling, or right after telling, has everybody told."""
 
 import signal
+import subprocess
 
 import pytest
 
 from headrace.testkit.mail import MailBox
-from support import PATIENCE, Server, eventually
+from support import PATIENCE, Server, command, environment, eventually
 
 
 @pytest.mark.parametrize(("point", "mails"), [("before_alert_commit", 1), ("after_alert_sent", 2)])
@@ -19,8 +20,11 @@ def test_a_death_on_the_way_of_an_alert_has_it_told(tmp_path, point, mails):
             server.stop()
 
             lacking = {"alert_free_megabytes": str(1 << 40)}
-            server.start(crash_at=f"{point}:1", **lacking).close()
-            assert server.process.wait(PATIENCE) == -signal.SIGKILL
+            line = command("serve", "--port", "0", "--data-dir", str(server.data))
+            key = str(tmp_path / "master.key")
+            dying = environment(tmp_path, key_file=key, crash_at=f"{point}:1", **given, **lacking)
+            died = subprocess.run(line, env=dying, capture_output=True, timeout=PATIENCE)
+            assert died.returncode == -signal.SIGKILL
             assert len(box.messages) == mails - 1
             server.start(**lacking).close()
             eventually("it is told", lambda: len(box.messages) == mails)

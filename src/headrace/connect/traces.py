@@ -2,7 +2,8 @@
 Traces of messages, sent by OTLP to where the operator's ``OTEL_`` variables say: the extra ``headrace[otel]``.
 
 They are made of what is announced anyway, so that nothing is paid for where nobody asks for them. The id of a trace is
-the id of its message, which the log and the partner have as well; what is tried again is in the same trace. A span has ids, counts and classes of answers, and nothing of a person. Partners are sent no context.
+the id of its message, which the log and the partner have as well; what is tried again is in the same trace. A span has
+ids, counts and classes of answers, and nothing of a person. Partners are sent no context.
 
 The library dials by itself, past the one way out: to an address that whoever runs Headrace has set, as its database is.
 """
