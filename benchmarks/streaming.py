@@ -1,8 +1,10 @@
 """
 How fast changes go from an accepted request to a partner's answer, ledger and durability on.
 
-One `headrace serve`, one partner (a process of its own) and this generator share the machine. People of about 1 kB
-are known already; each wave moves every one of them into or out of an audience. Prints profiles a second:
+One `headrace serve`, one partner and this generator share the machine. The partner is `sink.c`, which takes everything
+and costs next to nothing; `--partner` takes `headrace partner` instead, and so does a machine without a C compiler.
+People of about 850 bytes are known already; each wave moves every one of them into or out of an audience. Prints
+profiles a second, and the CPU time that the server's own process took of it, in microseconds a profile:
 
 - accept: durable accept alone, 500 profiles a request (the dataflow is disabled, so its changes wait)
 - drain: delivery of that stored backlog
@@ -10,18 +12,19 @@ are known already; each wave moves every one of them into or out of an audience.
 
 for both example destinations: `moviestar`, one person a message, and `lighthouse`, up to a hundred.
 
-    python benchmarks/streaming.py [--people 20000] [--destination lighthouse]
+    python benchmarks/streaming.py [--people 20000] [--destination lighthouse] [--partner]
 """
 
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +37,7 @@ from headrace.cli.demo import connect
 from headrace.testkit.profiles import AUDIENCES, generate
 
 BATCH = 500
+WAVES = ("accept", "drain", "together")
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -44,36 +48,62 @@ class Address:
     origin: str
 
 
+FarEnd = Callable[[], AbstractContextManager[Address]]
+
+
 def main() -> None:
     """Measure both destinations and print a table."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--people", type=int, default=20_000)
     arguments.add_argument("--destination", choices=["moviestar", "lighthouse"], action="append")
+    arguments.add_argument("--partner", action="store_true")
     given = arguments.parse_args()
-    print(f"{'destination':<12} {'accept/s':>10} {'drain/s':>10} {'together/s':>11}   ({given.people:,} people a wave)")
+    far_end = partner if given.partner or shutil.which("cc") is None else sink
+    people = [slim(person) for person in generate(given.people, seed=7)]
+    size = sum(len(orjson.dumps(person)) for person in people) // len(people)
+    print(f"{given.people:,} people of {size} bytes a wave, to {far_end.__name__}")
+    print("".join(f"{column:>20}" for column in ("destination", *WAVES)))
     for name in given.destination or ["moviestar", "lighthouse"]:
-        rates = measure(name, given.people)
-        print(f"{name:<12} {rates['accept']:>10,.0f} {rates['drain']:>10,.0f} {rates['together']:>11,.0f}", flush=True)
+        rates = measure(name, people, far_end)
+        figures = (f"{rates[wave].rate:,.0f}/s {rates[wave].cpu:.0f} us" for wave in WAVES)
+        print("".join(f"{column:>20}" for column in (name, *figures)), flush=True)
 
 
-def measure(name: str, count: int) -> dict[str, float]:
-    """Run the three waves of one destination and return profiles a second for each."""
-    people = list(generate(count, seed=7))
-    with tempfile.TemporaryDirectory(prefix="headrace-bench-") as directory, partner() as address:
+def slim(person: dict[str, Any]) -> dict[str, Any]:
+    """Return a person without what makes them larger than most people's profiles."""
+    left_out = ("commerce", "preferences", "consents")
+    kept = {name: value for name, value in person.items() if name not in left_out}
+    identities = {name: kept["identityMap"][name] for name in list(kept["identityMap"])[:2]}
+    return {**kept, "identityMap": identities}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Profiles a second, and microseconds of the server's CPU time for each."""
+
+    rate: float
+    cpu: float
+
+
+def measure(name: str, people: list[dict[str, Any]], far_end: FarEnd) -> dict[str, Figure]:
+    """Run the three waves of one destination."""
+    count = len(people)
+    with tempfile.TemporaryDirectory(prefix="headrace-bench-") as directory, far_end() as address:
         folder = Path(directory)
-        with server(folder, address):
+        with server(folder, address) as pid:
             client = wait_for_server(folder / "data" / "credentials.json")
             dataflow = connect(client, name, address).dataflow  # type: ignore[arg-type]
             ingest(client, wave(people, 0, "exited"))
             switch(client, dataflow, "disable")
-            rates = {"accept": count / timed(lambda: ingest(client, wave(people, 1, "realized")))}
+            batches = wave(people, 1, "realized")
+            figures = {"accept": timed(pid, count, lambda: ingest(client, batches))}
             switch(client, dataflow, "enable")
-            rates["drain"] = count / timed(lambda: settled(client, dataflow))
+            figures["drain"] = timed(pid, count, lambda: settled(client, dataflow))
             batches = wave(people, 2, "exited")
-            rates["together"] = count / timed(lambda: (ingest(client, batches), settled(client, dataflow)))
+            figures["together"] = timed(pid, count, lambda: (ingest(client, batches), settled(client, dataflow)))
             ledger = client.get(f"/dataflows/{dataflow}/ledger")
             assert ledger["delivered"] + ledger["superseded"] == ledger["accepted"] == 2 * count, ledger
-    return rates
+    return figures
 
 
 def wave(people: list[dict[str, Any]], number: int, status: str, batch: int = BATCH) -> list[bytes]:
@@ -105,18 +135,41 @@ def switch(client: Client, dataflow: str, operation: str) -> None:
     client.send("POST", f"{FLOWS}/flows/{dataflow}/action?op={operation}")
 
 
-def timed(work: Any) -> float:
-    """Return the seconds that work takes."""
-    started = time.perf_counter()
+def timed(pid: int, count: int, work: Callable[[], object]) -> Figure:
+    """Return how fast so many profiles went through some work."""
+    cpu, started = cpu_of(pid), time.perf_counter()
     work()
-    return time.perf_counter() - started
+    return Figure(count / (time.perf_counter() - started), (cpu_of(pid) - cpu) / count * 1e6)
+
+
+def cpu_of(pid: int) -> float:
+    """Return the seconds of CPU time that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def sink() -> Iterator[Address]:
+    """Compile and run a partner that takes everything, in a process of its own."""
+    with tempfile.TemporaryDirectory(prefix="headrace-sink-") as directory:
+        program = Path(directory) / "sink"
+        subprocess.run(["cc", "-O2", "-o", program, Path(__file__).with_name("sink.c")], check=True)
+        with far_end_of([str(program)]) as address:
+            yield address
 
 
 @contextmanager
 def partner() -> Iterator[Address]:
-    """Run a partner that takes everything, in a process of its own."""
-    command = [sys.executable, "-m", "headrace", "partner", "--port", "0", "--quiet"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"})
+    """Run the partner of the testkit, which remembers what it is sent, in a process of its own."""
+    with far_end_of([sys.executable, "-m", "headrace", "partner", "--port", "0", "--quiet"]) as address:
+        yield address
+
+
+@contextmanager
+def far_end_of(command: list[str]) -> Iterator[Address]:
+    """Run a program that says in its first line where it listens."""
+    environment = {**os.environ, "COLUMNS": "200"}
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stdout is not None
         match = re.search(r"http://[\d.]+:\d+", process.stdout.readline())

@@ -20,6 +20,7 @@ ROOMS: Final = (
     ("__main__",),
     ("cli",),
     ("testkit",),
+    ("server",),
     ("app",),
     ("api", "web", "worker"),
     ("services",),
@@ -51,7 +52,7 @@ DURABLE: Final = {"dbos"}
 DURABLE_MODULE: Final = "headrace.orchestrate.dbos"
 
 WEB: Final = {"fastapi", "starlette"}
-WEB_ROOMS: Final = {"api", "web", "app"}
+WEB_ROOMS: Final = {"api", "web", "server"}
 
 #: Libraries that speak to the network, and what is a socket by another name.
 NETWORK: Final = {

@@ -23,9 +23,9 @@ from urllib.parse import urlencode, urlsplit
 import uvicorn
 
 import headrace
-from headrace.app import Headrace, url_of
 from headrace.cli.client import AUTHORING, FLOWS, Client, wait_for_server
 from headrace.model.roles import PERMISSIONS
+from headrace.server import Headrace, url_of
 from headrace.services import access, keys
 from headrace.settings import Settings
 from headrace.store import access as stored_access

@@ -340,7 +340,8 @@ def test_a_house_that_keeps_to_the_plan_has_no_breach(tmp_path: Path) -> None:
                 from headrace.testkit.partner import Partner
                 """,
             "testkit/partner.py": "import asyncio\nimport ssl\nfrom headrace.app import App\nasyncio.start_server",
-            "app.py": "import fastapi\nfrom headrace.api import routes\nfrom headrace.store import Store",
+            "server.py": "import fastapi\nfrom headrace.api import routes\nfrom headrace.app import Engine",
+            "app.py": "from headrace.store import Store",
             "api/routes.py": "import fastapi\nfrom urllib.parse import quote\nfrom http import HTTPStatus",
             "store/profiles.py": "import sqlite3\nfrom sqlalchemy import select",
             "streaming/pipeline.py": "from headrace.connect.transport import Transport",

@@ -1,34 +1,25 @@
 """
 The composition root: the one place that chooses store, clock, transport and keys, and hands them out.
 
-Everyone else is given what they need, by name, and only that.
+Everyone else is given what they need, by name, and only that. ``Engine`` is Headrace without a door: it takes people,
+delivers and carries runs. ``server.py`` gives it the REST API.
 """
 
 import asyncio
 import gc
-import json
-import logging
 import os
 import pkgutil
-import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Protocol
 
-import uvicorn
-from fastapi import FastAPI
-
-from headrace.api.application import application
-from headrace.api.doors import Doors
 from headrace.clock import SystemClock
 from headrace.connect.buckets import Buckets
 from headrace.connect.egress import AllowList, Egress
 from headrace.connect.http import HttpTransport
 from headrace.connect.keyfile import LocalKeyFile
 from headrace.connect.keyring import Keyring
-from headrace.connect.listener import listen
 from headrace.connect.mail import Mailer, MailServer
 from headrace.connect.proxy import Proxy
 from headrace.connect.reqwest import ReqwestTransport
@@ -43,15 +34,13 @@ from headrace.events import (
     AccountStopped,
     Board,
     DataflowHeld,
-    Libraries,
+    PartnerBack,
+    PartnerDown,
     RequestAnswered,
-    Started,
     WorkerFailed,
 )
 from headrace.orchestrate.port import Orchestrator
 from headrace.render.pool import RenderPool
-from headrace.services import access
-from headrace.services.access import FirstClient
 from headrace.services.alerts.evidence import Evidence
 from headrace.services.alerts.notices import KIND as ALERT
 from headrace.services.alerts.sending import Sending
@@ -67,24 +56,19 @@ from headrace.services.audiences.declaring import Declaring
 from headrace.services.audiences.evaluating import Evaluating
 from headrace.services.audiences.expiring import Expiring
 from headrace.services.audiences.forgetting import Forgetting
-from headrace.services.call_limit import CallLimit
 from headrace.services.consent_policies import KIND as APPLY_CONSENT
 from headrace.services.datasets import LOAD, TAKE, Datasets, Ground
 from headrace.services.erased import Erased
 from headrace.services.erasing import Erasing
 from headrace.services.erasures import KIND as ERASURE
-from headrace.services.erasures import Erasures
 from headrace.services.gauges import Gauges
 from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
 from headrace.services.loading import Loading
-from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
-from headrace.services.passwords import Passwords
 from headrace.services.reaching import BlockedTargets, Reaching
 from headrace.services.revocations import KIND as REVOCATION
 from headrace.services.revocations import forget
-from headrace.services.revoking import Revoking
 from headrace.services.runs import Runs
 from headrace.services.taking_snapshots import TakingSnapshots
 from headrace.services.telling import Telling
@@ -93,7 +77,7 @@ from headrace.settings import Settings
 from headrace.store import dataflows
 from headrace.store.database import Store
 from headrace.store.keys import StoredKeys
-from headrace.store.migrate import migrate
+from headrace.store.migrate import hold, migrate
 from headrace.worker import Worker
 
 #: How many objects come to be before the collector looks at them: a request of five hundred people is some 15,000.
@@ -103,8 +87,8 @@ _OBJECTS_BEFORE_A_COLLECTION = 25_000
 _TRACED_TO = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
-class Headrace:
-    """Everything in one process: the store, the doors and the worker, made from settings."""
+class Engine:
+    """What takes people, delivers and carries runs, made from settings: all of Headrace but its doors."""
 
     def __init__(self, settings: Settings) -> None:
         """
@@ -127,16 +111,19 @@ class Headrace:
         key_file = LocalKeyFile(settings.key_file)
         self.store = Store.open(settings.data_dir, settings.database_url)
         migrate(self.store)
-        keyring = Keyring(key_file, StoredKeys(self.store), self.clock, veil.note)
+        hold(self.store)
+        self.keyring = Keyring(key_file, StoredKeys(self.store), self.clock, veil.note)
         self.renderers = RenderPool(settings.renderers or None)
         deadline = settings.request_deadline
         blocked = BlockedTargets(self.store, self.clock)
         at_once = Reaching(self.transport, blocked, self.clock, self.board)
         reaching = Reaching(self.transport, blocked, self.clock, self.board, told_after=settings.unreached_after)
-        self.tokens = Tokens(self.store, self.clock, keyring, reaching, self.board, self.wake_all, deadline=deadline)
+        self.tokens = Tokens(
+            self.store, self.clock, self.keyring, reaching, self.board, self.wake_all, deadline=deadline
+        )
         grant = settings.allow_password_grant
-        self.partners = Partners(keyring, reaching, self.tokens, deadline, password_grant=grant)
-        for_messages = Partners(keyring, at_once, self.tokens, deadline, password_grant=grant)
+        self.partners = Partners(self.keyring, reaching, self.tokens, deadline, password_grant=grant)
+        for_messages = Partners(self.keyring, at_once, self.tokens, deadline, password_grant=grant)
         self.live = LiveDataflows(for_messages, self.renderers, self.clock, self.board)
         self.worker = Worker(
             self.store,
@@ -147,39 +134,16 @@ class Headrace:
             deadline=settings.request_deadline,
             requests_per_account=settings.requests_per_account,
         )
-        erased = Erased(keyring)
-        ingestion = Ingestion(self.store, self.clock, self.live, self.board, self.worker.wake, erased)
-        self.expiring = Expiring(self.store, self.clock, ingestion, self.board)
+        self.erased = Erased(self.keyring)
+        self.ingestion = Ingestion(self.store, self.clock, self.live, self.board, self.worker.wake, self.erased)
+        self.expiring = Expiring(self.store, self.clock, self.ingestion, self.board)
         self.runs = Runs(self.store, self.clock, self.board, self._orchestrator)
-        datasets = Datasets(self.store, self.clock, ground)
-        audiences = self._audiences(datasets, ingestion)
-        self._register_runs(keyring, datasets, ingestion, erased)
+        self.datasets = Datasets(self.store, self.clock, ground)
+        self.audiences = self._audiences()
+        self._register_runs()
         self.watching = self._watch()
-        self.runs.register(ALERT, Sending(self.store, self.clock, keyring, at_once, mailer_of(settings)).carry)
-        self.passwords = Passwords()
-        call_limit = CallLimit(self.store, self.clock, settings.calls_per_minute)
-        doors = Doors(
-            self.store,
-            self.clock,
-            keyring,
-            self.passwords,
-            self.partners,
-            self.tokens,
-            ingestion,
-            self.runs,
-            self.board,
-            settings,
-            self.wake_all,
-            LookUps(self.partners, self.clock, call_limit),
-            call_limit,
-            Revoking(self.store, self.clock, keyring, self.partners, self.tokens),
-            datasets,
-            self.renderers,
-            Erasures(self.store, self.clock, erased),
-            audiences,
-            Gauges.of(self.store, self.clock, settings.data_dir, self.worker.under_way),
-        )
-        self.app = application(doors, self._lifespan)
+        self.runs.register(ALERT, Sending(self.store, self.clock, self.keyring, at_once, mailer_of(settings)).carry)
+        self.gauges = Gauges.of(self.store, self.clock, settings.data_dir, self.worker.under_way)
 
     def _watch(self) -> Watching:
         """Make what looks for alerts: it looks soon where something happens that they are about."""
@@ -187,32 +151,32 @@ class Headrace:
         least_free = self.settings.alert_free_megabytes
         watching = Watching(self.store, self.clock, self.board, evidence, directory, least_free, self.runs.wake)
         self.board.hear(RequestAnswered, evidence.hear)
-        for kind in (DataflowHeld, AccountStopped, AccountRecovered):
+        for kind in (DataflowHeld, AccountStopped, AccountRecovered, PartnerDown, PartnerBack):
             self.board.hear(kind, watching.hear)
         return watching
 
-    def _audiences(self, datasets: Datasets, ingestion: Ingestion) -> Acting:
+    def _audiences(self) -> Acting:
         """Make what people do with audiences, and say what is done for runs that evaluate them: one after another."""
         declaring = Declaring(self.store, self.clock, self.settings.data_dir.absolute() / "audiences")
-        evaluating = Evaluating(declaring, datasets, ingestion, self.board)
+        evaluating = Evaluating(declaring, self.datasets, self.ingestion, self.board)
         self.runs.register(EVALUATE, evaluating.carry, at_once=1, on_cancel=note_cancelled)
-        return Acting(self.store, self.clock, declaring, evaluating, ingestion)
+        return Acting(self.store, self.clock, declaring, evaluating, self.ingestion)
 
-    def _register_runs(self, keyring: Keyring, datasets: Datasets, ingestion: Ingestion, erased: Erased) -> None:
+    def _register_runs(self) -> None:
         """Say what is done for each kind of run."""
         calls = AudienceCalls(self.store, self.clock, self.partners, self.wake_all)
         self.runs.register(AUDIENCE, calls.carry)
         self.runs.register(NOTIFY, Notices(self.store, self.clock, self.partners).carry)
-        telling = Telling(self.store, self.clock, keyring, self.partners)
+        telling = Telling(self.store, self.clock, self.keyring, self.partners)
         self.runs.register(REVOCATION, telling.carry, on_cancel=forget)
         applying = ApplyingConsent(self.store, self.clock, self.live, self.worker.wake)
         self.runs.register(APPLY_CONSENT, applying.carry, at_once=1)
-        copies, wake = datasets.forget_copies, self.worker.wake
-        lists = Forgetting(self.store, self.clock, erased, self.settings.data_dir.absolute() / "audiences").forget
-        erasing = Erasing(self.store, self.clock, self.live, erased, wake, copies, lists)
+        copies, wake = self.datasets.forget_copies, self.worker.wake
+        lists = Forgetting(self.store, self.clock, self.erased, self.settings.data_dir.absolute() / "audiences").forget
+        erasing = Erasing(self.store, self.clock, self.live, self.erased, wake, copies, lists)
         self.runs.register(ERASURE, erasing.carry)
-        self.runs.register(TAKE, TakingSnapshots(datasets).carry)
-        self.runs.register(LOAD, Loading(datasets, ingestion, self.board).carry, at_once=1)
+        self.runs.register(TAKE, TakingSnapshots(self.datasets).carry)
+        self.runs.register(LOAD, Loading(self.datasets, self.ingestion, self.board).carry, at_once=1)
 
     async def wake_all(self, tenant: int) -> None:
         """Look again at every dataflow of a sandbox whose configuration has changed."""
@@ -231,75 +195,38 @@ class Headrace:
         return made
 
     @asynccontextmanager
-    async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
-        now = self.clock.now()
-        # Inside the transaction: whoever dies between the two would leave a store that nobody can sign in to.
-        await self.store.write(lambda tx: write_credentials(self.settings, access.begin(tx, now)))
+    async def running(self) -> AsyncIterator[None]:
+        """Start everything, and end it in good order."""
         await self.renderers.start()
         await self.worker.start()
         await self.buckets.start()
         await self.runs.start()
-        mending = asyncio.create_task(self.tokens.keep_trying())
-        expiring = asyncio.create_task(self.expiring.keep_going())
-        watching = asyncio.create_task(self.watching.keep_going())
-        self.board(Started(url=url_of(self.settings), data_dir=str(self.settings.data_dir)))
+        keeping_on = (self.tokens.keep_trying(), self.expiring.keep_going(), self.watching.keep_going())
+        beside = [asyncio.create_task(work) for work in keeping_on]
         yield
-        mending.cancel()
-        expiring.cancel()
-        watching.cancel()
+        for task in beside:
+            task.cancel()
         await self.watching.end()
         await self.runs.stop()
         await self.buckets.stop()
         await self.worker.stop()
         await self.renderers.stop()
         await self.transport.close()
-        self.passwords.close()
         self.store.close()
         if self.traces is not None:
             await asyncio.to_thread(self.traces.close)
         self.board.close()
 
 
-def serve(settings: Settings) -> None:
-    """
-    Run everything in this process until it is told to stop (SIGINT, SIGTERM).
-
-    Raises:
-        OperationError: a setting, the data directory, the key file or the address is not right.
-    """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _end)
-    with listen(settings.host, settings.port) as listener:
-        settings = settings.model_copy(update={"port": listener.getsockname()[1]})
-        headrace = Headrace(settings)
-        logging.getLogger().addHandler(Libraries(headrace.board))
-        config = uvicorn.Config(
-            headrace.app,
-            loop="uvloop",
-            http="httptools",
-            log_level="warning",
-            access_log=False,
-            log_config=None,
-            timeout_graceful_shutdown=10,
-        )
-        spare_the_collector()
-        uvicorn.Server(config).run(sockets=[listener])
-
-
 def spare_the_collector() -> None:
     """
     Keep the collector of garbage from looking through everything again for every few people that are read.
 
-    What is there when the server begins stays. People are trees, and go without it: it is for what is in cycles.
+    What is there when the engine begins stays. People are trees, and go without it: it is for what is in cycles.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(_OBJECTS_BEFORE_A_COLLECTION, 20, 20)
-
-
-def _end(*_: object) -> None:
-    """End well when asked to; uvicorn hands a signal on when it has shut down, and by default that is a death."""
-    sys.exit(0)
 
 
 def retry_policy(settings: Settings) -> RetryPolicy:
@@ -396,32 +323,3 @@ def runs_url(settings: Settings) -> str:
     if settings.database_url:
         return settings.database_url.replace("postgres", "postgresql", settings.database_url.startswith("postgres:"))
     return f"sqlite:///{settings.data_dir.absolute() / 'runs.db'}"
-
-
-def url_of(settings: Settings) -> str:
-    """Return the address under which the REST API of these settings is reached."""
-    return settings.own_url
-
-
-def write_credentials(settings: Settings, first: FirstClient | None) -> None:
-    """Write how to sign in to ``credentials.json`` in the data directory, for its owner's eyes only."""
-    path = settings.data_dir / "credentials.json"
-    if first is not None:
-        content = {
-            "url": url_of(settings),
-            "org": first.organization,
-            "sandbox": first.sandbox,
-            "client_id": first.client_id,
-            "client_secret": first.client_secret,
-        }
-    elif path.exists():
-        content = json.loads(path.read_text()) | {"url": url_of(settings)}
-    else:
-        return
-    temporary = path.with_suffix(".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(json.dumps(content, indent=2) + "\n")
-        file.flush()
-        os.fsync(descriptor)
-    temporary.replace(path)

@@ -108,6 +108,12 @@ class RenderError(AuthoringError):
     code = "render"
 
 
+class NotMapped(RenderError):
+    """The audience that an entry was claimed for is sent no longer."""
+
+    code = "not-mapped"
+
+
 class AccountError(HeadraceError):
     """The account cannot be used."""
 

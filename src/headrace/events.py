@@ -33,7 +33,7 @@ WORK = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something happened."""
+    """Something happened. What has the level ``debug`` is counted, and not logged."""
 
     level: ClassVar[str] = "info"
     counts: ClassVar[tuple[str, ...]] = ()
@@ -236,6 +236,38 @@ class AccountStopped(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountRecovered(Event):
     """An account is signed in again, or is tried again, and what waited for it goes on."""
+
+    labels: ClassVar[tuple[str, ...]] = ("account",)
+
+    account: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerSlowed(Event):
+    """A partner has too much to do, and nothing is sent for an account for so many seconds."""
+
+    level: ClassVar[str] = "warning"
+    labels: ClassVar[tuple[str, ...]] = ("account",)
+
+    account: str
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerDown(Event):
+    """Requests of an account keep failing, and but for a probe now and then it is left alone; its changes wait."""
+
+    level: ClassVar[str] = "error"
+    labels: ClassVar[tuple[str, ...]] = ("account",)
+
+    account: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerBack(Event):
+    """A partner that was down answers again, and an account goes on, slowly at first."""
 
     labels: ClassVar[tuple[str, ...]] = ("account",)
 

@@ -11,6 +11,7 @@ from headrace.services import backfills
 from headrace.services.backfilling import Backfiller
 from headrace.services.delivery import StoredOutbox, keep_house
 from headrace.services.live import LiveDataflows
+from headrace.services.replaying import Replayer
 from headrace.store.database import Store
 from headrace.streaming import pipeline
 from headrace.streaming.slots import Slots
@@ -20,7 +21,7 @@ LEASE_MARGIN = 30.0
 #: How long what is under way may take when the process is asked to stop.
 GRACE = 30.0
 HOUSEKEEPING = 2.0
-#: How often to look whether there is a backfill to do, and whether one that waits for the outbox may go on.
+#: How often to look whether there is a backfill or a replay to do, and whether one that waits for the outbox may go on.
 BACKFILLING = 1.0
 HELD_UP = 0.2
 
@@ -64,11 +65,13 @@ class Worker:
             deadline=self._deadline,
         )
         backfiller = Backfiller(self._store, self._clock, self._live, self._outbox, self._announce)
+        replayer = Replayer(self._store, self._clock, self._live, self._outbox, self._announce)
         await self._store.write(lambda tx: backfills.adopt(tx, self._clock.now()))
         self._tasks = [
             asyncio.create_task(self._deliver(self._outbox)),
             asyncio.create_task(keep_house(self._store, self._clock, self._announce, HOUSEKEEPING)),
-            asyncio.create_task(self._backfill(backfiller)),
+            asyncio.create_task(self._carry("backfill", backfiller)),
+            asyncio.create_task(self._carry("replay", replayer)),
         ]
 
     async def stop(self) -> None:
@@ -101,14 +104,14 @@ class Worker:
                 self._announce(WorkerFailed(step="deliver", error=told(error)))
                 await asyncio.sleep(1)
 
-    async def _backfill(self, backfiller: Backfiller) -> None:
-        """Until cancelled: send whom audiences have already, beside what happens."""
+    async def _carry(self, name: str, stepping: Backfiller | Replayer) -> None:
+        """Until cancelled: send whom audiences have already, or what was parked, beside what happens."""
         while True:
             try:
-                while await backfiller.step():
+                while await stepping.step():
                     pass
-                pause = HELD_UP if backfiller.is_held_up else BACKFILLING
+                pause = HELD_UP if stepping.is_held_up else BACKFILLING
             except Exception as error:  # Whatever it was, the run is still in the store.
-                self._announce(WorkerFailed(step="backfill", error=told(error)))
+                self._announce(WorkerFailed(step=name, error=told(error)))
                 pause = BACKFILLING
             await asyncio.sleep(pause)

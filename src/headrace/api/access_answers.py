@@ -108,25 +108,6 @@ SCHEMAS: dict[str, Schema] = {
         {"audiences": list_of(of_object({"audience": {"anyOf": [ref("Audience"), {"type": "null"}]}, **_BALANCE}))},
         "What became of every change: `accepted` is the sum of the five after it.",
     ),
-    "ParkedChanges": of_object(
-        {
-            "items": list_of(
-                of_object(
-                    {
-                        "number": COUNT,
-                        "profile": TEXT,
-                        "audience": {"anyOf": [ref("Audience"), {"type": "null"}]},
-                        "sequence": COUNT,
-                        "parkedAt": DATE,
-                        "attempts": COUNT,
-                        "code": TEXT,
-                        "reason": TEXT,
-                    }
-                )
-            ),
-            "next": COUNT_OR_NULL,
-        }
-    ),
     "Receipt": of_object(
         {"accepted": COUNT, "rejected": list_of(of_object({"line": COUNT, "code": TEXT, "reason": TEXT}))}
     ),
@@ -188,7 +169,6 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
     ("post", "/keys/master/prune"): ref("PrunedMasterKeys"),
     ("post", "/ingest/profiles"): ref("Receipt"),
     ("get", "/dataflows/{id}/ledger"): ref("Ledger"),
-    ("get", "/dataflows/{id}/parked"): ref("ParkedChanges"),
     ("get", "/data/core/idnamespace/identities"): list_of(ref("Namespace")),
     ("post", "/data/core/idnamespace/identities"): ref("Namespace"),
     ("get", "/data/core/idnamespace/identities/{id}"): ref("Namespace"),

@@ -8,6 +8,7 @@ from headrace.api import (
     audience_answers,
     dataset_answers,
     governance_answers,
+    parked_answers,
     run_answers,
 )
 from headrace.api.schema import (
@@ -43,6 +44,7 @@ def _page_of(name: str) -> Schema:
 SCHEMAS: dict[str, Schema] = {
     **access_answers.SCHEMAS,
     **run_answers.SCHEMAS,
+    **parked_answers.SCHEMAS,
     **dataset_answers.SCHEMAS,
     **governance_answers.SCHEMAS,
     **alert_answers.SCHEMAS,
@@ -338,6 +340,7 @@ _FLOW_RUNS = of_object({"items": list_of(ref("FlowRun"))}, {"_links": _NEXT})
 ANSWERS: dict[tuple[str, str], Schema | None] = {
     **access_answers.ANSWERS,
     **run_answers.ANSWERS,
+    **parked_answers.ANSWERS,
     **dataset_answers.ANSWERS,
     **governance_answers.ANSWERS,
     **alert_answers.ANSWERS,

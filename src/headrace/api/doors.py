@@ -21,7 +21,7 @@ from headrace.services.datasets import Datasets
 from headrace.services.erasures import Erasures
 from headrace.services.gauges import Gauges
 from headrace.services.ingestion import Ingestion
-from headrace.services.live import Renderer
+from headrace.services.live import LiveDataflows, Renderer
 from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
@@ -71,6 +71,7 @@ class Doors:
     renderers: Renderer
     erasures: Erasures
     audiences: Acting
+    live: LiveDataflows
     gauges: Gauges
 
 

@@ -9,7 +9,6 @@ from fastapi.responses import JSONResponse
 
 from headrace.api.doors import Handed, allowed, open_to_everybody, problem
 from headrace.api.loopback import is_loopback
-from headrace.clock import iso
 from headrace.services import monitoring
 from headrace.services.caller import Caller
 from headrace.services.ingestion import LONGEST_IDEMPOTENCY_KEY
@@ -73,33 +72,6 @@ async def ledger(
     if by is None:
         return total
     return {**total, "audiences": [{"audience": _audience(audience), **row} for audience, row in rows]}
-
-
-@router.get("/dataflows/{id}/parked", tags=["monitoring"], summary="Changes laid aside", openapi_extra=OURS)
-async def parked(
-    id: str,  # noqa: A002
-    caller: Watcher,
-    handed: Handed,
-    limit: Annotated[int, Query(ge=1, le=1000, description="The most to list.")] = 100,
-    before: Annotated[
-        int | None, Query(ge=0, lt=1 << 63, description="List those below this number: the `next` of the last page.")
-    ] = None,
-) -> dict[str, Any]:
-    changes = await monitoring.parked_changes(handed.store, caller, id, limit, before)
-    items = [
-        {
-            "number": change.number,
-            "profile": change.profile,
-            "audience": _audience(audience),
-            "sequence": change.seq,
-            "parkedAt": iso(change.parked_at),
-            "attempts": change.attempts,
-            "code": change.code,
-            "reason": change.reason,
-        }
-        for audience, change in changes
-    ]
-    return {"items": items, "next": items[-1]["number"] if len(items) == limit else None}
 
 
 @router.get(

@@ -138,6 +138,31 @@ _CREDENTIALS: dict[str, Any] = {
     },
     "required": ["grant_type", "client_id", "client_secret"],
 }
+_MEANT: dict[str, Any] = {
+    "numbers": {"type": "array", "items": {"type": "integer"}, "description": "Those of these numbers."},
+    "code": {"type": "string"},
+    "audience": {
+        "type": "object",
+        "properties": {"id": {"type": "string"}, "namespace": {"type": "string", "default": "ups"}},
+        "required": ["id"],
+    },
+    "profile": {"type": "string", "description": "The key that the list of parked changes shows."},
+    "message": {"type": "string"},
+    "from": {"type": "string", "format": "date-time"},
+    "to": {"type": "string", "format": "date-time"},
+    "all": {"const": True, "description": "In the place of conditions: everything that is parked."},
+}
+_REPLAYED: dict[str, Any] = {
+    "type": "object",
+    "properties": {**_MEANT, "resume": {"type": "boolean", "description": "A dataflow that is held goes on with it."}},
+    "description": "Which parked changes are meant: those that meet every condition, or all.",
+}
+_DISCARDED: dict[str, Any] = {
+    "type": "object",
+    "properties": {**_MEANT, "reason": {"type": "string", "description": "Why; the audit keeps it."}},
+    "required": ["reason"],
+    "description": "Which parked changes are meant: those that meet every condition, or all.",
+}
 #: Bodies that are no blocks.
 _OTHER_BODIES = {
     **{
@@ -148,6 +173,8 @@ _OTHER_BODIES = {
     **{("post", f"{_POLICIES}/marketingActions/{kind}/{{name}}/constraints"): _ENTITIES for kind in ("core", "custom")},
     ("post", f"{_POLICIES}/bulk-eval"): {"type": "array", "items": _EVALUATION, "description": "Evaluations."},
     ("post", "/ims/token/v3"): _CREDENTIALS,
+    ("post", "/dataflows/{id}/parked/replay"): _REPLAYED,
+    ("post", "/dataflows/{id}/parked/discard"): _DISCARDED,
 }
 _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API client's access token."},

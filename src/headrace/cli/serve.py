@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from headrace.app import serve as run
 from headrace.errors import OperationError
+from headrace.server import serve as run
 from headrace.settings import Settings
 
 app = typer.Typer(add_completion=False)

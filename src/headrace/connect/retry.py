@@ -2,12 +2,15 @@
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from random import Random
+from types import MappingProxyType
 
 from headrace.model.http import Headers
+from headrace.model.retrying import Retrying
 
 #: About three days in all; what still fails then is parked, never dropped.
 DEFAULT_STEPS = (
@@ -23,6 +26,11 @@ DEFAULT_STEPS = (
     timedelta(hours=22),
 )
 
+#: Answers that tend to pass: the partner ran out of time, is asked too much, or is not well.
+PASSING = frozenset({408, 420, 429, *range(500, 600)})
+#: Answers by which a partner says that it is asked too much.
+PRESSURE = frozenset({420, 429, 503})
+
 #: The longest a partner can make us wait with one answer.
 LONGEST_ASKED = timedelta(hours=24)
 
@@ -32,7 +40,9 @@ _SECONDS = re.compile(r"[0-9]{1,400}(\.[0-9]{0,100})?([eE]\+?[0-9]{1,3})?", re.A
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """
-    A schedule of waits, each spread by ``jitter`` to both sides, so that what failed together does not return together.
+    The answers after which a message is sent again, and a schedule of waits.
+
+    Each wait is spread by ``jitter`` to both sides, so that what failed together does not return together.
 
     >>> RetryPolicy((timedelta(seconds=10),), jitter=0).wait(1, Random(), None)
     datetime.timedelta(seconds=10)
@@ -40,6 +50,7 @@ class RetryPolicy:
 
     steps: tuple[timedelta, ...] = DEFAULT_STEPS
     jitter: float = 0.2
+    statuses: frozenset[int] = PASSING
 
     def __post_init__(self) -> None:
         if not 0 <= self.jitter < 1:
@@ -60,6 +71,30 @@ class RetryPolicy:
             return None
         step = self.steps[attempt - 1] * random.uniform(1 - self.jitter, 1 + self.jitter)
         return step if retry_after is None else max(step, min(retry_after, LONGEST_ASKED))
+
+
+#: The policies of the original, whose waits are not spread. How often the second tries is not said there: for a day.
+ORIGINAL: Mapping[str, RetryPolicy] = MappingProxyType(
+    {
+        "best-effort": RetryPolicy(
+            (timedelta(seconds=15), timedelta(seconds=30)),
+            jitter=0,
+            statuses=frozenset({403, 408, 409, 429, 500, 502, 503, 504}),
+        ),
+        "configurable": RetryPolicy(
+            (timedelta(minutes=30),) * 48, jitter=0, statuses=frozenset({420, 429, *range(501, 600)})
+        ),
+    }
+)
+
+
+def policy_of(declared: Retrying, usual: RetryPolicy) -> RetryPolicy:
+    """Return the policy that an author declares; ``usual`` is the one that the operator has set."""
+    if declared.policy in ORIGINAL:
+        return ORIGINAL[declared.policy]
+    if declared.steps is None:
+        return usual
+    return replace(usual, steps=tuple(timedelta(seconds=step) for step in declared.steps))
 
 
 def retry_after(headers: Headers, now: datetime) -> timedelta | None:

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from headrace.model.block import Block, Count, Flag, read_of, rule
+from headrace.model.message import Patience
 from headrace.model.problem import Problem
 
 
@@ -70,6 +71,16 @@ class BestEffortAggregation(Block):
     split_user_by_id: Flag = Field(False, description="One entry for each identity instead of one for each profile.")
     aggregation_key: AggregationKey | None = Field(None, description="What the profiles of a message must share.")
 
+    @property
+    def most_entries(self) -> int:
+        """The most entries one message carries."""
+        return self.max_users_per_request
+
+    @property
+    def patience(self) -> Patience | None:
+        """How long entries wait for others: they do not."""
+        return None
+
 
 class ConfigurableAggregation(Block):
     """Wait until many profiles are together, or until the first has waited long enough."""
@@ -79,6 +90,20 @@ class ConfigurableAggregation(Block):
     max_num_events_in_batch: Count = Field(ge=1000, le=10_000, description="The most profiles one message carries.")
     aggregation_key: AggregationKey = Field(description="What the profiles of a message must share.")
     aggregation_policy_id: str | None = Field(None, description="Written by the original; of no effect.")
+
+    @property
+    def most_entries(self) -> int:
+        """The most entries one message carries."""
+        return self.max_num_events_in_batch
+
+    @property
+    def patience(self) -> Patience | None:
+        """How long entries wait for others."""
+        return Patience(self.max_batch_age_in_secs * 1000, self.max_num_events_in_batch)
+
+
+#: How profiles are put into messages: at once, or many together.
+Policy = BestEffortAggregation | ConfigurableAggregation
 
 
 class Aggregation(Block):
@@ -100,7 +125,7 @@ class Aggregation(Block):
             yield Problem("other-policy", f"/{other[1]}", message)
 
     @property
-    def policy(self) -> BestEffortAggregation | ConfigurableAggregation | None:
+    def policy(self) -> Policy | None:
         """The parameters in force."""
         if self.aggregation_type == "BEST_EFFORT":
             return self.best_effort_aggregation

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from headrace.model import customer_data, metadata
-from headrace.model.aggregation import Aggregation, BestEffortAggregation
+from headrace.model.aggregation import Aggregation, Policy
 from headrace.model.authentication import CustomerAuthentication
 from headrace.model.batch import BatchConfig, Source
 from headrace.model.block import SERVER_SET, Block, Count, Flag, read_of, rule
@@ -247,10 +247,9 @@ class Destination(Block):
         return config.dynamic_enum if config is not None else None
 
     @property
-    def best_effort(self) -> BestEffortAggregation | None:
-        """The parameters by which messages leave at once; ``None`` where they wait, or where there are none."""
-        policy = self.aggregation.policy if self.aggregation is not None else None
-        return policy if isinstance(policy, BestEffortAggregation) else None
+    def policy(self) -> Policy | None:
+        """How people are put into messages; ``None`` where there are none."""
+        return self.aggregation.policy if self.aggregation is not None else None
 
     @property
     def _homes(self) -> Homes:

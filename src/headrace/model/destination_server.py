@@ -10,7 +10,9 @@ from headrace.model.answers import Answers
 from headrace.model.block import SERVER_SET, Block, Flag, repeated, rule, wire_names
 from headrace.model.file_configurations import FileConfigurations
 from headrace.model.kinds import is_web_url
+from headrace.model.pacing import MostAtOnce, RateLimit
 from headrace.model.problem import Problem
+from headrace.model.retrying import Retrying
 from headrace.model.storage import (
     AdlsGen2Destination,
     AzureBlobDestination,
@@ -87,12 +89,36 @@ class HttpExtension(Block):
     answers: Answers | None = Field(
         None, description="How the partner's answers tell of single entries of a message; else an answer is for all."
     )
+    retry: Retrying = Field(
+        default_factory=Retrying, description="When messages are sent again that the partner did not take."
+    )
+    rate_limits: tuple[RateLimit, ...] = Field(
+        (), description="How much the partner takes of one account in a time. All of them hold at once."
+    )
+    concurrency: MostAtOnce | None = Field(
+        None, description="How many requests of one account the partner takes at a time."
+    )
+
+    @rule
+    def _limits_each_thing_once(self) -> Iterator[Problem]:
+        seen: set[tuple[str, str]] = set()
+        for place, limit in enumerate(self.rate_limits):
+            if limit.name in seen:
+                unit, per = limit.name
+                message = f"there are two limits of `{unit}` per `{per}`; keep the lower one"
+                yield Problem("named-twice", f"/rateLimits/{place}", message)
+            seen.add(limit.name)
 
     @property
     def entry_id(self) -> str | None:
         """Where target profiles have the id by which answers name entries, if they do."""
         results = self.answers.results if self.answers is not None else None
         return results.entry_id if results is not None and results.by == "id" else None
+
+    @property
+    def most_entries(self) -> tuple[int, ...]:
+        """How many entries a message may carry because of limits: one that is larger would never leave."""
+        return tuple(limit.profiles for limit in self.rate_limits if limit.profiles is not None)
 
 
 class HttpTemplate(Block):

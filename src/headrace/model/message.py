@@ -35,6 +35,22 @@ class Bucket:
     def decode(cls, number: int) -> "Bucket":
         return cls(number >> 16, _STATUSES[number & 3], number >> 2 & 0x3FFF)
 
+    @staticmethod
+    def range_of(audience: int) -> tuple[int, int]:
+        """Return the lowest and the highest number that a bucket of an audience may have."""
+        return audience << 16, (audience << 16) + 0xFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """
+    How long the entries of a bucket wait for others: until they are ``entries``, or the first has waited ``age``
+    milliseconds, whichever comes first.
+    """
+
+    age: int
+    entries: int
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

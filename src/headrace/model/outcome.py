@@ -1,6 +1,11 @@
 """What became of an entry of a message. Never a bare boolean, and silence never means success."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from headrace.model.exchange import Exchange
+
+#: The code of what goes back untried, for its account has to wait.
+HELD_BACK = "held-back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +21,9 @@ class Retry:
     It is tried again: after so many seconds, or when the policy says. ``unknown``: the partner may have it.
 
     Where the attempt does not count, the account stood in the way and not the partner: it is tried again as soon as the
-    account can be used, however long that takes.
+    account can be used, however long that takes. ``pressure``: the partner has more to do than it can, so everything
+    for it should slow down, and not this message alone. ``holds``: it is of no use to send the partner anything until
+    a person has looked; the dataflow is held, and keeps what it has.
     """
 
     code: str
@@ -24,13 +31,29 @@ class Retry:
     after: float | None = None
     unknown: bool = False
     counts: bool = True
+    pressure: bool = False
+    holds: bool = False
+    exchange: Exchange | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """It is laid aside with the reason, for the same bytes would only get the same answer."""
+    """
+    It is laid aside with the reason, for the same bytes would only get the same answer.
+
+    ``unknown``: the partner may have it all the same. ``exchange``: what was sent and answered, if anything was.
+    """
 
     code: str
+    reason: str
+    unknown: bool = False
+    exchange: Exchange | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """It is not sent after all, and nobody needs to mend anything: the reason is the ledger's."""
+
     reason: str
 
 
@@ -45,4 +68,4 @@ class Split:
     reason: str
 
 
-Outcome = Delivered | Retry | Parked | Split
+Outcome = Delivered | Retry | Parked | Withheld | Split

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from headrace.errors import RenderError, TemplateError
+from headrace.errors import NotMapped, RenderError, TemplateError
 from headrace.mapping import LeftOut, Mapping
 from headrace.mapping.paths import getter
 from headrace.model.http import Headers, Request
@@ -122,7 +122,7 @@ class CompiledDestination:
         left_out: list[LeftOut] = []
         prepared = [self._prepare(entry, left_out) for entry in mapped]
         messages: list[Message] = []
-        gone = RenderError("the audience is no longer mapped")
+        gone = NotMapped("the audience is no longer mapped")
         refused: list[tuple[Entry, Refusal]] = [
             (entry, gone) for entry in group.entries if len(mapped) < len(group.entries) and entry not in mapped
         ]

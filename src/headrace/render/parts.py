@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from headrace.mapping.mapping import Identities
 
 if TYPE_CHECKING:  # The processes that render read no configuration, and start without what that takes.
-    from headrace.model.aggregation import AggregationKey, BestEffortAggregation
+    from headrace.model.aggregation import AggregationKey, Policy
 
 _SEPARATOR = "|"
 
@@ -54,7 +54,7 @@ class Parting:
     splits: bool
 
     @classmethod
-    def of(cls, policy: "BestEffortAggregation", namespaces: tuple[str, ...]) -> "Parting":
+    def of(cls, policy: "Policy", namespaces: tuple[str, ...]) -> "Parting":
         """Read the policy; ``namespaces`` are the destination's, in order, for one group each."""
         return cls(identity_groups(policy.aggregation_key, namespaces), policy.split_user_by_id)
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from headrace.mapping import Mapping
-from headrace.model.aggregation import BestEffortAggregation
+from headrace.model.aggregation import Policy
 from headrace.model.destination_server import DestinationServer, HttpTemplate
 from headrace.model.text import TemplatedText
 from headrace.render.parts import Parting
@@ -18,7 +18,7 @@ def recipe_of(
     dataflow: str,
     version: str,
     server: DestinationServer,
-    policy: BestEffortAggregation,
+    policy: Policy,
     mapping: Mapping,
     audiences: Audiences,
     parting: Parting,
@@ -42,7 +42,7 @@ def recipe_of(
         content_type=http.content_type,
         id_header=http.extension.message_id_header,
         entry_id=http.extension.entry_id,
-        max_users=policy.max_users_per_request,
+        max_users=policy.most_entries,
         attributes=mapping.attribute_rows,
         identities=mapping.identity_rows,
         predefined=mapping.predefined,

@@ -21,7 +21,7 @@ from headrace.services.looked_up import attributes_of
 from headrace.services.looking_up import LookUps, Question
 from headrace.services.patching import Operations, patched
 from headrace.services.rules import problems_of, warnings_of
-from headrace.store import access, audiences, audit, dataflows, documents, outbox
+from headrace.store import access, audiences, audit, dataflows, documents, outbox, parked_messages
 from headrace.store.database import Store, Transaction
 from headrace.store.dataflows import StoredDataflow
 
@@ -153,6 +153,7 @@ async def delete(store: Store, clock: Clock, caller: Caller, id_: str) -> None:
             raise Conflict
         outbox.withhold(tx, caller.number, stored.dataflow)
         backfills.cancel(tx, caller.number, id_, "the dataflow was deleted", now)
+        parked_messages.forget_dataflow(tx, caller.number, stored.dataflow)
         target = lenient(Flow, stored.document).target_connection_ids[0]
         wanting.leave(Place.of(tx, caller.tenant, target), stored, None, now)
         wanting.follow(tx, caller.tenant, target, caller.actor, now)

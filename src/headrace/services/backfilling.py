@@ -12,7 +12,7 @@ from typing import Any
 
 from headrace.clock import Clock
 from headrace.events import Announce, RunBegan, RunEnded
-from headrace.model.change import Changes
+from headrace.model.change import NO_AUDIENCE, Changes
 from headrace.model.profile import Profile
 from headrace.services import consenting
 from headrace.services.backfills import KIND
@@ -21,7 +21,7 @@ from headrace.store import access, dataflows, outbox, profiles, runs
 from headrace.store.database import Store, Transaction
 from headrace.store.outbox import Told
 from headrace.store.runs import Run
-from headrace.streaming.triggers import lanes
+from headrace.streaming.triggers import Watched, lanes
 
 #: People looked at in one step.
 STEP = 500
@@ -131,7 +131,7 @@ class Backfiller:
                 made.append(Changes(watched.dataflow, profile, seq + place, (audience,), touched))
             elif person is not document and (why := consenting.withheld_entry(flow, document, audience)):
                 made.append(Changes(watched.dataflow, profile, seq + place, (), (), (), (audience,), why))
-        outbox.accept(tx, run.tenant, made, now, STANDS_BACK)
+        outbox.accept(tx, run.tenant, made, now, 0 if watched.policy.patience is not None else STANDS_BACK)
         return {"members": members, "queued": len(made)}
 
     def _forget(self, tx: Transaction, run: Run, flow: LiveDataflow, after: int) -> dict[str, int]:
@@ -169,7 +169,21 @@ def _may_go_on(tx: Transaction, run: Run, flow: LiveDataflow) -> bool:
     address = (run.tenant, flow.watched.dataflow)
     if _is_walked(run):
         return not outbox.is_any_of(tx, *address, run.subject["audience"])
-    return not outbox.is_waiting(tx, *address, MOST_WAITING)
+    return not _is_enough_waiting(tx, address, run.subject["audience"], flow.watched)
+
+
+def _is_enough_waiting(tx: Transaction, address: tuple[int, int], audience: int, watched: Watched) -> bool:
+    """
+    Say whether enough waits for now.
+
+    Where entries wait for each other, that is not counted: each bucket of the audience may hold nearly a message.
+    """
+    patience, key = watched.policy.patience, watched.policy.aggregation_key
+    if patience is None:
+        return outbox.is_waiting(tx, *address, MOST_WAITING)
+    buckets = max(len(watched.parting.groups), 1) * (2 if key is not None and key.include_segment_status else 1)
+    named = audience if key is not None and key.include_segment_id else NO_AUDIENCE
+    return outbox.is_waiting_in(tx, *address, named, MOST_WAITING + buckets * patience.entries)
 
 
 def _is_walked(run: Run) -> bool:

@@ -29,7 +29,7 @@ def _of_delivery(destination: Destination) -> Iterator[str]:
         "files (`batchConfig`)": destination.batch_config is not None,
         "encrypted files (`customerEncryptionConfigurations`)": bool(destination.customer_encryption_configurations),
         "exports other than of people (`sources`)": bool(destination.sources),
-        "messages that do not leave by `BEST_EFFORT`": destination.best_effort is None,
+        "messages without a policy (`aggregation`)": destination.policy is None,
         "mappings of one audience (`requiredMappings`) without `includeSegmentId`": _lacks_an_audience(destination),
     }
     yield from (words for words, is_asked in what.items() if is_asked)

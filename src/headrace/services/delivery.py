@@ -2,9 +2,9 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from random import Random
-from typing import TypeVar
 
 from headrace.clock import Clock
 from headrace.connect.retry import RetryPolicy
@@ -24,28 +24,30 @@ from headrace.events import (
     told,
 )
 from headrace.mapping.consent import Consents
-from headrace.model.message import Group, Settled
-from headrace.model.outcome import Delivered, Outcome, Parked, Retry, Split
-from headrace.services import consenting
+from headrace.model.message import Group, Message, Settled
+from headrace.model.outcome import HELD_BACK, Delivered, Outcome, Parked, Retry, Split, Withheld
+from headrace.services import consenting, holding, settling
 from headrace.services.live import FAULT_PAUSE, LiveDataflow, LiveDataflows, PartnerRoute
+from headrace.services.pacing import Address, Going, Pacing, Round, forget_pacing
+from headrace.services.settling import Together, Written
 from headrace.services.turning import turn
-from headrace.store import access, audit, dataflows, epochs, ledger, outbox, withheld
+from headrace.store import dataflows, epochs, ledger, outbox, parked_messages, withheld
 from headrace.store.database import Store, StoreUnavailable, Transaction
-from headrace.store.outbox import Recorded
+from headrace.store.outbox import Conclusion
 from headrace.store.splitting import Part
 from headrace.streaming.bisect import halves
+from headrace.streaming.load import Load
+from headrace.streaming.pipeline import Route
 from headrace.streaming.settle import conclude
 from headrace.streaming.slots import Slots
 from headrace.streaming.streak import Streak
-
-T = TypeVar("T")
-#: One dataflow of one sandbox.
-Address = tuple[int, int]
 
 #: Wholly refused messages in a row after which a dataflow is held instead of parking everything it has.
 REFUSALS_TO_HOLD = 100
 #: Entries claimed in one turn of the writer: small enough that ingestion gets its own.
 MOST_CLAIMED = 2000
+#: Milliseconds between two looks at a dataflow whose entries wait for each other, however often it is woken.
+LOOK_EVERY = 1000
 #: Seconds between two tries to write what is known while the store cannot take anything.
 STORE_PAUSE = 1.0
 #: The longest the outbox sleeps although nobody woke it, in seconds.
@@ -82,13 +84,18 @@ class StoredOutbox:
         self._epoch = epoch
         self._lease = int(lease * 1000)
         self._deadline = int(deadline * 1000)
-        self._numbers = itertools.count(epoch << 32)
+        self._numbers = outbox.Numbers(epoch << 32)
+        self._together = Together(store, live, clock.now)
         self._maybe: set[Address] = set()
         self._due: dict[Address, int] = {}
         self._last_bucket: dict[Address, int] = {}
+        self._early_until: dict[Address, int] = {}
+        self._load = Load()
+        self._retrying: dict[Address, RetryPolicy] = {}
         self._streaks: dict[Address, Streak] = {}
         self._faults: dict[Address, str] = {}
         self._consents: dict[Address, Consents] = {}
+        self._pacing = Pacing(store, clock, live, announce, self.wake)
         self._woken = asyncio.Event()
         self._closed = False
 
@@ -126,6 +133,7 @@ class StoredOutbox:
     def close(self) -> None:
         """Claim nothing more; what is under way is settled."""
         self._closed = True
+        self._pacing.close()
         self._woken.set()
 
     async def claimed(self, slots: Slots) -> AsyncIterator[tuple[Group, PartnerRoute]]:
@@ -139,12 +147,19 @@ class StoredOutbox:
             if not groups:
                 await self._sleep(slots)
 
+    async def turn(self, group: Group, message: Message, route: Route) -> Outcome | None:
+        """Wait until the limits of the account let a message leave; if that takes long, say when to come again."""
+        return await self._pacing.turn(group, message, route)
+
     async def holds(self, group: Group) -> bool:
         """Say whether a claim is ours for as long as a request may take; one that has grown old is renewed first."""
         now = self._clock.now()
         if now + self._deadline <= group.lease_until:
             return True
-        return await self._store.write(lambda tx: outbox.renew(tx, group, now + self._lease))
+        is_ours = await self._store.write(lambda tx: outbox.renew(tx, group, now + self._lease))
+        if not is_ours:
+            self._load.give_back(group.number)
+        return is_ours
 
     async def objection(self, group: Group) -> Outcome | None:
         """Say why a message may not leave as it was rendered: somebody in it has withdrawn their consent since."""
@@ -160,38 +175,34 @@ class StoredOutbox:
             await self._settle(group, settled)
         except Exception as error:  # One group's trouble must not end the requests of others.
             self._announce(WorkerFailed(step="settle", error=told(error)))
+        finally:
+            self._load.give_back(group.number)
 
     async def _settle(self, group: Group, settled: Sequence[Settled]) -> None:
         """Decide when what is to be retried goes again, write it all down, and say what happened."""
         if (group.tenant, group.dataflow) in self._consents:
             settled = consenting.counted(settled)
-        concluded, wait = conclude(settled, group.attempt, self._policy, self._random)
+        address = (group.tenant, group.dataflow)
+        policy = self._retrying.get(address, self._policy)
+        concluded, wait = conclude(settled, group.attempt, policy, self._random)
         now = self._clock.now()
         retry_at = now + int(wait * 1000) if wait is not None else None
-        address = (group.tenant, group.dataflow)
-        parts = [Part(next(self._numbers), entries, reason) for entries, reason in halves(concluded)]
-
-        def work(tx: Transaction) -> tuple[str | None, Recorded]:
-            recorded = outbox.settle(tx, group, concluded, now, retry_at, parts)
-            crashpoint("before_settle_commit")
-            flow = self._live.of(tx, group.tenant).get(group.dataflow)
-            return flow.stored.id if recorded and flow is not None else None, recorded or Recorded()
-
+        parts = [Part(self._numbers.take(), entries, reason) for entries, reason in halves(concluded)]
         began = self._clock.monotonic()
-        name, recorded = await self._written(work, group)
+        written = await self._written(Conclusion(group, concluded, retry_at, parts))
         seconds = self._clock.monotonic() - began
         crashpoint("after_settle_commit")
         if retry_at is not None:
             self._due[address] = min(retry_at, self._due.get(address, retry_at))
         self.wake(group.tenant, [group.dataflow])
-        if name is not None:
+        if written.name is not None:
             waited = max(0, now - group.since) / 1000 if group.since else 0.0
-            for event in _events(name, [*concluded, *recorded.given_up], wait, waited):
+            for event in _events(written.name, [*concluded, *written.recorded.given_up], wait, waited):
                 self._announce(event)
             outcomes = {item.message: type(item.outcome).__name__.lower() for item in concluded}
             self._announce(
                 GroupSettled(
-                    dataflow=name,
+                    dataflow=written.name,
                     outcomes=outcomes,
                     attempt=group.attempt,
                     entries=len(concluded),
@@ -199,65 +210,102 @@ class StoredOutbox:
                     seconds=seconds,
                 )
             )
-            await self._hold_if_refused(address, name, group.number, concluded)
+            if written.held is not None:
+                self._announce(DataflowHeld(dataflow=written.name, reason=written.held))
+            await self._hold_if_refused(address, written.name, group.number, concluded)
 
-    async def _written(self, work: Callable[[Transaction], T], group: Group) -> T:
-        """Write to the store; while it cannot take anything, try again for as long as the claim is ours."""
+    async def _written(self, concluded: Conclusion) -> Written:
+        """Record what became of a group; while the store cannot take anything, for as long as the claim is ours."""
+        with suppress(Exception):
+            return await self._together.write(concluded)
         while True:
             try:
-                return await self._store.write(work)
+                (written,) = await self._store.write(
+                    lambda tx: settling.record(tx, self._live, [concluded], self._clock.now())
+                )
             except StoreUnavailable as error:
-                if self._clock.now() >= group.lease_until:
+                if self._clock.now() >= concluded.group.lease_until:
                     raise
                 self._announce(WorkerFailed(step="settle", error=error.message))
                 await asyncio.sleep(STORE_PAUSE)
+            else:
+                return written
 
     async def _claim(self, slots: Slots) -> list[tuple[Group, PartnerRoute]]:
         """Claim for every dataflow that may have something waiting, as much as its account has slots free."""
+        if turns := slots.take_turns():
+            await self._pacing.tell(turns)
         now = self._clock.now()
         for address in [address for address, due in self._due.items() if due <= now]:
             del self._due[address]
+            self._early_until.pop(address, None)
             self._maybe.add(address)
-        asked = set(self._maybe)
-        if not asked:
+        asked, waiting = set(self._maybe), self._pacing.waiting(now)
+        if not asked and not waiting:
             return []
 
-        def work(tx: Transaction) -> list[tuple[Group, PartnerRoute]]:
+        def work(tx: Transaction) -> tuple[Round, list[tuple[Group, PartnerRoute]]]:
             pairs: list[tuple[Group, PartnerRoute]] = []
-            for address in sorted(asked):
-                flow = self._live.of(tx, address[0]).get(address[1])
-                if flow is None or flow.route is None or not flow.is_going:
-                    self._rest(address, self._look_again(address, flow, now))
-                    continue
-                self._faults.pop(address, None)
-                account = flow.route.account
-                free = slots.free(account) - sum(1 for _, route in pairs if route.account == account)
-                groups = self._claim_for(tx, address, flow.route, free, now) if free > 0 else []
-                groups = self._looked_at(tx, flow, groups, now)
-                pairs += [(group, flow.route) for group in groups]
-            return pairs
+            begun = self._pacing.begin(tx, self._going(tx, asked, now), waiting, slots, now)
+            for going, share in begun:
+                account = going.route.account
+                taken = sum(1 for _, route in pairs if route.account == account)
+                free = min(share, self._load.room(account, going.route.most_entries) - taken)
+                groups = self._claim_for(tx, going, free, now, tries=slots.is_down(account)) if free > 0 else []
+                groups = self._looked_at(tx, going.flow, groups, now)
+                begun.claimed(len(groups))
+                pairs += [(group, going.route) for group in groups]
+            for address, until in begun.resting:
+                self._rest(address, until)
+            return begun, pairs
 
         try:
-            pairs = await self._store.write(work)
+            begun, pairs = await self._store.write(work)
         except Exception:
             self._maybe |= asked  # Nothing was claimed, so what was found to rest may be waiting all the same.
             raise
+        self._pacing.end(begun, now)
         for group, route in pairs:
             slots.take(route.account)
+            self._load.take(route.account, group)
             self._streaks.setdefault((group.tenant, group.dataflow), Streak()).claimed(group.number)
         return pairs
 
-    def _claim_for(self, tx: Transaction, address: Address, route: PartnerRoute, free: int, now: int) -> list[Group]:
+    def _going(self, tx: Transaction, asked: Iterable[Address], now: int) -> Iterator[Going]:
+        """Yield the dataflows that are going; the others rest."""
+        for address in sorted(asked):
+            flow = self._live.of(tx, address[0]).get(address[1])
+            if flow is None or flow.route is None or not flow.is_going:
+                self._rest(address, self._look_again(address, flow, now))
+                continue
+            self._faults.pop(address, None)
+            self._retrying[address] = flow.route.retry(self._policy)
+            if flow.route.patience is None or not self._is_early(address, now):
+                yield Going(address, flow, flow.route)
+
+    def _claim_for(self, tx: Transaction, going: Going, free: int, now: int, *, tries: bool) -> list[Group]:
+        address, most = going.address, going.route.most_entries
         tenant, number = address
-        most = route.most_entries
         wanted = min(free, max(1, MOST_CLAIMED // most))
-        claim = outbox.Claim(tenant, number, self._epoch, wanted, most, self._lease, self._numbers)
+        patience = going.route.patience
+        claim = outbox.Claim(
+            tenant, number, self._epoch, wanted, most, self._lease, self._numbers, patience, tries=tries
+        )
         groups = outbox.claim(tx, claim, now, self._last_bucket.get(address, -1))
         if groups:
             self._last_bucket[address] = groups[-1].bucket.encode()
         if len(groups) < wanted:
-            self._rest(address, outbox.next_due(tx, tenant, number))
+            self._rest(address, outbox.next_due(tx, tenant, number, patience))
+            self._early_until[address] = now + LOOK_EVERY
         return groups
+
+    def _is_early(self, address: Address, now: int) -> bool:
+        """Put off the look at a dataflow that has just been looked at: what wakes it has hardly filled a message."""
+        until = self._early_until.get(address, now)
+        if not 0 < until - now <= LOOK_EVERY:
+            return False
+        self._rest(address, min(until, self._due.get(address, until)))
+        return True
 
     def _looked_at(self, tx: Transaction, flow: LiveDataflow, claimed: Sequence[Group], now: int) -> list[Group]:
         """Hold what was claimed against the policies of consent, as they are now."""
@@ -295,7 +343,7 @@ class StoredOutbox:
     async def _sleep(self, slots: Slots) -> None:
         """Wait until somebody wakes us, a slot is freed, or a retry is due."""
         now = self._clock.now()
-        next_due = min(self._due.values(), default=now + int(LONGEST_SLEEP * 1000))
+        next_due = min([now + int(LONGEST_SLEEP * 1000), *self._due.values(), *self._pacing.next_at])
         seconds = min(max((next_due - now) / 1000, 0.0), LONGEST_SLEEP)
         waits = [asyncio.ensure_future(self._woken.wait())]
         if self._maybe:
@@ -307,7 +355,7 @@ class StoredOutbox:
     async def _hold_if_refused(self, address: Address, name: str, number: int, settled: Sequence[Settled]) -> None:
         """Stop a dataflow of which too many messages in a row were refused whole."""
         streak = self._streaks.setdefault(address, Streak())
-        if any(isinstance(item.outcome, Split) for item in settled):
+        if any(isinstance(item.outcome, Split) for item in settled) or not any(_was_tried(item) for item in settled):
             return streak.left(number)
         refused = all(isinstance(item.outcome, Parked) for item in settled)
         if streak.settled(number, refused=refused) < REFUSALS_TO_HOLD or not refused:
@@ -317,14 +365,7 @@ class StoredOutbox:
         reason = f"{REFUSALS_TO_HOLD} messages in a row were refused; the last: {last}"
         now = self._clock.now()
 
-        def work(tx: Transaction) -> bool:
-            was_going = dataflows.hold(tx, *address, reason, now)
-            if was_going:
-                audit.note(tx, address[0], "headrace", "hold", "dataflow", name, now)
-                access.raise_configuration(tx, address[0])
-            return was_going
-
-        if await self._store.write(work):
+        if await self._store.write(lambda tx: holding.hold(tx, *address, name, reason, now)):
             self._announce(DataflowHeld(dataflow=name, reason=reason))
         return None
 
@@ -336,9 +377,15 @@ async def keep_house(store: Store, clock: Clock, announce: Announce, every: floa
             await turn(store, clock.now())
             await store.write(ledger.fold)
             await store.write(withheld.fold)
+            await store.write(lambda tx: forget_pacing(tx, clock.now()))
+            await store.write(lambda tx: parked_messages.forget_old(tx, clock.now() - parked_messages.KEPT))
         except Exception as error:  # A fault of ours must not end the house-keeping of everybody else.
             announce(WorkerFailed(step="keep_house", error=told(error)))
         await asyncio.sleep(every)
+
+
+def _was_tried(item: Settled) -> bool:
+    return not isinstance(item.outcome, Withheld)
 
 
 def _events(name: str, settled: Sequence[Settled], wait: float | None, waited: float) -> Iterable[Event]:
@@ -347,11 +394,13 @@ def _events(name: str, settled: Sequence[Settled], wait: float | None, waited: f
         entries = list(items)
         if isinstance(outcome, Delivered):
             yield MessageDelivered(dataflow=name, entries=len(entries), message=message, waited_seconds=waited)
+        elif isinstance(outcome, Retry) and outcome.code == HELD_BACK:
+            continue  # It was not tried; how the account goes is told once for all.
         elif isinstance(outcome, Retry):
             yield MessageRetried(
                 dataflow=name, entries=len(entries), message=message, reason=outcome.reason, seconds=wait or 0.0
             )
         elif isinstance(outcome, Split):
             yield MessageSplit(dataflow=name, entries=len(entries), message=message, reason=outcome.reason)
-        else:
+        elif isinstance(outcome, Parked):
             yield ChangesParked(dataflow=name, entries=len(entries), code=outcome.code, reason=outcome.reason)

@@ -23,7 +23,7 @@ from headrace.services.audiences.counting import Sizes
 from headrace.services.erased import Erased, Identity, identities_of
 from headrace.services.live import LiveDataflow, LiveDataflows
 from headrace.services.steps import HeldSteps, patiently
-from headrace.store import access, erasing, erasures, outbox, profiles, runs
+from headrace.store import access, erasing, erasures, outbox, parked_messages, profiles, runs
 from headrace.store.access import Tenant
 from headrace.store.database import Store, Transaction
 from headrace.store.erasing import Lane
@@ -129,6 +129,7 @@ class Erasing:
             touched |= {number} if state == "telling" else set()
             receipt = Receipt(profile, number, state, reason, self.clock.now())
             erasures.put_receipt(tx, erasure.tenant, erasure.erasure, receipt)
+        parked_messages.forget_person(tx, erasure.tenant, profile)
         profiles.remove(tx, erasure.tenant, profile)
         erasures.note_person(tx, erasure.tenant, erasure.erasure, profile)
         texts = {*_texts(person), *(id_ for _, id_ in identities)}

@@ -16,6 +16,7 @@ import orjson
 
 from headrace.clock import Clock
 from headrace.connect.auth import SignInNeeded, Token
+from headrace.connect.retry import RetryPolicy, policy_of
 from headrace.connect.webhooks import WebhookSigner
 from headrace.errors import HeadraceError
 from headrace.events import AnswerUnread, Event, GroupRendered, RequestAnswered, ValuesLeftOut
@@ -23,9 +24,12 @@ from headrace.mapping import AttributeRow, IdentityRow, Mapping
 from headrace.mapping.consent import Consents
 from headrace.model.destination import Destination
 from headrace.model.destination_server import DestinationServer, HttpExtension
+from headrace.model.exchange import Exchange
 from headrace.model.flow import FieldMapping, Flow, SegmentSelectorValue
-from headrace.model.message import Group, Message
-from headrace.model.outcome import Outcome, Retry
+from headrace.model.http import Response
+from headrace.model.message import Group, Message, Patience
+from headrace.model.outcome import Delivered, Outcome, Parked, Retry
+from headrace.model.pacing import RateLimit
 from headrace.render.destination import CompiledDestination, Composed
 from headrace.render.parts import Parting
 from headrace.render.recipe import MappedAudience, Recipe
@@ -58,15 +62,22 @@ class Renderer(Protocol):
 
 
 _UNAUTHORIZED = 401
+_FORBIDDEN = 403
+_USUAL = RetryPolicy()
 Announce = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)
 class PartnerRoute:
-    """One dataflow's way to its partner. ``most_entries`` is the most that a message carries."""
+    """
+    One dataflow's way to its partner.
+
+    ``most_entries`` is the most that a message carries, and ``patience`` how long entries wait to travel together.
+    """
 
     recipe: Recipe
     most_entries: int
+    patience: Patience | None
     _access: PartnerAccess
     _renderer: Renderer
     _clock: Clock
@@ -74,11 +85,27 @@ class PartnerRoute:
     _announce: Announce
     _answering: HttpExtension = field(default_factory=HttpExtension)
     _completed: dict[int, Recipe] = field(default_factory=dict)
+    _last_tried: list[int] = field(default_factory=list)
 
     @property
     def account(self) -> str:
         """The account's name, under which its requests are counted."""
         return self._access.pool
+
+    def retry(self, usual: RetryPolicy) -> RetryPolicy:
+        """Return when its messages are sent again that the partner did not take: as ``usual``, or as is declared."""
+        return policy_of(self._answering.retry, usual)
+
+    @property
+    def limits(self) -> tuple[RateLimit, ...]:
+        """How much the partner takes of an account in a time."""
+        return self._answering.rate_limits
+
+    @property
+    def most_under_way(self) -> int | None:
+        """How many requests the partner takes at a time, of all processes together, where its author says so."""
+        concurrency = self._answering.concurrency
+        return concurrency.most if concurrency is not None else None
 
     async def compose(self, group: Group) -> Composed:
         """
@@ -111,20 +138,36 @@ class PartnerRoute:
         request = message.request
         if self._signer is not None:
             request = self._signer.sign(request, message.id, self._clock.now())
+        policy = self.retry(_USUAL)
         began = self._clock.monotonic()
         try:
+            token = await self._access.token()
             response = await self._access.send(request)
             self._tell(class_of(response.status), message, began)
             if response.status == _UNAUTHORIZED and self._access.credentials is not None:
                 return await self._refused(self._access.credentials, message)
+            if response.status == _FORBIDDEN and self._is_to_be_looked_at(policy):
+                return await self._forbidden(token.generation if token is not None else None)
         except HeadraceError as error:
             self._tell(error.code, message, began)
-            return explain(error)
+            return self._told(explain(error), message)
         answers, bisects = self._answering.answers, self._answering.bisect
-        judged = judge(response, message, answers, self._clock.now(), self._access.redact, bisects=bisects)
+        now, redact = self._clock.now(), self._access.redact
+        judged = judge(response, message, answers, now, redact, bisects=bisects, policy=policy)
         if judged.unread is not None:
             self._announce(AnswerUnread(dataflow=self.recipe.dataflow, message=message.id, reason=judged.unread))
-        return judged.outcome
+        return self._told(judged.outcome, message, response)
+
+    def _told(
+        self, outcome: Outcome | tuple[Outcome, ...], message: Message, answer: Response | None = None
+    ) -> Outcome | tuple[Outcome, ...]:
+        """Have what was not delivered refer to what was sent and answered: in the end it may be parked."""
+        if isinstance(outcome, Delivered):
+            return outcome
+        exchange = Exchange(message.request, answer, self._access.redact, self.recipe.version)
+        if isinstance(outcome, tuple):
+            return tuple(_referring(each, exchange) for each in outcome)
+        return _referring(outcome, exchange)
 
     def _tell(self, answer: str, message: Message, began: float) -> None:
         seconds = self._clock.monotonic() - began
@@ -147,6 +190,26 @@ class PartnerRoute:
         await credentials.refuse(reason)
         return Retry("status-401", "the partner answered 401 (unauthorized)", counts=False)
 
+    def _is_to_be_looked_at(self, policy: RetryPolicy) -> bool:
+        """Say whether a person has to look at a 403: somebody signs in, and no declaration makes something of it."""
+        answers = self._answering.answers
+        is_read = answers is not None and _FORBIDDEN in answers.statuses
+        return self._access.credentials is not None and _FORBIDDEN not in policy.statuses and not is_read
+
+    async def _forbidden(self, generation: int | None) -> Outcome:
+        """
+        Say what becomes of a message that the partner does not allow the account to send.
+
+        It is tried once with another token. Then the dataflow is held: the partner knows who asks, and says no.
+        """
+        reason = "the partner answered 403 (forbidden)"
+        if generation is not None and generation not in self._last_tried:
+            await self._access.renew(generation)
+            newer = await self._access.token()
+            self._last_tried[:] = [newer.generation] if newer is not None else []
+            return Retry("status-403", f"{reason}, and another token was got", after=0.0, counts=False)
+        return Retry("status-403", f"{reason} to what the account is signed in with", counts=False, holds=True)
+
     def _with(self, token: Token) -> Recipe:
         """Return the recipe completed with a token, the same one for as long as the token is."""
         known = self._completed.get(token.generation)
@@ -155,6 +218,10 @@ class PartnerRoute:
             self._completed.clear()
             self._completed[token.generation] = known
         return known
+
+
+def _referring(outcome: Outcome, exchange: Exchange) -> Outcome:
+    return replace(outcome, exchange=exchange) if isinstance(outcome, Parked | Retry) else outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +298,7 @@ class LiveDataflows:
         policies: consent_policies.InForce,
     ) -> LiveDataflow:
         parts = Parts.of(tx, catalog, tenant.tenant, stored.document)
-        policy = parts.destination.best_effort
+        policy = parts.destination.policy
         assert policy is not None, "a destination in use does not change to what is not carried out"
         taking_part = dataflows.mapped_audiences(tx, tenant.tenant, stored.dataflow)
         mapped = Audiences(_mapped_audiences(tx, tenant.tenant, taking_part, parts, names))
@@ -279,12 +346,15 @@ class LiveDataflows:
             customer_data=dict(access_.customer_data),
             auth_data=dict(access_.given),
         )
-        most_entries = CompiledDestination(recipe).most_entries
-        signer = signing_secrets.signer_for(parts.server, access_.signing_secrets)
         http = parts.server.http_template
         answering = http.extension if http is not None else HttpExtension()
+        most_entries = min([CompiledDestination(recipe).most_entries, *answering.most_entries])
+        patience = watched.policy.patience
+        if patience is not None:  # A message that can be about one person alone is full with one.
+            patience = replace(patience, entries=min(patience.entries, most_entries))
+        signer = signing_secrets.signer_for(parts.server, access_.signing_secrets)
         return PartnerRoute(
-            recipe, most_entries, access_, self._renderer, self._clock, signer, self._announce, answering
+            recipe, most_entries, patience, access_, self._renderer, self._clock, signer, self._announce, answering
         )
 
 

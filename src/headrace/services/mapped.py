@@ -26,7 +26,7 @@ def mapped_rows(flow: Flow, destination: Destination) -> tuple[FieldMapping, ...
 
 def groups_by_audience(destination: Destination) -> bool:
     """Say whether each message of a destination is about one audience."""
-    policy = destination.best_effort
+    policy = destination.policy
     key = policy.aggregation_key if policy is not None else None
     return key is not None and key.include_segment_id
 

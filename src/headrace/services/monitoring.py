@@ -1,11 +1,10 @@
-"""Monitoring: what became of everything, and what waits to be mended."""
+"""Monitoring: what became of everything."""
 
 from headrace.errors import NotFound
 from headrace.services.caller import Caller
-from headrace.store import audiences, dataflows, ledger, parked, withheld
+from headrace.store import audiences, dataflows, ledger, withheld
 from headrace.store.audiences import StoredAudience
 from headrace.store.database import Store, Transaction
-from headrace.store.parked import ParkedChange
 
 Balance = dict[str, int]
 ByAudience = list[tuple[StoredAudience | None, Balance]]
@@ -28,25 +27,6 @@ async def balance(store: Store, caller: Caller, id_: str) -> tuple[Balance, ByAu
         empty = dict.fromkeys((*ledger.COLUMNS, "pending"), 0)
         total = {column: sum(row[column] for row in sums.values()) for column in empty}
         return total, [(names.get(audience), row) for audience, row in sums.items()]
-
-    return await store.read(work)
-
-
-async def parked_changes(
-    store: Store, caller: Caller, id_: str, most: int, before: int | None
-) -> list[tuple[StoredAudience | None, ParkedChange]]:
-    """
-    Return the parked changes of a dataflow, newest first.
-
-    Raises:
-        NotFound: it is not in this sandbox.
-    """
-
-    def work(tx: Transaction) -> list[tuple[StoredAudience | None, ParkedChange]]:
-        names = audiences.all_of(tx, caller.number)
-        number = _number(tx, caller, id_)
-        changes = parked.latest(tx, caller.number, number, most, before if before is not None else 1 << 62)
-        return [(names.get(change.audience), change) for change in changes]
 
     return await store.read(work)
 

@@ -107,6 +107,7 @@ def raise_configuration(tx: Transaction, tenant: int) -> None:
     """
     number = secrets.randbits(62)
     tx.run("UPDATE tenants SET configuration = :number WHERE tenant = :tenant", {"tenant": tenant, "number": number})
+    tx.wake(tenant)
 
 
 def _organizations() -> Select[Any]:

@@ -2,13 +2,13 @@
 The store: one writer that commits groups of transactions together, and readers beside it.
 
 It stands on SQLite in the data directory, or on PostgreSQL (``sqlite.py``, ``postgres.py``); nothing else here knows on
-which. One process at a time has a store.
+which. One process at a time has a store on SQLite, and any number have one on PostgreSQL.
 """
 
 import asyncio
 import fcntl
 import pkgutil
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -29,7 +29,7 @@ FILE = "headrace.db"
 
 class Store:
     """
-    The store of one data directory, locked for this process alone.
+    The store of one data directory, which is locked for this process, or for those who have the same database.
 
     ``write`` answers after the disk has the commit; work that raises is rolled back alone.
     """
@@ -52,7 +52,7 @@ class Store:
             OperationError: another process has it, it cannot be reached, or it cannot be written.
         """
         dialect = _dialect(directory, database_url)
-        store = cls(directory, dialect, _lock(directory))
+        store = cls(directory, dialect, _lock(directory, is_shared=dialect.is_shared))
         try:
             store.write_now(lambda tx: None)
         except Exception:
@@ -64,6 +64,33 @@ class Store:
     def name(self) -> str:
         """What the store is called in a message: its file, or its database."""
         return self._dialect.name
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may have it, too."""
+        return self._dialect.is_shared
+
+    def hold(self, tx: Transaction, form: str) -> None:
+        """Keep the form of the tables as it is for as long as the store is open here."""
+        self._dialect.hold(tx.core, form)
+
+    def exclude(self, tx: Transaction) -> None:
+        """
+        Keep other processes out until the transaction ends.
+
+        Raises:
+            OperationError: one has the store.
+        """
+        self._dialect.exclude(tx.core)
+
+    def hear(self) -> AsyncIterator[str | None]:
+        """
+        Yield whom other processes woke (``Transaction.wake``); first ``None``, once it listens.
+
+        Raises:
+            StoreUnavailable: it was not made, or is lost.
+        """
+        return self._dialect.hear()
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run work in a transaction and return its result once that is on disk."""
@@ -117,15 +144,15 @@ def _dialect(directory: Path, database_url: str) -> Dialect:
     return dialect
 
 
-def _lock(directory: Path) -> TextIO:
-    """Make the data directory and take it for this process."""
+def _lock(directory: Path, *, is_shared: bool) -> TextIO:
+    """Make the data directory and take it for this process, or for those who have the same database."""
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = (directory / "lock").open("w")
     except OSError as error:
         raise OperationError(f"the data directory {directory} cannot be written: {error.strerror}") from None
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         lock.close()
         raise OperationError(f"the data directory {directory} is in use by another process") from None

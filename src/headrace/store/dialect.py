@@ -1,10 +1,10 @@
 """What a store asks of the database it stands on, and what goes wrong with it."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from typing import Any, Protocol
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from headrace.errors import DataError, OperationError
 
@@ -36,13 +36,19 @@ class Rows(Protocol):
 
 class Dialect(Protocol):
     """
-    One kind of database.
+    One kind of database. ``is_shared``: several processes may have it at a time.
 
-    ``engine`` is asked for twice: once to write, by one connection that no other process has the like of, and once to
-    read, by connections of which each transaction sees one moment and changes nothing. ``translate`` is asked before
-    every statement that goes straight to the driver, and remembers. ``explain`` says what a driver's error means for
-    whoever waits; ``None``: nothing that is foreseen. ``checkpoint`` leaves nothing of the past in a log of its own.
+    ``engine`` is asked for twice: once to write, by one connection whose transactions exclude those of all others, and
+    once to read, by connections of which each transaction sees one moment and changes nothing. ``translate`` is asked
+    before every statement that goes straight to the driver, and remembers. ``explain`` says what a driver's error means
+    for whoever waits; ``None``: nothing foreseen. ``checkpoint`` leaves nothing of the past in a log of its own.
+
+    ``hold`` keeps the form of the tables as it is for as long as this process is there, and ``exclude`` raises where
+    another one does. ``tell`` has what was woken told to other processes at the commit, and ``hear`` yields what others
+    told: ``None`` first, when it has begun to listen.
     """
+
+    is_shared: bool
 
     @property
     def name(self) -> str: ...
@@ -54,6 +60,14 @@ class Dialect(Protocol):
     def checkpoint(self) -> bool: ...
 
     def explain(self, error: BaseException) -> OperationError | DataError | None: ...
+
+    def hold(self, connection: Connection, form: str) -> None: ...
+
+    def exclude(self, connection: Connection) -> None: ...
+
+    def tell(self, connection: Connection, woken: Collection[str]) -> None: ...
+
+    def hear(self) -> AsyncIterator[str | None]: ...
 
 
 #: Texts and quoted names, which stay as they are; comments and white space; casts; parameters; the percent sign.

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from sqlalchemy import delete, select, update
 
-from headrace.store import ledger, withheld
+from headrace.store import ledger, parked, withheld
 from headrace.store.database import Transaction
 from headrace.store.tables import audience_evaluations, dataset_snapshots, runs, taken_requests
 
@@ -36,7 +36,7 @@ _TAKE_WAITING = """
 """
 _TAKE_PARKED = """
     DELETE FROM parked WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile
-    RETURNING audience, code, reason
+    RETURNING audience, code, reason, parked
 """
 
 
@@ -96,11 +96,17 @@ def take_parked(tx: Transaction, tenant: int, dataflow: int, profile: int) -> li
     """Withhold what was laid aside of a person; return the codes and the reasons for which it was."""
     tally, reasons = ledger.Tally(), withheld.Reasons()
     taken: list[tuple[str, str]] = []
-    for audience, code, reason in tx.run(_TAKE_PARKED, {"tenant": tenant, "dataflow": dataflow, "profile": profile}):
+    last = 0
+    for audience, code, reason, number in tx.run(
+        _TAKE_PARKED, {"tenant": tenant, "dataflow": dataflow, "profile": profile}
+    ):
+        last = max(last, number)
         tally[dataflow, audience, "parked"] -= 1
         tally[dataflow, audience, "withheld"] += 1
         reasons[dataflow, ERASED] += 1
         taken.append((code, reason))
+    if last:
+        parked.note_taken(tx, tenant, dataflow, last)
     ledger.post(tx, tenant, tally)
     withheld.post(tx, tenant, reasons)
     return taken

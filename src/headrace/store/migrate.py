@@ -45,24 +45,31 @@ def migrate(store: Store, form: str = NEWEST) -> Path | None:
     ``None``: it has that form, or is new. Whoever dies on the way leaves the store as it was.
 
     Raises:
-        OperationError: there is no such form, or the store was written by a newer Headrace.
+        OperationError: there is no such form, the store was written by a newer Headrace, or another process has it.
     """
     present, wanted = form_of(store), _known(form)
     if present == wanted:
         return None
-    copied = None
-    if present is not None:
-        target = store.directory / f"control-before-{wanted}.db"
-        copied = store.read_now(lambda tx: control.copy(tx, target))
-    store.write_now(lambda tx: _move(tx, present, wanted))
-    return copied
+    return store.write_now(lambda tx: _move(store, tx, wanted))
 
 
-def _move(tx: Transaction, present: str | None, wanted: str) -> None:
+def hold(store: Store) -> None:
+    """Keep the store in the newest form, which it has, for as long as it is open here."""
+    store.write_now(lambda tx: store.hold(tx, _known(NEWEST)))
+
+
+def _move(store: Store, tx: Transaction, wanted: str) -> Path | None:
+    """Copy and move, unless another process that began at the same moment has done so."""
+    present = MigrationContext.configure(tx.core).get_current_revision()
+    if present == wanted:
+        return None
+    store.exclude(tx)
+    copied = None if present is None else control.copy(tx, store.directory / f"control-before-{wanted}.db")
     config = _config()
     config.attributes["connection"] = tx.core
     is_down = present is not None and forms().index(present) > forms().index(wanted)
     (command.downgrade if is_down else command.upgrade)(config, wanted)
+    return copied
 
 
 def _known(form: str) -> str:

@@ -1,18 +1,24 @@
 """
 The store on PostgreSQL, through psycopg.
 
-The one connection that writes holds an advisory lock of the database for as long as it lives, so the server itself
-keeps a second writer out: a connection that is lost has lost the lock too, and its successor takes it again before it
-writes anything.
+Any number of processes have it, and one of them writes at a time: each transaction of a writer begins with an advisory
+lock that is held to its end, so whatever reads before it writes may rely on what it read. Whoever stops in the middle
+is cut off by the server after some seconds, and its transaction undone. Each process also holds the form of the tables,
+by a lock that it shares with all others.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from functools import lru_cache
 from typing import Any
 
 import psycopg
-from psycopg.errors import LockNotAvailable, ProgramLimitExceeded, ReadOnlySqlTransaction
+from psycopg.errors import (
+    IdleInTransactionSessionTimeout,
+    LockNotAvailable,
+    ProgramLimitExceeded,
+    ReadOnlySqlTransaction,
+)
 from psycopg.types.numeric import Int8Dumper
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
@@ -21,15 +27,19 @@ from sqlalchemy.pool import QueuePool, StaticPool
 from headrace.errors import DataError, OperationError
 from headrace.store.dialect import NotStorable, StoreUnavailable, rewrite
 
-#: The advisory lock of the process that writes: "headrace" as a number of 64 bits.
+#: The advisory lock of whoever writes: "headrace" as a number of 64 bits; and that of the form of the tables.
 _LOCK = int.from_bytes(b"headrace")
-#: How long to wait for it: what a process that was killed held is free in a moment.
-_PATIENCE = "3s"
+_FORM_LOCK = _LOCK + 1
+#: What the server does for its writers: whoever is silent in the middle of a transaction is cut off, long before those
+#: who wait for it give up. It is no limit on how long a statement may take.
+_SILENCE = "10s"
+_PATIENCE = "20s"
+_CHANNEL = "headrace"
 
 #: Seconds after which plans that the writer keeps are made anew: tables have grown since.
 REPLAN = 2.0
 
-_CONNECT = {
+_CONNECT: dict[str, Any] = {
     "connect_timeout": 10,
     "application_name": "headrace",
     "keepalives_idle": 30,
@@ -37,9 +47,11 @@ _CONNECT = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,  # Milliseconds: keepalives do not speak up while something is waiting to be heard of.
 }
-#: A partner that died is noticed by the server too, so that its lock is not held for hours. What is written is found
+#: A machine that died is noticed by the server too, so that its locks are not held for hours. What is written is found
 #: row by row: left to its figures, the planner reads whole tables that were small when it last looked.
-_WRITER = """
+_WRITER = f"""
+    SET idle_in_transaction_session_timeout = '{_SILENCE}';
+    SET lock_timeout = '{_PATIENCE}';
     SET synchronous_commit = on;
     SET tcp_keepalives_idle = 30;
     SET tcp_keepalives_interval = 10;
@@ -55,6 +67,8 @@ _READER = "SET jit = off"
 class Postgres:
     """A store in a database of a PostgreSQL server."""
 
+    is_shared = True
+
     def __init__(self, database_url: str) -> None:
         """
         Take the address of a database: ``postgresql://user@host/database``.
@@ -63,6 +77,7 @@ class Postgres:
             OperationError: it is none.
         """
         self._url = _read(database_url)
+        self._form: str | None = None
 
     @property
     def name(self) -> str:
@@ -70,7 +85,7 @@ class Postgres:
         return f"the database {self._url.database or self._url.username or ''!r} on {host}"
 
     def engine(self, *, writes: bool) -> Engine:
-        """Make an engine: one connection with the lock to write, or some that read one moment each."""
+        """Make an engine: one connection whose transactions have the lock, or some that read one moment each."""
         pool, prepare = (StaticPool, self._prepare_writer) if writes else (QueuePool, _prepare_reader)
         engine = create_engine(
             self._url, poolclass=pool, pool_pre_ping=not writes, connect_args=_CONNECT, hide_parameters=True
@@ -88,7 +103,7 @@ class Postgres:
                 raise
 
         if writes:
-            event.listen(engine, "begin", _Replanning())
+            event.listen(engine, "begin", _Beginning())
         else:
             engine.dialect.do_ping = _pinging(engine.dialect.do_ping)  # type: ignore[assignment]
         return engine
@@ -105,23 +120,85 @@ class Postgres:
     def explain(self, error: BaseException) -> OperationError | DataError | None:
         if isinstance(error, ProgramLimitExceeded) or (isinstance(error, psycopg.DataError) and "NUL" in str(error)):
             return NotStorable()
-        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | ReadOnlySqlTransaction):
+        if isinstance(error, _GONE):
             return StoreUnavailable(f"the store cannot take anything now: {str(error).partition(chr(10))[0]}")
         return None
 
     def _prepare_writer(self, driver: psycopg.Connection) -> None:
         driver.execute(_WRITER)
         _check_encoding(driver, self.name)
-        driver.execute(f"SET lock_timeout = '{_PATIENCE}'")
+        if self._form is not None:
+            self._hold_again(driver, self._form)
+
+    # -- several processes --------------------------------------------------------------------------------------------
+
+    def hold(self, connection: Connection, form: str) -> None:
+        """Keep the form of the tables as it is; a connection that is made anew looks whether it still is that."""
+        connection.exec_driver_sql(_SHARE_FORM)
+        self._form = form
+
+    def _hold_again(self, driver: psycopg.Connection, form: str) -> None:
         try:
-            driver.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+            driver.execute(_SHARE_FORM)
         except LockNotAvailable:
-            raise StoreUnavailable(f"{self.name} is in use by another process") from None
-        driver.execute("RESET lock_timeout")
+            raise StoreUnavailable(f"{self.name} is being moved to another form") from None
+        found = driver.execute("SELECT version_num FROM alembic_version").fetchone()
+        if found != (form,):
+            raise StoreUnavailable(f"{self.name} was moved to another form meanwhile: start this process again")
+
+    def exclude(self, connection: Connection) -> None:
+        """
+        Let no other process begin until the transaction ends.
+
+        Raises:
+            OperationError: one has the database.
+        """
+        if not connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({_FORM_LOCK})").scalar_one():
+            raise OperationError(f"{self.name} is in use by another process")
+
+    def tell(self, connection: Connection, woken: Collection[str]) -> None:
+        """Have others told at the commit; what is said twice is told once."""
+        if woken:
+            connection.exec_driver_sql(
+                "SELECT pg_notify(%s, said) FROM unnest(%s::text[]) AS said", (_CHANNEL, list(woken))
+            )
+
+    async def hear(self) -> AsyncIterator[str | None]:
+        """
+        Yield what others told, on a connection of its own, until that is lost.
+
+        Raises:
+            StoreUnavailable: it is, or was not made.
+        """
+        address = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
+        try:
+            async with await psycopg.AsyncConnection.connect(address, autocommit=True, **_CONNECT) as connection:
+                await connection.execute(f"LISTEN {_CHANNEL}")
+                yield None
+                async for notice in connection.notifies():
+                    yield notice.payload
+        except psycopg.Error as error:
+            raise (self.explain(error) or error) from error
 
 
-class _Replanning:
-    """Has the plans of a connection made anew from time to time, at the beginning of a transaction."""
+_SHARE_FORM = f"SELECT pg_advisory_lock_shared({_FORM_LOCK})"
+_GONE = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    ReadOnlySqlTransaction,
+    IdleInTransactionSessionTimeout,
+)
+
+
+_TAKE_LOCK = f"SELECT pg_advisory_xact_lock({_LOCK})"
+
+
+class _Beginning:
+    """
+    Begins the transactions of a writer: it takes the lock, and has plans made anew from time to time.
+
+    What is read after the lock is what whoever had it before has committed.
+    """
 
     def __init__(self) -> None:
         self._last = time.monotonic()
@@ -131,6 +208,7 @@ class _Replanning:
         if now - self._last >= REPLAN:
             self._last = now
             connection.exec_driver_sql("DISCARD PLANS")
+        connection.exec_driver_sql(_TAKE_LOCK)
 
 
 def _pinging(ping: Callable[[Any], bool]) -> Callable[[Any], bool]:

@@ -29,8 +29,10 @@ _MOVE_TO_PART = """
 """
 _INSERT_PART = """
     INSERT INTO groups
-        (tenant, claim_group, dataflow, bucket, epoch, attempt, lease_until, due, reason, split_of, refusals, since)
-    VALUES (:tenant, :part, :dataflow, :bucket, :epoch, 1, NULL, :due, :reason, :split_of, :refusals, :since)
+        (tenant, claim_group, dataflow, bucket, epoch, attempt, lease_until, due, reason, split_of, refusals,
+        begun_at, may_know, since)
+    VALUES (:tenant, :part, :dataflow, :bucket, :epoch, 1, NULL, :due, :reason, :split_of, :refusals,
+        :begun_at, :may_know, :since)
 """
 # A part that was never claimed has the attempt of the message that was refused, and no lease.
 _HELD = """
@@ -53,11 +55,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The parts of one message: ``refusals`` counts entries refused alone; ``None`` once the partner took something."""
+    """
+    The parts of one message: ``refusals`` counts entries refused alone; ``None`` once the partner took something.
+
+    They inherit since when it was tried, and whether an attempt may have arrived.
+    """
 
     number: int
     is_split: bool
     refusals: int | None
+    begun_at: int | None = None
+    may_know: int | None = None
 
     @property
     def is_given_up(self) -> bool:
@@ -74,7 +82,8 @@ def part(tx: Transaction, group: Group, family: Family, parts: Sequence[Part], n
     """Make groups of the parts of a claimed group. The first goes at once; the others too once something was taken."""
     refusals = family.refusals if family.is_split else 0
     whose = {"tenant": group.tenant, "dataflow": group.dataflow}
-    kin = {"split_of": family.number, "refusals": refusals, "since": group.since or None}
+    kin = {"split_of": family.number, "refusals": refusals, "begun_at": family.begun_at, "may_know": family.may_know}
+    kin["since"] = group.since or None
     for place, item in enumerate(parts):
         due = now if place == 0 or refusals is None else now + LONGEST_HELD
         row = {**whose, **kin, "part": item.number, "bucket": group.bucket.encode(), "epoch": group.epoch, "due": due}

@@ -5,6 +5,7 @@ No other process has the file: who opens a store holds the lock on its data dire
 """
 
 import sqlite3
+from collections.abc import AsyncIterator, Collection
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,6 +29,7 @@ _PRAGMAS = (
 class Sqlite:
     """A store in a file."""
 
+    is_shared = False
     #: White space is folded so that the driver's cache of statements sees short texts.
     translate = staticmethod(lru_cache(maxsize=512)(rewrite))
 
@@ -73,3 +75,17 @@ class Sqlite:
         if isinstance(error, sqlite3.OperationalError):
             return StoreUnavailable(f"the store cannot take anything now: {error}")
         return None
+
+    def hold(self, connection: Connection, form: str) -> None:
+        """Nothing is to be done: no other process has the file."""
+
+    def exclude(self, connection: Connection) -> None:
+        """Nothing is to be done: no other process has the file."""
+
+    def tell(self, connection: Connection, woken: Collection[str]) -> None:
+        """There is nobody to tell."""
+
+    async def hear(self) -> AsyncIterator[str | None]:
+        """There is nobody to hear."""
+        return
+        yield

@@ -22,6 +22,13 @@ _PROPORTIONS = (
     ("profiles", "profiles_by_sequence", "1000000 1000000 1"),
     ("profiles", "profiles_by_expiry", "1000000 1000000 2"),
     ("parked", "parked_of_profile", "1000 1000 2"),
+    ("parked", "parked", "1000 1000 200 1"),
+    ("parked", "parked_by_code", "1000 1000 200 100 1"),
+    ("parked", "parked_of_message", "1000 1000 200 2"),
+    ("parked_messages", "sqlite_autoindex_parked_messages_1", "500 500 100 1"),
+    ("parked_messages", "sqlite_autoindex_parked_messages_2", "500 500 100 1"),
+    ("parked_people", "parked_people", "5000 5000 1000 50 1"),
+    ("parked_people", "parked_people_of_profile", "5000 5000 2"),
 )
 
 

@@ -2,7 +2,8 @@
 The one thread that writes.
 
 It takes what is waiting, runs each piece of work inside its own savepoint, commits once, and only then answers all of
-them: hundreds of acknowledgements for one sync of the disk.
+them: hundreds of acknowledgements for one sync of the disk. On a database that several processes have, a transaction
+begins with waiting for the others; what has come meanwhile goes with it.
 """
 
 import asyncio
@@ -100,25 +101,33 @@ class Writer:
 
     def _next_pieces(self) -> list[_Piece]:
         """Wait for work and take all that is there, up to one commit's worth. Nothing: the store closes."""
-        pieces: list[_Piece] = []
-        piece = self._pieces.get()
-        while piece is not None:
-            pieces.append(piece)
-            if len(pieces) >= LARGEST_COMMIT:
-                break
+        first = self._pieces.get()
+        if first is None:
+            return []
+        pieces = [first]
+        self._add_waiting(pieces)
+        return pieces
+
+    def _add_waiting(self, pieces: list[_Piece]) -> None:
+        """Add what is there by now. That the store closes is put back, for the next time."""
+        while len(pieces) < LARGEST_COMMIT:
             try:
                 piece = self._pieces.get_nowait()
             except queue.Empty:
-                break
-        if piece is None and pieces:
-            self._pieces.put(None)
-        return pieces
+                return
+            if piece is None:
+                self._pieces.put(None)
+                return
+            pieces.append(piece)
 
     def _commit(self, connection: Connection, pieces: list[_Piece]) -> None:
         with connection.begin():
+            if self._dialect.is_shared:
+                self._add_waiting(pieces)
             transaction = Transaction(connection, self._dialect.translate)
             for piece in pieces:
                 self._run_alone(transaction, piece)
+            self._dialect.tell(connection, transaction.woken)
 
     def _run_alone(self, transaction: Transaction, piece: _Piece) -> None:
         """Run a piece so that its failure undoes it and nothing else."""

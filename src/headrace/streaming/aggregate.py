@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headrace.model.aggregation import AggregationKey, BestEffortAggregation
+from headrace.model.aggregation import AggregationKey, Policy
 from headrace.render.parts import Parting
 from headrace.render.target import TargetProfile, narrow, normal_time
 
@@ -18,15 +18,18 @@ Key = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One message to be: what its entries share, and the entries."""
+    """
+    One message to be: what its entries share, and the entries.
+
+    ``waits`` is how many seconds the first of them waits for more, unless they come; 0: it leaves at once.
+    """
 
     key: Key
     entries: tuple[TargetProfile, ...]
+    waits: int = 0
 
 
-def aggregate(
-    profiles: Sequence[TargetProfile], policy: BestEffortAggregation, namespaces: Sequence[str]
-) -> list[Call]:
+def aggregate(profiles: Sequence[TargetProfile], policy: Policy, namespaces: Sequence[str]) -> list[Call]:
     """
     Part, narrow, gather and cut: every entry leaves in exactly one call.
 
@@ -41,16 +44,23 @@ def aggregate(
                 name = tuple((part, str(value)) for part, value in key.items())
                 keys.setdefault(name, key)
                 buckets.setdefault(name, []).append(entry)
-    most = policy.max_users_per_request
+    most = policy.most_entries
     return [
-        Call(keys[name], tuple(entries[start : start + most]))
+        _call(keys[name], entries[start : start + most], policy)
         for name, entries in buckets.items()
         for start in range(0, len(entries), most)
     ]
 
 
+def _call(key: Key, entries: Sequence[TargetProfile], policy: Policy) -> Call:
+    """Make a call; one that is not full waits where the policy has patience."""
+    patience = policy.patience
+    waits = patience.age // 1000 if patience is not None and len(entries) < patience.entries else 0
+    return Call(key, tuple(entries), waits)
+
+
 def _entries(
-    profile: TargetProfile, policy: BestEffortAggregation, parting: Parting, group: int
+    profile: TargetProfile, policy: Policy, parting: Parting, group: int
 ) -> Iterator[tuple[Key, TargetProfile]]:
     key = policy.aggregation_key or AggregationKey()
     for part in parting.parts(profile["identityMap"]):

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from headrace.connect.retry import RetryPolicy
 from headrace.mapping.paths import getter
 from headrace.model.answers import WHOLE, AnswerCounts, AnswerResults, Answers, Matching
 from headrace.model.http import Response
@@ -17,6 +18,7 @@ from headrace.streaming.settle import classify
 #: The most of a partner's words that is kept.
 LONGEST_REASON = 500
 Redact = Callable[[str], str]
+_USUAL = RetryPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,14 @@ class Unread(Exception):
 
 
 def judge(
-    response: Response, message: Message, declared: Answers | None, now: int, redact: Redact, *, bisects: bool
+    response: Response,
+    message: Message,
+    declared: Answers | None,
+    now: int,
+    redact: Redact,
+    *,
+    bisects: bool,
+    policy: RetryPolicy = _USUAL,
 ) -> Judged:
     """
     Say what an answer means for the entries of a message.
@@ -41,12 +50,12 @@ def judge(
     names none is sent again, for silence is no success.
     """
     status = response.status
-    whole = classify(response, now)
+    whole = classify(response, now, policy)
     by_status = bisected(whole, status, len(message.entries)) if bisects else whole
     if declared is None or not (200 <= status < 300 or status in declared.statuses):
         return Judged(by_status)
     try:
-        return _read(response, message, declared, redact)
+        return _read(response, message, declared, redact, policy)
     except Unread as error:
         is_strict = declared.results is not None and declared.results.names == "all"
         if is_strict and isinstance(whole, Delivered):
@@ -55,7 +64,7 @@ def judge(
         return Judged(by_status, str(error))
 
 
-def _read(response: Response, message: Message, declared: Answers, redact: Redact) -> Judged:
+def _read(response: Response, message: Message, declared: Answers, redact: Redact, policy: RetryPolicy) -> Judged:
     try:
         body = orjson.loads(response.body)
     except orjson.JSONDecodeError:
@@ -63,14 +72,16 @@ def _read(response: Response, message: Message, declared: Answers, redact: Redac
     if declared.results is not None:
         found = _at(body, declared.results.path)
         if isinstance(found, list):
-            return _by_results(found, message, declared.results, redact)
+            return _by_results(found, message, declared.results, redact, policy)
         if declared.counts is None:
             raise Unread(f"there is no list at `{declared.results.path}`")
     assert declared.counts is not None, "a declaration has one of the two"
     return _by_counts(body, len(message.entries), declared.counts)
 
 
-def _by_results(found: Sequence[Any], message: Message, declared: AnswerResults, redact: Redact) -> Judged:
+def _by_results(
+    found: Sequence[Any], message: Message, declared: AnswerResults, redact: Redact, policy: RetryPolicy
+) -> Judged:
     """Give each entry the outcome of the results that name it; of two that differ, the worse."""
     places = _places(message)
     told: dict[int, Outcome] = {}
@@ -78,7 +89,7 @@ def _by_results(found: Sequence[Any], message: Message, declared: AnswerResults,
     for position, result in enumerate(found):
         named = _named(result, position, declared, places, len(message.entries))
         strays += not named
-        outcome = _outcome(result, declared, redact)
+        outcome = _outcome(result, declared, redact, policy)
         told |= {place: max(told.get(place, outcome), outcome, key=_badness) for place in named}
     silent = [place for place in range(len(message.entries)) if place not in told]
     outcomes = tuple(told.get(place) or _unnamed(declared) for place in range(len(message.entries)))
@@ -104,7 +115,7 @@ def _named(result: Any, position: int, declared: AnswerResults, places: dict[str
     return [said] if said is not None and said < count else []
 
 
-def _outcome(result: Any, declared: AnswerResults, redact: Redact) -> Outcome:
+def _outcome(result: Any, declared: AnswerResults, redact: Redact, policy: RetryPolicy) -> Outcome:
     """Say what a result means for its entry."""
     if declared.success is not None:
         value = _text(_at(result, declared.success.path))
@@ -114,8 +125,8 @@ def _outcome(result: Any, declared: AnswerResults, redact: Redact) -> Outcome:
             status = _number(value)
             if status is None:
                 return Retry("entry-unread", "the partner did not say whether it took it", unknown=True)
-            inner = classify(Response(status), 0)
-            if not isinstance(inner, Parked):
+            inner = classify(Response(status), 0, policy)
+            if not isinstance(inner, Parked) and not (isinstance(inner, Retry) and inner.holds):
                 return inner
     why = _text(_at(result, declared.reason)) if declared.reason is not None else None
     told = f": {' '.join(redact(why).split())[:LONGEST_REASON]}" if why else ""

@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from headrace.crashpoints import crashpoint
-from headrace.errors import AccountError, OperationError, PartnerError
+from headrace.errors import AccountError, NotMapped, OperationError, PartnerError
 from headrace.model.message import Group, Message, Settled
-from headrace.model.outcome import Outcome, Parked, Retry
-from headrace.render.destination import Composed
+from headrace.model.outcome import Outcome, Parked, Retry, Withheld
+from headrace.model.pacing import RateLimit
+from headrace.render.destination import Composed, Refusal
 from headrace.streaming.settle import explain
 from headrace.streaming.slots import Slots
 
@@ -24,6 +25,11 @@ class Route(Protocol):
     @property
     def account(self) -> str:
         """The account's name, under which its requests are counted."""
+        ...
+
+    @property
+    def limits(self) -> tuple[RateLimit, ...]:
+        """How much the partner takes of an account in a time; empty: as much as it can."""
         ...
 
     async def compose(self, group: Group) -> Composed:
@@ -53,6 +59,10 @@ class Outbox(Protocol):
 
         A group is yielded only when its account has a slot free, and then holds that slot until it is given back.
         """
+        ...
+
+    async def turn(self, group: Group, message: Message, route: Route) -> Outcome | None:
+        """Wait until the limits of the account let a message leave; if that takes long, say when to come again."""
         ...
 
     async def holds(self, group: Group) -> bool:
@@ -105,14 +115,23 @@ async def send(group: Group, route: Route, outbox: Outbox, slots: Slots) -> list
     except (AccountError, PartnerError, OperationError) as error:
         return [Settled(entry, explain(error)) for entry in group.entries]
     crashpoint("after_render")
-    settled = [Settled(entry, Parked(error.code, str(error))) for entry, error in composed.refused]
+    settled = [Settled(entry, _refused(error)) for entry, error in composed.refused]
     for message in composed.messages:
-        async with slots.request(route.account):
-            if not await outbox.holds(group):
-                raise LostClaim
-            answer = await outbox.objection(group) or await route.deliver(message)
+        async with slots.request(route.account) as place:
+            answer: Outcome | tuple[Outcome, ...] | None = place.closed
+            if answer is None and route.limits:
+                answer = await outbox.turn(group, message, route)
+            if answer is None:
+                if not await outbox.holds(group):
+                    raise LostClaim
+                answer = await outbox.objection(group) or place.heard(await route.deliver(message))
         crashpoint("after_send")
         outcomes = answer if isinstance(answer, tuple) else (answer,) * len(message.entries)
         each = zip(message.entries, outcomes, message.shown, strict=True)
         settled += [Settled(entry, outcome, message.id, shown) for entry, outcome, shown in each]
     return settled
+
+
+def _refused(error: Refusal) -> Outcome:
+    """Say what becomes of an entry that cannot be rendered; of an audience that is sent no longer, it need not be."""
+    return Withheld(error.code) if error.code == NotMapped.code else Parked(error.code, str(error))

@@ -6,34 +6,39 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from headrace.connect.auth import SignInNeeded, TokenRefused
-from headrace.connect.retry import RetryPolicy, retry_after
+from headrace.connect.retry import PRESSURE, RetryPolicy, retry_after
 from headrace.connect.transport import Garbled, NotSent, Unanswered, Unsendable
 from headrace.errors import EgressError, HeadraceError, OperationError
 from headrace.model.http import Response
 from headrace.model.message import Settled
 from headrace.model.outcome import Delivered, Outcome, Parked, Retry
 
-#: Answers that tend to pass: too many requests, and the partner's own time running out.
-_PASSING = frozenset({408, 429})
+#: The answer of an address that is gone for good.
+GONE = 410
+_USUAL = RetryPolicy()
 
 #: How long, in seconds, an attempt waits in whose way the account stood; by then it is mended, or nothing is claimed.
 UNCOUNTED_WAIT = 1.0
 
 
-def classify(response: Response, now: int) -> Outcome:
+def classify(response: Response, now: int, policy: RetryPolicy = _USUAL) -> Outcome:
     """
     Say what the partner's answer means for everything that was sent.
 
-    A 2xx is delivered. A status that tends to pass (408, 429, 5xx) is retried: after the time the partner asks for in
-    ``Retry-After``, else after the policy's own. Any other answer is final, for the same bytes would only get it again.
+    A 2xx is delivered. A status that the policy takes to pass is retried: after the time the partner asks for in
+    ``Retry-After``, else after the policy's own. With 410 there is nobody any more, so nothing more is sent until a
+    person has looked. Any other answer is final, for the same bytes would only get it again.
     """
     status = response.status
+    code, reason = f"status-{status}", f"the partner answered {status}"
     if 200 <= status < 300:
         return Delivered(status)
-    if status in _PASSING or 500 <= status < 600:
+    if status in policy.statuses:
         asked = retry_after(response.headers, datetime.fromtimestamp(now / 1000, UTC))
-        return Retry(f"status-{status}", f"the partner answered {status}", asked.total_seconds() if asked else None)
-    return Parked(f"status-{status}", f"the partner answered {status}")
+        return Retry(code, reason, asked.total_seconds() if asked else None, pressure=status in PRESSURE)
+    if status == GONE:
+        return Retry(code, f"{reason} (gone)", counts=False, holds=True)
+    return Parked(code, reason)
 
 
 def class_of(status: int) -> str:
@@ -92,7 +97,8 @@ def _given_up(item: Settled, attempt: int) -> Settled:
     if not isinstance(item.outcome, Retry):
         return item
     reason = f"given up after {attempt} attempts; the last time {item.outcome.reason}"
-    return replace(item, outcome=Parked("retries-exhausted", reason))
+    last = item.outcome
+    return replace(item, outcome=Parked("retries-exhausted", reason, last.unknown, last.exchange))
 
 
 def _delta(seconds: float | None) -> timedelta | None:

@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from headrace.mapping import Mapping
-from headrace.model.aggregation import BestEffortAggregation
+from headrace.model.aggregation import Policy
 from headrace.model.change import NO_AUDIENCE, LaneTouched
 from headrace.model.message import Bucket, Status
 from headrace.model.profile import Profile
@@ -46,7 +46,7 @@ class Watched:
     dataflow: int
     audiences: Audiences
     mapping: Mapping
-    policy: BestEffortAggregation
+    policy: Policy
     parting: Parting
     follows_profiles: bool = False
     ended: frozenset[int] = frozenset()

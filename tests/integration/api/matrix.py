@@ -276,6 +276,8 @@ BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
     },
     ("POST", f"{FLOWS}/connectionSpecs/{{id}}/choices"): lambda _: {"field": "region"},
     ("POST", "/dataflows/{id}/activate-now"): lambda _: {},
+    ("POST", "/dataflows/{id}/parked/replay"): lambda _: {"all": True},
+    ("POST", "/dataflows/{id}/parked/discard"): lambda _: {"all": True, "reason": "because"},
     ("POST", "/schedules/{id}/backfill"): lambda _: {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z"},
     ("PUT", f"{NAMESPACES}/{{id}}"): lambda _: {"code": "mine", "name": "Another", "idType": "CROSS_DEVICE"},
     ("PUT", f"{CONSENT_POLICIES}/{{id}}"): lambda _: _consent_document(),

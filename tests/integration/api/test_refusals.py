@@ -19,6 +19,8 @@ COVERED = (
     "unknown-destination",
     "unknown-source",
 )
+#: What can be authored and is not carried out yet.
+BEYOND = {"customerEncryptionConfigurations": [{}]}
 WAITING = changed(
     waiting_messages()["aggregation"], {"/configurableAggregation/aggregationKey": {"includeSegmentId": True}}
 )
@@ -35,19 +37,20 @@ def test_what_only_the_server_sets_is_a_warning_in_what_is_new(api, destination_
 
 
 def test_what_is_not_carried_out_yet_can_be_authored(api, destination_document):
-    answer = api.post(DESTINATIONS, {**destination_document, "aggregation": WAITING})
+    answer = api.post(DESTINATIONS, {**destination_document, **BEYOND})
 
     assert answer.status == 200
-    assert api.get(f"{DESTINATIONS}/{answer.json['instanceId']}").json["aggregation"] == WAITING
+    kept = api.get(f"{DESTINATIONS}/{answer.json['instanceId']}").json
+    assert BEYOND.items() <= kept.items()
 
 
 def test_nobody_signs_in_where_it_is_not_carried_out_yet(operator):
-    destination = operator.destination(aggregation=WAITING)
+    destination = operator.destination(**BEYOND)
 
     answer = operator.account(destination)
 
     assert codes(answer) == {"/connectionSpec/id": "not-carried-yet"}
-    assert "BEST_EFFORT" in answer.json["errors"][0]["message"]
+    assert "customerEncryptionConfigurations" in answer.json["errors"][0]["message"]
 
 
 def test_an_account_signs_in_by_any_of_the_ways_that_are_offered(operator):
@@ -61,7 +64,7 @@ def test_an_account_signs_in_by_any_of_the_ways_that_are_offered(operator):
 
 
 def test_no_target_is_set_up_where_it_is_not_carried_out_yet(operator):
-    destination = operator.destination(aggregation=WAITING)
+    destination = operator.destination(**BEYOND)
 
     assert codes(operator.target(destination, None, {"workspace": "x"})) == {"/connectionSpec/id": "not-carried-yet"}
 
@@ -73,17 +76,30 @@ def test_a_destination_in_use_does_not_become_what_is_not_carried_out(api, opera
     server = api.get(f"{DESTINATIONS}/{destination}").json["destinationDelivery"][0]["destinationServerId"]
     authored = destination_on(server, "lighthouse")
 
-    answer = api.put(f"{DESTINATIONS}/{destination}", {**authored, "aggregation": WAITING})
+    answer = api.put(f"{DESTINATIONS}/{destination}", {**authored, **BEYOND})
 
-    assert {problem["code"] for problem in answer.json["errors"]} == {"aggregation-in-use", "not-carried-yet"}
+    assert {problem["code"] for problem in answer.json["errors"]} == {"not-carried-yet"}
     assert api.put(f"{DESTINATIONS}/{destination}", authored).status == 200
+
+
+def test_a_destination_in_use_may_let_messages_wait_and_not_group_them_in_another_way(api, operator):
+    destination = operator.destination()
+    assert api.post(f"{FLOWS}/flows", operator.flow_document(destination)).status == 201
+    server = api.get(f"{DESTINATIONS}/{destination}").json["destinationDelivery"][0]["destinationServerId"]
+    waiting = {**destination_on(server, "lighthouse"), "aggregation": WAITING}
+    otherwise = changed(waiting, {"/aggregation/configurableAggregation/aggregationKey/includeSegmentStatus": True})
+
+    assert api.put(f"{DESTINATIONS}/{destination}", waiting).status == 200
+    answer = api.put(f"{DESTINATIONS}/{destination}", otherwise)
+
+    assert codes(answer) == {"/aggregation/configurableAggregation": "aggregation-in-use"}
 
 
 def test_a_destination_that_became_what_is_not_carried_out_takes_no_dataflow(api, operator):
     destination = operator.destination()
     document = operator.flow_document(destination)
     server = api.get(f"{DESTINATIONS}/{destination}").json["destinationDelivery"][0]["destinationServerId"]
-    changed = {**destination_on(server, "lighthouse"), "aggregation": WAITING}
+    changed = {**destination_on(server, "lighthouse"), **BEYOND}
     assert api.put(f"{DESTINATIONS}/{destination}", changed).status == 200
 
     assert codes(api.post(f"{FLOWS}/flows", document))["/targetConnectionIds/0"] == "not-carried-yet"

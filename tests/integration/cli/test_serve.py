@@ -8,10 +8,10 @@ import subprocess
 
 import pytest
 
-from headrace.app import Headrace
 from headrace.cli.client import FLOWS
 from headrace.cli.serve import read_settings
 from headrace.errors import OperationError
+from headrace.server import Headrace
 from support import Server, command, environment, run
 
 

@@ -18,7 +18,7 @@ from headrace.model.http import Response
 from headrace.model.roles import PERMISSIONS
 from headrace.render.destination import CompiledDestination
 from headrace.services import access as letting_in
-from headrace.services import activation, authoring, consent_policies, monitoring, sources, targets
+from headrace.services import activation, authoring, consent_policies, monitoring, replays, sources, targets
 from headrace.services.applying_consent import ApplyingConsent
 from headrace.services.audiences.forgetting import Forgetting
 from headrace.services.backfilling import Backfiller
@@ -33,6 +33,7 @@ from headrace.services.ingestion import Ingestion
 from headrace.services.live import LiveDataflows
 from headrace.services.partners import Partners
 from headrace.services.reaching import BlockedTargets, Reaching
+from headrace.services.replaying import Replayer
 from headrace.services.revocations import KIND as REVOCATION
 from headrace.services.revocations import forget
 from headrace.services.revoking import Revoking
@@ -133,6 +134,9 @@ class SteppedOutbox(StoredOutbox):
     async def _sleep(self, slots):
         if not any(account.held for account in slots._accounts.values()):
             return self.close()
+        if self._pacing.next_at and min(self._pacing.next_at) > self._clock.at:
+            self._clock.at = min(self._pacing.next_at)  # Nobody at the turnstile waits in earnest.
+            return None
         waits = [asyncio.ensure_future(event.wait()) for event in (self._woken, slots.freed)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
@@ -167,7 +171,7 @@ class House:
         telling = Telling(self.store, self.clock, self.keyring, self.partners)
         self.runs.register(REVOCATION, telling.carry, on_cancel=forget)
         self.revoking = Revoking(self.store, self.clock, self.keyring, self.partners, self.tokens)
-        self.slots = Slots(4, lambda: 0.0)
+        self.slots = Slots(4, self.clock.monotonic)
         self.woken = []
         erased = Erased(self.keyring)
         self.ingestion = Ingestion(self.store, self.clock, self.live, self.events.append, self._wake, erased)
@@ -191,6 +195,7 @@ class House:
             self.store, self.clock, self.live, self.events.append, policy, Random(1), lease=60, deadline=30
         )
         self.backfiller = Backfiller(self.store, self.clock, self.live, self.outbox, self.events.append)
+        self.replayer = Replayer(self.store, self.clock, self.live, self.outbox, self.events.append)
 
     def close(self):
         self.store.close()
@@ -358,6 +363,29 @@ class House:
             steps += 1
             assert steps < 1000
         return steps
+
+    async def ask(self, kind="replay", *, name="flow", **more):
+        """Ask for a replay or a discard of what is parked: of all, or of what ``more`` says."""
+        options = {key: more.pop(key) for key in ("resume", "reason") if key in more}
+        wanted = replays.Wanted(**more)
+        return await replays.ask(
+            self.store, self.clock, self.live, self.caller, self.flows[name], kind, wanted, **options
+        )
+
+    async def carry_replays(self):
+        """Do the steps of replays and discards, until there is none that may go on."""
+        steps = 0
+        while await self.replayer.step():
+            steps += 1
+            assert steps < 1000
+        return steps
+
+    async def replay(self, **more):
+        """Replay what is parked, and carry it until nothing is left to do at this moment."""
+        asked = await self.ask(**more)
+        await self.carry_replays()
+        await self.run()
+        return asked
 
     def pass_time(self, seconds):
         self.clock.at += int(seconds * 1000)

@@ -218,17 +218,47 @@ async def test_what_is_not_mapped_any_more_cannot_be_taken_back(house):
     assert house.rows("SELECT 1 FROM lanes") == []
 
 
-async def test_what_was_given_up_may_have_arrived_and_the_receipt_says_so(house):
+async def test_what_was_given_up_may_have_arrived_and_is_taken_back(house):
     house.partner.default = Unanswered("no answer")
     await ready(house)
     await house.ingest(person(1, "a"))
     await house.run_out()
     assert (await house.balance())["parked"] == 1
+    house.partner.default = 200
 
     id_ = await house.erase("crmId:1")
+    await house.run()
 
-    assert await house.receipts(id_) == ("done", {"flow": "cannot-be-told"})
-    assert await house.balance() == {"accepted": 1, "withheld": 1}
+    assert house.partner.told() == [("1", "a", "exited")]
+    assert await house.receipts(id_) == ("done", {"flow": "told"})
+    assert await house.balance() == {"accepted": 2, "delivered": 1, "withheld": 1, "messages": 1}
+
+
+async def test_of_what_was_parked_with_somebody_nothing_is_kept_and_nothing_again(house):
+    body = '{"people": {{ input.profiles | toJson }}, "message": "{{ message.id }}"}'
+    await ready(house, most=10, body=body)
+    house.partner.default = 404
+    await house.ingest(person(1, "a", city="canary-one"), person(2, "a", city="canary-two"))
+    await house.run_out()
+    assert [row for row in house.rows("SELECT content FROM parked_messages") if b"canary-one" in bytes(row[0])]
+
+    await house.erase("crmId:1")
+
+    assert house.rows("SELECT 1 FROM parked_messages") == house.rows("SELECT 1 FROM parked_people") == []
+    assert [(key,) for key, _, _ in house.parked()] == [("crmId:2",)]
+
+
+async def test_what_is_refused_of_an_exit_of_somebody_erased_is_not_kept(house):
+    await ready(house)
+    await house.ingest(person(1, "a"), person(2, "a"))
+    await house.run()
+    house.partner.default = 404
+
+    await house.erase("crmId:1")
+    await house.run()
+    assert (await house.balance())["parked"] == 1
+
+    assert house.rows("SELECT 1 FROM parked_messages") == []
 
 
 async def test_each_identity_that_was_told_of_leaves(house):

@@ -108,9 +108,9 @@ def test_an_audience_is_chosen_once():
 
 
 def test_what_is_not_carried_yet_is_one_problem_of_a_dataflow():
-    policy = waiting_messages()["aggregation"]
+    beyond = {"customerEncryptionConfigurations": [{}]}
 
-    assert found(a_flow(IDENTITY), aggregation=policy) == {"/targetConnectionIds/0": "not-carried-yet"}
+    assert found(a_flow(IDENTITY), **beyond) == {"/targetConnectionIds/0": "not-carried-yet"}
 
 
 # -- what is carried out -----------------------------------------------------------------------------------------------
@@ -164,8 +164,7 @@ ALIAS = {"destination": "given", "source": "metadata.segment.alias", "sourceType
     [
         ({"/customerAuthenticationConfigurations/0": {"authType": "S3"}}, "S3"),
         ({"/sources": ["ACCOUNTS"]}, "sources"),
-        ({"/aggregation": waiting_messages()["aggregation"]}, "BEST_EFFORT"),
-        ({"/aggregation": ABSENT}, "BEST_EFFORT"),
+        ({"/aggregation": ABSENT}, "aggregation"),
         ({"/customerEncryptionConfigurations": [{}]}, "customerEncryptionConfigurations"),
         ({"/schemaConfig/requiredMappings": [ALIAS]}, "requiredMappings"),
     ],
@@ -183,13 +182,14 @@ CARRIED = {
         "/customerDataFields/-": {"name": "b", "type": "string"},
     },
     "fetched choices": {FIELD: {"name": "a", "type": "string", "dynamicEnum": LISTS}},
+    "messages that wait for each other": {"/aggregation": waiting_messages()["aggregation"]},
     "a unique value": {f"{FIELD}/unique": True},
     "a fetched schema": {"/schemaConfig/profileFields": ABSENT, "/schemaConfig/dynamicSchemaConfig": SCHEMA},
 }
 
 
 @pytest.mark.parametrize("changes", CARRIED.values(), ids=CARRIED)
-def test_every_form_and_shared_credentials_are_carried_out(changes):
+def test_these_are_carried_out(changes):
     assert refusal(changed(messages(), changes)) == ""
 
 
@@ -207,5 +207,5 @@ def test_what_may_be_mapped_is_what_the_partner_gives_where_it_is_fetched():
 def test_all_that_is_not_carried_out_is_named_at_once():
     message = refusal(files())
 
-    for named in ("files", "requiredMappings", "SFTP_WITH_PASSWORD", "BEST_EFFORT"):
+    for named in ("files", "requiredMappings", "SFTP_WITH_PASSWORD", "aggregation"):
         assert named in message

@@ -1,9 +1,19 @@
 """The statements that every change takes, and the indexes they must find their rows by, on any database."""
 
 from headrace.store import erasing, ledger, profiles, splitting
-from headrace.store.outbox import accepting, claiming, lanes, settling, showing, waiting, withholding
+from headrace.store.outbox import (
+    accepting,
+    acknowledging,
+    claiming,
+    lanes,
+    ripening,
+    settling,
+    showing,
+    waiting,
+    withholding,
+)
 
-LARGE = ("lanes", "changes", "profiles", "groups", "parked")
+LARGE = ("lanes", "changes", "profiles", "groups", "parked", "parked_messages", "parked_people")
 #: A table's name stands for its primary key, or any other key of it.
 HOT = {
     "accept: the changes that wait": (accepting._OPEN_CHANGES, {"changes"}),
@@ -11,7 +21,10 @@ HOT = {
     "accept: superseded": (accepting._DELETE_CHANGE, {"changes"}),
     "accept: known lanes": (showing._KNOWN_LANES, {"lanes"}),
     "claim: the next bucket": (claiming._NEXT_BUCKET, {"lanes_due"}),
-    "claim: the oldest": (claiming._OLDEST, {"lanes_due"}),
+    "claim: is it full": (ripening._IS_FULL, {"lanes_due"}),
+    "claim: the oldest": (ripening._OLDEST, {"lanes_due"}),
+    "claim: the oldest of the next": (ripening._NEXT_OLDEST, {"lanes_due"}),
+    "claim: since when": (claiming._OLDEST, {"lanes_due"}),
     "claim: lanes": (claiming._CLAIM_LANES, {"lanes_due", "lanes"}),
     "claim: due groups": (claiming._DUE_GROUPS, {"groups_of_dataflow"}),
     "claim: moved": (claiming._RELEASE_MOVED, {"lanes_claimed"}),
@@ -19,14 +32,16 @@ HOT = {
     "claim: the group": (claiming._RECLAIM_GROUP, {"groups"}),
     "claim: entries": (claiming.ENTRIES, {"lanes_claimed", "profiles"}),
     "claim: what changed": (claiming._CHANGED, {"lanes_claimed", "changes"}),
+    "claim: how many are": (claiming._LEASED, {"groups_of_dataflow"}),
     "claim: when next": (claiming._NEXT_DUE, {"groups_of_dataflow"}),
     "waiting: the oldest of a bucket": (waiting._OLDEST_OF_NEXT, {"lanes_due"}),
     "waiting: the oldest claimed": (waiting._OLDEST_CLAIMED, {"groups_by_age"}),
     "settle: is it ours": (settling._GROUP_IS_OURS, {"groups"}),
-    "settle: acknowledge": (settling._ACKNOWLEDGE, {"lanes", "lanes_claimed"}),
-    "settle: what is done": (settling._TAKE_SETTLED_CHANGES, {"lanes_claimed", "changes", "lanes"}),
-    "settle: forget": (settling._FORGET_LANES, {"lanes_claimed"}),
-    "settle: free": (settling._FREE_LANES, {"lanes_claimed"}),
+    "settle: are they ours": (acknowledging._OURS[64], {"groups"}),
+    "settle: acknowledge": (acknowledging._ACKNOWLEDGE, {"lanes", "lanes_claimed"}),
+    "settle: what is done": (acknowledging._TAKE_SETTLED_CHANGES[64], {"lanes_claimed", "changes", "lanes"}),
+    "settle: forget": (acknowledging._FORGET_LANES[64], {"lanes_claimed"}),
+    "settle: free": (acknowledging._FREE_LANES[64], {"lanes_claimed"}),
     "park: changes": (lanes.TAKE_CHANGES, {"changes"}),
     "park: free": (lanes.FREE_LANE, {"lanes", "lanes_claimed"}),
     "park: forget": (lanes.FORGET_LANE, {"lanes"}),
@@ -48,6 +63,7 @@ HOT = {
     "backfill: who was told": (showing._SHOWN, {"lanes"}),
     "backfill: what the partner forgets": (showing._SHOWN_LANES, {"lanes"}),
     "backfill: how much waits": (waiting._WAITING_LANES, {"lanes_due"}),
+    "backfill: how much of an audience waits": (waiting._WAITING_IN_BUCKETS, {"lanes_due"}),
     "consent: who is about to be told": (showing._ALL_UNDER_WAY, {"changes"}),
     "consent: who has changed since": (withholding._NEWER, {"lanes_claimed", "profiles"}),
     "consent: elsewhere": (withholding._MOVE_LANE, {"lanes", "lanes_claimed"}),

@@ -106,7 +106,7 @@ class Model:
             for place, (item, outcome) in enumerate(zip(group.entries, given, strict=True))
         ]
         retry_at = self.yard.now + 1000
-        recorded = self.yard.run(lambda tx: outbox.settle(tx, group, settled, self.yard.now, retry_at))
+        recorded = self.yard.record(group, settled, retry_at)
         is_ours = recorded is not None
         is_in_force = self.held.get(group.number) is group
         assert is_ours == is_in_force or (is_in_force and group.number not in self.numbers_of_lanes())

@@ -9,7 +9,7 @@ from headrace.store.statistics import _PROPORTIONS
 from unit.store.hot import HOT, LARGE
 
 #: Steps over what a statement made itself, row by row or up to its limit.
-_IS_SMALL = re.compile(r"CONSTANT|\(?subquery-|SEARCH moments|SCAN (retried|expired)")
+_IS_SMALL = re.compile(r"CONSTANT|\(?subquery-|SEARCH moments|SCAN (retried|expired|oldest|w)$")
 
 
 def plan(store, sql):

@@ -33,9 +33,8 @@ def count_when_small(store):
     yard = Yard(store.write_now, 1)
     for profile in range(1, 6):
         yard.accept(profile)
-    (group,) = yard.claim(1, 2)
+    assert yard.claim(1, 2)
     store.write_now(lambda tx: tx.run("ANALYZE"))
-    return group
 
 
 def grow(store):
@@ -99,17 +98,17 @@ def test_a_plan_is_made_anew_while_tables_grow(tmp_path, postgres, monkeypatch):
     with postgres.lent() as database_url:
         monkeypatch.setattr("headrace.store.postgres.REPLAN", 0.0)
         store = Store.open(tmp_path, database_url)
-        group = count_when_small(store)
-        asked = {"tenant": 1, "claim_group": group.number}
+        count_when_small(store)
+        asked = {"tenant": 1, "dataflow": 1}
         for _ in range(20):
-            store.write_now(lambda tx: tx.run(claiming.ENTRIES, asked).fetchall())
+            store.write_now(lambda tx: tx.run(claiming._NEXT_DUE, asked).fetchall())
         small = kept_plan(store)
         grow(store)
         large = kept_plan(store)
         store.close()
 
-    assert "lanes_pkey" in small
-    assert "lanes_claimed" in large
+    assert "groups_pkey" in small
+    assert "groups_pkey" not in large
 
 
 def kept_plan(store):
@@ -117,7 +116,7 @@ def kept_plan(store):
 
     def look(tx):
         driver = tx.core.connection.driver_connection
-        query = "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%FROM lanes l LEFT JOIN profiles%'"
+        query = "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%AS moments%'"
         ((name,),) = driver.execute(query).fetchall()
         ((plans,),) = driver.execute(f'EXPLAIN (FORMAT JSON) EXECUTE "{name}" (1, 1)').fetchall()
         return {step.get("Index Name") for step in steps(plans[0]["Plan"])}

@@ -1,8 +1,10 @@
-"""The store on PostgreSQL: one process at a time, what is on disk, and a server that goes away and comes back."""
+"""The store on PostgreSQL: several processes, what is on disk, and a server that goes away and comes back."""
 
 import asyncio
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from string import ascii_letters
 
@@ -12,6 +14,7 @@ import pytest
 from headrace.errors import Conflict, OperationError
 from headrace.store.database import Store, StoreUnavailable
 from headrace.store.dialect import NotStorable
+from headrace.store.migrate import form_of, forms, hold, migrate
 from headrace.store.postgres import _pinging
 from headrace.store.tables import destinations, organizations, tenants
 
@@ -44,38 +47,146 @@ def shown(store, setting):
     return [work(lambda tx: tx.run(f"SHOW {setting}").fetchone()[0]) for work in (store.write_now, store.read_now)]
 
 
-# -- one process at a time ----------------------------------------------------------------------------------------
+# -- several processes --------------------------------------------------------------------------------------------
 
 
-def test_a_second_process_is_refused_the_database(own, address, tmp_path):
-    with pytest.raises(OperationError, match=r"^the database 'headrace_\d+' on .+ is in use by another process$"):
-        Store.open(tmp_path / "elsewhere", address)
+@pytest.fixture
+def other(tmp_path, address):
+    """The same store as another process has it."""
+    opened = Store.open(tmp_path / "data", address)
+    yield opened
+    opened.close()
 
 
-def test_who_was_refused_the_database_holds_no_data_directory(own, address, tmp_path):
-    with pytest.raises(OperationError):
-        Store.open(tmp_path / "elsewhere", address)
-
-    Store.open(tmp_path / "elsewhere").close()
-
-
-def test_two_databases_of_one_server_have_a_process_each(own, postgres, tmp_path):
-    with postgres.lent() as other:
-        Store.open(tmp_path / "other", other).close()
+def count_up(tx):
+    """Read, then write what was read and one: of two who do so at the same time, one would be lost."""
+    (before,) = tx.run("SELECT count(*) FROM organizations").fetchone()
+    time.sleep(0.002)
+    add(f"{before:04}")(tx)
+    return before
 
 
-def test_who_lost_the_database_to_another_writes_nothing_more(own, address, postgres, tmp_path):
-    postgres.disconnect(address)
-    thief = Store.open(tmp_path / "thief", address)
-    with pytest.raises(StoreUnavailable):
-        own.write_now(add("a"))
-    with pytest.raises(StoreUnavailable, match="in use by another process"):
-        own.write_now(add("a"))
-    thief.close()
+def test_what_reads_before_it_writes_never_does_so_beside_another(own, other):
+    with ThreadPoolExecutor(8) as both:
+        counted = [both.submit(store.write_now, count_up) for _ in range(25) for store in (own, other)]
 
-    own.write_now(add("b"))
+    assert sorted(future.result() for future in counted) == list(range(50))
+
+
+def test_whoever_waits_for_another_takes_along_what_comes_meanwhile(own, other):
+    busy, go_on = threading.Event(), threading.Event()
+
+    def hold(_):
+        busy.set()
+        assert go_on.wait(10)
+
+    query = "SELECT pg_current_xact_id()::text"
+    with ThreadPoolExecutor(8) as both:
+        holding = both.submit(own.write_now, hold)
+        assert busy.wait(10)
+        waiting = []
+        for _ in range(3):
+            waiting.append(both.submit(other.write_now, lambda tx: tx.run(query).fetchone()[0]))
+            time.sleep(0.05)
+        go_on.set()
+        holding.result()
+
+    assert len({future.result() for future in waiting}) == 1
+
+
+def test_who_stops_in_the_middle_is_cut_off_and_the_others_go_on(own, other):
+    def stop(tx):
+        tx.run("SET LOCAL idle_in_transaction_session_timeout = '200ms'")
+        add("a")(tx)
+        time.sleep(1)
+        add("b")(tx)
+
+    with ThreadPoolExecutor(1) as beside:
+        stopped = beside.submit(own.write_now, stop)
+        time.sleep(0.1)
+        began = time.monotonic()
+        other.write_now(add("c"))
+        assert 0.05 < time.monotonic() - began < 0.8
+
+        with pytest.raises(StoreUnavailable):
+            stopped.result()
+    own.write_now(add("d"))
+
+    assert names(own) == ["c", "d"]
+
+
+def test_the_server_cuts_off_who_is_silent_before_those_who_wait_give_up(own):
+    assert shown(own, "idle_in_transaction_session_timeout") == ["10s", "0"]
+    assert shown(own, "lock_timeout") == ["20s", "0"]
+
+
+def test_who_waits_for_too_long_is_told_and_has_written_nothing(own, other):
+    other.write_now(lambda tx: tx.run("SET lock_timeout = '100ms'"))
+    with pytest.raises(StoreUnavailable, match="lock timeout"):
+        own.write_now(lambda _: other.write_now(add("a")))
+
+    other.write_now(add("b"))
 
     assert names(own) == ["b"]
+
+
+def test_the_form_is_not_changed_beside_another_process(own, other):
+    hold(other)
+
+    with pytest.raises(OperationError, match=r"^the database 'headrace_\d+' on .+ is in use by another process$"):
+        migrate(own, "0001")
+
+    other.close()
+    migrate(own, "0001")
+
+
+def test_two_that_begin_at_once_on_an_older_form_both_find_the_newest(own, other):
+    migrate(own, "0003")
+    with ThreadPoolExecutor(2) as both:
+        for moved in [both.submit(lambda store=store: (migrate(store), hold(store))) for store in (own, other)]:
+            moved.result()
+
+    assert form_of(own) == forms()[-1]
+
+
+def test_who_lost_the_connection_looks_whether_the_form_is_still_theirs(own, other, postgres, address):
+    hold(own)
+    own.write_now(add("a"))
+    postgres.disconnect(address)
+    with pytest.raises(StoreUnavailable):
+        own.write_now(add("b"))
+    with pytest.raises(StoreUnavailable):
+        other.write_now(add("b"))
+    migrate(other, "0003")
+
+    with pytest.raises(StoreUnavailable, match="was moved to another form meanwhile: start this process again"):
+        own.write_now(add("b"))
+
+
+async def test_whoever_listens_hears_what_others_commit_and_each_thing_once(own, other):
+    hearing = own.hear()
+    assert await anext(hearing) is None
+
+    await other.write(lambda tx: [tx.wake(1, 7), tx.wake(1, 7), tx.wake(2)])
+    await other.write(lambda tx: tx.wake(1, 8))
+
+    assert sorted([await anext(hearing), await anext(hearing)]) == ["1:7", "2"]
+    assert await anext(hearing) == "1:8"
+    await hearing.aclose()
+
+
+async def test_whoever_listens_is_told_that_the_connection_is_lost(own, postgres, address):
+    hearing = own.hear()
+    await anext(hearing)
+    await asyncio.to_thread(postgres.disconnect, address)
+
+    with pytest.raises(StoreUnavailable):
+        await anext(hearing)
+
+
+def test_a_store_in_a_file_and_one_in_a_database_do_not_share_a_data_directory(own, tmp_path):
+    with pytest.raises(OperationError, match="in use by another process"):
+        Store.open(tmp_path / "data")
 
 
 # -- what is on disk, what a reader sees --------------------------------------------------------------------------

@@ -1,17 +1,16 @@
 """A yard to move changes about in: the outbox of one dataflow, and its rows to look at."""
 
-import itertools
-
 from headrace.model.change import Changes, LaneTouched
 from headrace.model.message import Bucket, Settled
 from headrace.model.outcome import Delivered, Parked, Retry
 from headrace.model.profile import encode
 from headrace.store import ledger, outbox, profiles
+from headrace.store.outbox import Conclusion
 from headrace.store.profiles import Kept
 from headrace.store.splitting import Part
 from headrace.streaming.bisect import halves
 
-_numbers = itertools.count(1)
+_numbers = outbox.Numbers(1)
 LEASE = 60_000
 RETRY = Retry("status-503", "the partner answered 503")
 PARKED = Parked("status-400", "the partner answered 400")
@@ -52,8 +51,9 @@ class Yard:
         now = self.now if at is None else at
         return self.run(lambda tx: outbox.accept(tx, self.tenant, batch, now))
 
-    def claim(self, most_groups=10, most_entries=10, *, after_bucket=-1):
-        asked = outbox.Claim(self.tenant, self.dataflow, self.epoch, most_groups, most_entries, LEASE, _numbers)
+    def claim(self, most_groups=10, most_entries=10, *, after_bucket=-1, patience=None):
+        whose = (self.tenant, self.dataflow, self.epoch)
+        asked = outbox.Claim(*whose, most_groups, most_entries, LEASE, _numbers, patience)
         return self.run(lambda tx: outbox.claim(tx, asked, self.now, after_bucket))
 
     def settle(self, group, *outcomes, shown=b'{"audiences":{}}', retry_in=1000):
@@ -63,9 +63,13 @@ class Yard:
             Settled(entry, outcome, f"m{group.number}", shown if isinstance(outcome, Delivered) else None)
             for entry, outcome in zip(group.entries, each, strict=True)
         ]
-        parts = [Part(next(_numbers), entries, reason) for entries, reason in halves(settled)]
-        recorded = self.run(lambda tx: outbox.settle(tx, group, settled, self.now, self.now + retry_in, parts))
-        return recorded is not None
+        parts = [Part(_numbers.take(), entries, reason) for entries, reason in halves(settled)]
+        return self.record(group, settled, self.now + retry_in, parts) is not None
+
+    def record(self, group, settled, retry_at, parts=()):
+        """Record the outcomes of a group, and return what was recorded."""
+        concluded = Conclusion(group, settled, retry_at, parts)
+        return self.run(lambda tx: outbox.settle(tx, [concluded], self.now))[0]
 
     def deliver_all(self):
         """Deliver whatever waits until nothing does; return the groups."""

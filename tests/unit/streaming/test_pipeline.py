@@ -18,6 +18,8 @@ BODY = "{% for p in input.profiles %}{% if p.attributes.city.value == 'bad' %}{{
 class Route:
     """A way to a partner whose answer is known; ``answer`` is an outcome, an error to raise or an event to wait for."""
 
+    limits = ()
+
     def __init__(self, answer=None, *, account="a", body=BODY):
         self.answer = answer or Delivered()
         self.account = account

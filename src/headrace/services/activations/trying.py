@@ -76,7 +76,7 @@ def trial_of(tx: Transaction, caller: Caller, clock: Clock, plan: Plan) -> Trial
     """Make of a plan what its dataflow would run as."""
     edition, flow = plan.found.edition, plan.flow
     destination = edition.destination
-    policy = destination.best_effort
+    policy = destination.policy
     assert policy is not None, "a plan is refused for what is not carried out"
     mapped = _mapped(tx, caller, clock, plan)
     mapping = mapping_of(flow, destination)

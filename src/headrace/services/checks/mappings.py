@@ -29,7 +29,7 @@ def _of_kind(row: FieldMapping, destination: Destination, where: str) -> Iterato
         parse_path(row.source)
         return
     kind = calculation(row.source).gives
-    if kind in ("array", "object") and row.destination not in objects_of(destination) and destination.best_effort:
+    if kind in ("array", "object") and row.destination not in objects_of(destination) and destination.policy:
         message = f"it gives an {kind}, which messages do not carry: make a text of it, as with `array_to_string`"
         yield Problem("list-or-object", where, message)
 
@@ -37,14 +37,14 @@ def _of_kind(row: FieldMapping, destination: Destination, where: str) -> Iterato
 def _identities_are_there(destination: Destination) -> Iterator[Problem]:
     for place, row in enumerate(required_of(destination)):
         target = row.destination.removeprefix("identityMap.").replace("//.", ".")
-        if destination.best_effort and row.is_identity and target not in destination.identity_namespaces:
+        if destination.policy and row.is_identity and target not in destination.identity_namespaces:
             message = f"`{target}` is not one of the `identityNamespaces`: add it there, or name another"
             yield Problem("unknown-target", f"{_WHERE}/{place}/destination", message)
 
 
 def _attributes_are_not_identities(destination: Destination) -> Iterator[Problem]:
     for place, row in rows_filled_in(destination):
-        if destination.best_effort and row.is_of_namespace and row.target_namespace is None:
+        if destination.policy and row.is_of_namespace and row.target_namespace is None:
             message = f"`{row.source}` is an identity: map it to an `identityMap.` target"
             yield Problem("not-mappable", f"{_WHERE}/{place}/destination", message)
 

@@ -7,16 +7,19 @@ touched has acknowledged at least its sequence number.
 """
 
 from headrace.store.outbox.accepting import accept
-from headrace.store.outbox.claiming import NOBODY, Claim, claim, expire_leases, next_due, renew
+from headrace.store.outbox.claiming import NOBODY, Claim, claim, expire_leases, leased, next_due, renew
 from headrace.store.outbox.lanes import drop_group
-from headrace.store.outbox.settling import Recorded, settle
+from headrace.store.outbox.numbers import Numbers
+from headrace.store.outbox.settling import Conclusion, Recorded, settle
 from headrace.store.outbox.showing import Told, forget_shown, known_lanes, laid_aside, shown, told, under_way
-from headrace.store.outbox.waiting import is_any_of, is_waiting, oldest
+from headrace.store.outbox.waiting import is_any_of, is_waiting, is_waiting_in, oldest
 from headrace.store.outbox.withholding import move, newer, withhold, withhold_audience, withhold_entries
 
 __all__ = [
     "NOBODY",
     "Claim",
+    "Conclusion",
+    "Numbers",
     "Recorded",
     "Told",
     "accept",
@@ -26,8 +29,10 @@ __all__ = [
     "forget_shown",
     "is_any_of",
     "is_waiting",
+    "is_waiting_in",
     "known_lanes",
     "laid_aside",
+    "leased",
     "move",
     "newer",
     "next_due",

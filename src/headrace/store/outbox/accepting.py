@@ -61,6 +61,8 @@ def accept(tx: Transaction, tenant: int, batch: Sequence[Changes], now: int, sta
             for audience in _supersede(tx, tenant, accepted):
                 tally[dataflow, audience, "superseded"] += 1
     going = [accepted for accepted in batch if accepted.lanes]
+    for dataflow in {accepted.dataflow for accepted in going}:
+        tx.wake(tenant, dataflow)
     tx.many(_INSERT_CHANGE, _change_rows(tenant, going))
     tx.many(_UPSERT_LANE, _lane_rows(tenant, going, now, now + stand_back))
     ledger.post(tx, tenant, tally)

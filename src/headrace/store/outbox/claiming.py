@@ -1,14 +1,16 @@
 """Claiming: entries that wait become groups, each with a lease; groups whose retry is due are claimed again."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import orjson
 
-from headrace.model.message import Bucket, Entry, Group
+from headrace.model.message import Bucket, Entry, Group, Patience
 from headrace.model.profile import encode
 from headrace.store.database import Transaction
 from headrace.store.outbox.lanes import DELETE_GROUP
+from headrace.store.outbox.numbers import Numbers
+from headrace.store.outbox.ripening import is_ripe, next_ripe
 
 _NEXT_BUCKET = """
     SELECT bucket FROM lanes WHERE tenant = :tenant AND dataflow = :dataflow AND due IS NOT NULL AND bucket > :bucket
@@ -16,20 +18,30 @@ _NEXT_BUCKET = """
 """
 #: The document of somebody who was erased: they leave as the partner was shown them.
 NOBODY = encode({})
+# The oldest of a bucket, numbered in their order, make one group after the other: one statement for all of them.
 _CLAIM_LANES = """
-    UPDATE lanes SET claim_group = :claim_group, claimed_seq = desired_seq, due = NULL, waiting_since = NULL
-    WHERE (tenant, dataflow, profile, audience, part) IN (
-        SELECT tenant, dataflow, profile, audience, part FROM lanes
-        WHERE tenant = :tenant AND dataflow = :dataflow AND bucket = :bucket AND due IS NOT NULL
-        ORDER BY due LIMIT :most)
+    UPDATE lanes SET
+        claim_group = :first + w.place / :most, claimed_seq = desired_seq, due = NULL, waiting_since = NULL
+    FROM (
+        SELECT tenant, dataflow, profile, audience, part, row_number() OVER (ORDER BY due) - 1 AS place FROM (
+            SELECT tenant, dataflow, profile, audience, part, due FROM lanes
+            WHERE tenant = :tenant AND dataflow = :dataflow AND bucket = :bucket AND due IS NOT NULL
+            ORDER BY due LIMIT :lanes) AS oldest) AS w
+    WHERE lanes.tenant = w.tenant AND lanes.dataflow = w.dataflow AND lanes.profile = w.profile
+        AND lanes.audience = w.audience AND lanes.part = w.part
 """
+# How long the oldest of each group has waited by then: what will be claimed, numbered in the same order.
 _OLDEST = """
-    SELECT due FROM lanes WHERE tenant = :tenant AND dataflow = :dataflow AND bucket = :bucket AND due IS NOT NULL
-    ORDER BY due LIMIT 1
+    SELECT place / :most, min(due) FROM (
+        SELECT due, row_number() OVER (ORDER BY due) - 1 AS place FROM (
+            SELECT due FROM lanes
+            WHERE tenant = :tenant AND dataflow = :dataflow AND bucket = :bucket AND due IS NOT NULL
+            ORDER BY due LIMIT :lanes) AS oldest) AS w
+    GROUP BY place / :most ORDER BY 1
 """
 _INSERT_GROUP = """
-    INSERT INTO groups (tenant, claim_group, dataflow, bucket, epoch, attempt, lease_until, since)
-    VALUES (:tenant, :claim_group, :dataflow, :bucket, :epoch, 1, :lease_until, :since)
+    INSERT INTO groups (tenant, claim_group, dataflow, bucket, epoch, attempt, lease_until, begun_at, since)
+    VALUES (:tenant, :claim_group, :dataflow, :bucket, :epoch, 1, :lease_until, :now, :since)
 """
 # Each half stops at what it may claim, however many groups wait for a partner that is down.
 _DUE_GROUPS = """
@@ -52,20 +64,21 @@ _RECLAIM_LANES = """
     WHERE tenant = :tenant AND claim_group = :claim_group
 """
 _RECLAIM_GROUP = """
-    UPDATE groups SET epoch = :epoch, attempt = attempt + 1, lease_until = :lease_until, due = NULL
+    UPDATE groups SET epoch = :epoch, attempt = attempt + 1, lease_until = :lease_until, due = NULL,
+        may_know = CASE WHEN due IS NULL THEN 1 ELSE may_know END
     WHERE tenant = :tenant AND claim_group = :claim_group RETURNING attempt, since
 """
 ENTRIES = """
-    SELECT l.profile, l.audience, l.part, l.claimed_seq, p.document, l.shown
+    SELECT l.claim_group, l.profile, l.audience, l.part, l.claimed_seq, p.document, l.shown
     FROM lanes l LEFT JOIN profiles p ON p.tenant = l.tenant AND p.profile = l.profile
-    WHERE l.tenant = :tenant AND l.claim_group = :claim_group
-    ORDER BY l.dataflow, l.profile, l.audience, l.part
+    WHERE l.tenant = :tenant AND l.claim_group BETWEEN :first AND :last
+    ORDER BY l.claim_group, l.profile, l.audience, l.part
 """
 _CHANGED = """
     SELECT DISTINCT c.profile, l.audience, l.part, c.audience
     FROM lanes l JOIN changes c
         ON c.tenant = l.tenant AND c.dataflow = l.dataflow AND c.profile = l.profile AND c.seq <= l.claimed_seq
-    WHERE l.tenant = :tenant AND l.claim_group = :claim_group
+    WHERE l.tenant = :tenant AND l.claim_group BETWEEN :first AND :last
         AND (l.audience = 0 OR c.audience = 0 OR c.audience = l.audience)
 """
 
@@ -76,6 +89,9 @@ class Claim:
     Who asks for how much: ``most_groups`` groups of at most ``most_entries`` entries of one dataflow.
 
     ``numbers`` gives each new group a number that was never used, so that a late answer cannot settle another's claim.
+    With ``patience``, a bucket is left alone until enough wait in it, or its oldest entry has waited long enough. With
+    ``tries``, what was never tried comes before retries: whether the partner is back must not hang on a message that it
+    fails at.
     """
 
     tenant: int
@@ -84,7 +100,9 @@ class Claim:
     most_groups: int
     most_entries: int
     lease: int
-    numbers: Iterator[int]
+    numbers: Numbers
+    patience: Patience | None = None
+    tries: bool = False
 
 
 def claim(tx: Transaction, asked: Claim, now: int, after_bucket: int = -1) -> list[Group]:
@@ -94,15 +112,24 @@ def claim(tx: Transaction, asked: Claim, now: int, after_bucket: int = -1) -> li
     Buckets take turns from ``after_bucket`` on, so that an audience with a million entries does not keep the others
     waiting. The attempt is counted here, before any work, so that an entry that kills its worker is noticed.
     """
-    groups = _claim_again(tx, asked, now)
-    waiting = _waiting_buckets(tx, asked, after_bucket) if len(groups) < asked.most_groups else []
-    while waiting and len(groups) < asked.most_groups:
+    groups = [] if asked.tries else _claim_again(tx, asked, now)
+    left = asked.most_groups - len(groups)
+    waiting = _waiting_buckets(tx, asked, after_bucket) if left > 0 else []
+    shares: list[list[Group]] = []
+    while waiting and left > 0:
+        share = -(-left // len(waiting)) if asked.patience is None else 1
         bucket = waiting.pop(0)
-        group = _claim_bucket(tx, asked, bucket, now)
-        groups.append(group)
-        if len(group.entries) == asked.most_entries:
+        if asked.patience is not None and not is_ripe(tx, asked.tenant, asked.dataflow, bucket, asked.patience, now):
+            continue
+        claimed = _claim_bucket(tx, asked, bucket, share, now)
+        shares.append(claimed)
+        left -= len(claimed)
+        if sum(len(group.entries) for group in claimed) == share * asked.most_entries:
             waiting.append(bucket)
-    return [group for group in groups if group.entries]
+    if asked.tries and not shares:
+        groups = _claim_again(tx, asked, now)
+    in_turn = [group for turn in zip_longest(*shares) for group in turn if group is not None]
+    return [group for group in (*groups, *in_turn) if group.entries]
 
 
 def _waiting_buckets(tx: Transaction, asked: Claim, after: int) -> list[int]:
@@ -114,16 +141,19 @@ def _waiting_buckets(tx: Transaction, asked: Claim, after: int) -> list[int]:
     return [bucket for bucket in found if bucket > after] + [bucket for bucket in found if bucket <= after]
 
 
-def _claim_bucket(tx: Transaction, asked: Claim, bucket: int, now: int) -> Group:
-    number = next(asked.numbers)
-    row = {"tenant": asked.tenant, "dataflow": asked.dataflow, "claim_group": number, "bucket": bucket}
-    oldest = tx.run(_OLDEST, row).fetchone()
-    claimed = tx.run(_CLAIM_LANES, {**row, "most": asked.most_entries}).rowcount
-    if not claimed:
-        return Group(asked.tenant, asked.dataflow, number, asked.epoch, 1, Bucket.decode(bucket), ())
-    since = oldest[0] if oldest is not None else now
-    tx.run(_INSERT_GROUP, {**row, "epoch": asked.epoch, "lease_until": now + asked.lease, "since": since})
-    return _load(tx, asked, number, 1, bucket, now, since)
+def _claim_bucket(tx: Transaction, asked: Claim, bucket: int, most_groups: int, now: int) -> list[Group]:
+    """Claim the oldest entries of a bucket, as so many groups at the most."""
+    first = asked.numbers.take(most_groups)
+    row = {"tenant": asked.tenant, "dataflow": asked.dataflow, "bucket": bucket, "most": asked.most_entries}
+    row |= {"first": first, "lanes": most_groups * asked.most_entries}
+    since = {first + int(place): due for place, due in tx.run(_OLDEST, row)}
+    tx.run(_CLAIM_LANES, row)
+    asked.numbers.give_back(first + len(since), first + most_groups)
+    if not since:
+        return []
+    group = {**row, "epoch": asked.epoch, "lease_until": now + asked.lease, "now": now}
+    tx.many(_INSERT_GROUP, [{**group, "claim_group": number, "since": due} for number, due in since.items()])
+    return _load(tx, asked, since, 1, bucket, now)
 
 
 def _claim_again(tx: Transaction, asked: Claim, now: int) -> list[Group]:
@@ -138,7 +168,7 @@ def _claim_again(tx: Transaction, asked: Claim, now: int) -> list[Group]:
             continue
         again = {**row, "epoch": asked.epoch, "lease_until": now + asked.lease}
         attempt, since = tx.run(_RECLAIM_GROUP, again).fetchone()
-        groups.append(_load(tx, asked, number, attempt, bucket, now, since or 0))
+        groups += _load(tx, asked, {number: since or 0}, attempt, bucket, now)
     return groups
 
 
@@ -152,27 +182,22 @@ def may_know(bucket: int, tried: int) -> bytes | None:
     return orjson.dumps({"audiences": {str(audience): ""}, "identities": {}}) if tried and audience else None
 
 
-def _load(tx: Transaction, asked: Claim, number: int, attempt: int, bucket: int, now: int, since: int) -> Group:
-    row = {"tenant": asked.tenant, "claim_group": number}
+def _load(tx: Transaction, asked: Claim, since: dict[int, int], attempt: int, bucket: int, now: int) -> list[Group]:
+    """Read what groups hold, given since when the oldest of each has waited; their numbers are in a row."""
+    row = {"tenant": asked.tenant, "first": min(since), "last": max(since)}
     changed: dict[tuple[int, int, str], list[int]] = {}
     for profile, audience, part, change in tx.run(_CHANGED, row):
         changed.setdefault((profile, audience, part), []).append(change)
-    entries = tuple(
-        Entry(
-            profile,
-            audience,
-            part,
-            seq,
-            document or NOBODY,
-            tuple(sorted(changed.get((profile, audience, part), ()))),
-            shown,
-        )
-        for profile, audience, part, seq, document, shown in tx.run(ENTRIES, row)
-    )
-    lease = now + asked.lease
-    return Group(
-        asked.tenant, asked.dataflow, number, asked.epoch, attempt, Bucket.decode(bucket), entries, lease, since
-    )
+    entries: dict[int, list[Entry]] = {number: [] for number in since}
+    for number, profile, audience, part, seq, document, shown in tx.run(ENTRIES, row):
+        changes = sorted(changed.get((profile, audience, part), ()))
+        entry = Entry(profile, audience, part, seq, document or NOBODY, tuple(changes), shown)
+        entries[number].append(entry)
+    shared, until = Bucket.decode(bucket), now + asked.lease
+    return [
+        Group(asked.tenant, asked.dataflow, number, asked.epoch, attempt, shared, tuple(held), until, since[number])
+        for number, held in entries.items()
+    ]
 
 
 _RENEW_LEASE = """
@@ -188,12 +213,26 @@ def renew(tx: Transaction, group: Group, lease_until: int) -> bool:
     return tx.run(_RENEW_LEASE, {**whose, "lease_until": lease_until}).rowcount > 0
 
 
-_EXPIRE_LEASES = "UPDATE groups SET lease_until = NULL, due = :now WHERE lease_until IS NOT NULL AND epoch < :epoch"
+_EXPIRE_LEASES = """
+    UPDATE groups SET lease_until = NULL, due = :now, may_know = 1 WHERE lease_until IS NOT NULL AND epoch < :epoch
+"""
 
 
 def expire_leases(tx: Transaction, epoch: int, now: int) -> int:
     """Give back every claim of processes that are known to be gone; return how many there were."""
     return tx.run(_EXPIRE_LEASES, {"epoch": epoch, "now": now}).rowcount
+
+
+_LEASED = """
+    SELECT count(*) FROM groups
+    WHERE tenant = :tenant AND dataflow = :dataflow AND due IS NULL AND lease_until > :now
+"""
+
+
+def leased(tx: Transaction, tenant: int, dataflow: int, now: int) -> int:
+    """Return how many groups of a dataflow are claimed now, by whichever process."""
+    row: tuple[int] = tx.run(_LEASED, {"tenant": tenant, "dataflow": dataflow, "now": now}).fetchone()
+    return row[0]
 
 
 _NEXT_DUE = """
@@ -204,7 +243,11 @@ _NEXT_DUE = """
 """
 
 
-def next_due(tx: Transaction, tenant: int, dataflow: int) -> int | None:
-    """Return when a claimed group of a dataflow is next due: its retry, or the end of its lease."""
+def next_due(tx: Transaction, tenant: int, dataflow: int, patience: Patience | None = None) -> int | None:
+    """
+    Return when something of a dataflow is next due: a group's retry, or the end of its lease; with ``patience``, also
+    the end of what the oldest waiting entry may wait.
+    """
     row: tuple[int | None] = tx.run(_NEXT_DUE, {"tenant": tenant, "dataflow": dataflow}).fetchone()
-    return row[0]
+    ripe = next_ripe(tx, tenant, dataflow, patience) if patience is not None else None
+    return min((moment for moment in (row[0], ripe) if moment is not None), default=None)

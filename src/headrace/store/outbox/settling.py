@@ -2,61 +2,54 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
 
 from headrace.model.change import NO_AUDIENCE
 from headrace.model.message import Entry, Group, Settled
-from headrace.model.outcome import Delivered, Parked, Retry
+from headrace.model.outcome import Delivered, Parked, Retry, Withheld
 from headrace.store import ledger, splitting
 from headrace.store.database import Transaction
+from headrace.store.outbox import acknowledging
+from headrace.store.outbox.acknowledging import Taken
 from headrace.store.outbox.claiming import ENTRIES, NOBODY
 from headrace.store.outbox.lanes import DELETE_GROUP, FORGET_LANE, FREE_LANE, TAKE_CHANGES, lane_of
+from headrace.store.outbox.showing import believe
+from headrace.store.outbox.withholding import withhold_entries
 from headrace.store.splitting import Family, Part
 from headrace.store.transaction import storable
 
 _GROUP_IS_OURS = """
-    SELECT attempt, split_of, refusals FROM groups
+    SELECT attempt, split_of, refusals, begun_at, may_know FROM groups
     WHERE tenant = :tenant AND claim_group = :claim_group AND epoch = :epoch
         AND lease_until IS NOT NULL
 """
-_ACKNOWLEDGE = """
-    UPDATE lanes SET acked_seq = claimed_seq, shown = :shown
-    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND audience = :audience AND part = :part
-        AND claim_group = :claim_group
-"""
-_TAKE_SETTLED_CHANGES = """
-    DELETE FROM changes WHERE (tenant, dataflow, profile, audience, seq) IN (
-        SELECT c.tenant, c.dataflow, c.profile, c.audience, c.seq
-        FROM lanes l JOIN changes c
-            ON c.tenant = l.tenant AND c.dataflow = l.dataflow AND c.profile = l.profile AND c.seq <= l.claimed_seq
-        WHERE l.tenant = :tenant AND l.claim_group = :claim_group AND l.acked_seq = l.claimed_seq
-            AND (l.audience = 0 OR c.audience = 0 OR c.audience = l.audience)
-            AND NOT EXISTS (
-                SELECT 1 FROM lanes o
-                WHERE o.tenant = c.tenant AND o.dataflow = c.dataflow AND o.profile = c.profile
-                    AND (o.audience = 0 OR c.audience = 0 OR o.audience = c.audience)
-                    AND (o.due IS NOT NULL OR o.claim_group IS NOT NULL)
-                    AND o.desired_seq >= c.seq AND coalesce(o.acked_seq, 0) < c.seq))
-    RETURNING profile, audience, seq
-"""
-_FORGET_LANES = """
-    DELETE FROM lanes WHERE tenant = :tenant AND claim_group = :claim_group
-        AND acked_seq = claimed_seq AND desired_seq = claimed_seq AND shown IS NULL
-"""
-_FREE_LANES = """
-    UPDATE lanes SET claim_group = NULL, claimed_seq = NULL,
-        due = CASE WHEN desired_seq > claimed_seq THEN waiting_since END
-    WHERE tenant = :tenant AND claim_group = :claim_group AND acked_seq = claimed_seq
-"""
 _INSERT_PARKED = """
-    INSERT INTO parked (tenant, dataflow, parked, profile, audience, seq, parked_at, attempts, code, reason)
+    INSERT INTO parked (tenant, dataflow, parked, profile, audience, seq, parked_at, attempts, code, reason,
+        begun_at, message, status, version)
     VALUES (:tenant, :dataflow,
-        (SELECT coalesce(max(parked), 0) + 1 FROM parked WHERE tenant = :tenant AND dataflow = :dataflow),
-        :profile, :audience, :seq, :now, :attempts, :code, :reason)
+        (SELECT max(number) + 1 FROM (
+            SELECT coalesce(max(parked), 0) AS number FROM parked WHERE tenant = :tenant AND dataflow = :dataflow
+            UNION ALL
+            SELECT coalesce(max(last), 0) FROM parked_numbers WHERE tenant = :tenant AND dataflow = :dataflow
+        ) AS numbers),
+        :profile, :audience, :seq, :now, :attempts, :code, :reason, :begun_at, :message, :status, :version)
 """
 _WAIT_FOR_RETRY = """
-    UPDATE groups SET lease_until = NULL, due = :due, reason = :reason, attempt = attempt - :uncounted
+    UPDATE groups SET lease_until = NULL, due = :due, reason = :reason, attempt = attempt - :uncounted,
+        may_know = CASE WHEN :unknown = 1 THEN 1 ELSE may_know END
     WHERE tenant = :tenant AND claim_group = :claim_group
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """Since when a group was tried, whether an attempt may have arrived, and the version of what it is made of."""
+
+    begun_at: int | None
+    may_know: bool
+    version: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,80 +59,107 @@ class Recorded:
     given_up: tuple[Settled, ...] = ()
 
 
-def settle(
-    tx: Transaction,
-    group: Group,
-    settled: Sequence[Settled],
-    now: int,
-    retry_at: int | None,
-    parts: Sequence[Part] = (),
-) -> Recorded | None:
+@dataclass(frozen=True, slots=True)
+class Conclusion:
     """
-    Record what became of the entries of a claimed group. Every entry has an outcome; those to retry wait as a group,
-    and those of a message that is split as the groups that ``parts`` names.
+    What became of a claimed group: every entry has an outcome.
 
-    Returns ``None`` and changes nothing when the claim is no longer ours: a lease ran out and another took over.
+    Those to retry wait as a group until ``retry_at``, and those of a message that is split as the groups that ``parts``
+    names. ``version`` is that of what its messages are made of.
     """
+
+    group: Group
+    settled: Sequence[Settled]
+    retry_at: int | None = None
+    parts: Sequence[Part] = ()
+    version: str | None = None
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether the partner has taken all of it."""
+        return all(isinstance(item.outcome, Delivered) for item in self.settled)
+
+
+def settle(tx: Transaction, concluded: Sequence[Conclusion], now: int) -> list[Recorded | None]:
+    """
+    Record what became of groups of one sandbox: of those that were delivered together, of the others one by one.
+
+    Returns for each what was recorded; ``None``, and nothing is changed, when the claim is no longer ours: a lease ran
+    out and another took over.
+    """
+    delivered = [Taken(one.group, one.settled) for one in concluded if one.is_delivered]
+    held = acknowledging.ours(tx, [taken.group for taken in delivered])
+    plain = [taken for taken in delivered if taken.group.number in held]
+    if plain:
+        tally = ledger.Tally()
+        acknowledging.acknowledge(tx, plain, tally)
+        acknowledging.end(tx, [taken.group for taken in plain])
+        ledger.post(tx, plain[0].group.tenant, tally)
+    return [Recorded() if one.group.number in held else _settle_one(tx, one, now) for one in concluded]
+
+
+def _settle_one(tx: Transaction, concluded: Conclusion, now: int) -> Recorded | None:
+    group, settled, parts = concluded.group, concluded.settled, concluded.parts
     whose = {"tenant": group.tenant, "claim_group": group.number}
     row = tx.run(_GROUP_IS_OURS, {**whose, "epoch": group.epoch}).fetchone()
     if row is None or row[0] != group.attempt:
         return None
-    family = Family(group.number if row[1] is None else row[1], row[1] is not None, row[2])
+    tried = _Tried(row[3], bool(row[4]), concluded.version)
+    family = Family(group.number if row[1] is None else row[1], row[1] is not None, row[2], *row[3:])
     if family.is_given_up:
         settled, parts = [splitting.given_up(item) for item in settled], ()
     tally = ledger.Tally()
     delivered = [item for item in settled if isinstance(item.outcome, Delivered)]
     if delivered:
-        _acknowledge(tx, group, delivered, tally)
+        acknowledging.acknowledge(tx, [Taken(group, delivered)], tally)
     for item in settled:
         if isinstance(item.outcome, Parked):
-            _park(tx, group, item, item.outcome, now, tally)
+            _park(tx, group, item, item.outcome, now, tally, tried)
+        elif isinstance(item.outcome, Withheld):
+            withhold_entries(tx, group, [(item.entry, item.outcome.reason)])
     splitting.part(tx, group, family, parts, now)
     retried = [item.outcome for item in settled if isinstance(item.outcome, Retry)]
     if retried:
-        due = retry_at if retry_at is not None else now
-        uncounted = 0 if all(retry.counts for retry in retried) else 1
-        reason = storable(retried[0].reason)
-        tx.run(_WAIT_FOR_RETRY, {**whose, "due": due, "reason": reason, "uncounted": uncounted})
+        _wait(tx, group, retried, now if concluded.retry_at is None else concluded.retry_at)
     else:
         tx.run(DELETE_GROUP, whose)
-    given_up = _give_up(tx, group, splitting.go_on(tx, group, family, settled, now), now, tally)
+    given_up = _give_up(tx, group, splitting.go_on(tx, group, family, settled, now), now, tally, tried)
     ledger.post(tx, group.tenant, tally)
     return Recorded(given_up)
 
 
+def _wait(tx: Transaction, group: Group, retried: Sequence[Retry], due: int) -> None:
+    """Let a group wait for its retry; an attempt in whose way something else stood is not counted."""
+    uncounted = 0 if all(retry.counts for retry in retried) else 1
+    unknown = int(any(retry.unknown for retry in retried))
+    row = {"tenant": group.tenant, "claim_group": group.number, "due": due, "uncounted": uncounted, "unknown": unknown}
+    tx.run(_WAIT_FOR_RETRY, {**row, "reason": storable(retried[0].reason)})
+
+
 def _give_up(
-    tx: Transaction, group: Group, waiting: Sequence[tuple[int, Parked]], now: int, tally: ledger.Tally
+    tx: Transaction, group: Group, waiting: Sequence[tuple[int, Parked]], now: int, tally: ledger.Tally, tried: _Tried
 ) -> tuple[Settled, ...]:
     """Park the parts of a message that nobody needs to send: the partner refuses everything."""
     found: list[Settled] = []
     for number, outcome in waiting:
         part = replace(group, number=number, attempt=1)
-        row = {"tenant": group.tenant, "claim_group": number}
-        for profile, audience, name, seq, document, shown in tx.run(ENTRIES, row).fetchall():
+        row = {"tenant": group.tenant, "claim_group": number, "first": number, "last": number}
+        for _, profile, audience, name, seq, document, shown in tx.run(ENTRIES, row).fetchall():
             item = Settled(Entry(profile, audience, name, seq, document or NOBODY, (), shown), outcome)
-            _park(tx, part, item, outcome, now, tally)
+            _park(tx, part, item, outcome, now, tally, tried)
             found.append(item)
         tx.run(DELETE_GROUP, row)
     return tuple(found)
 
 
-def _acknowledge(tx: Transaction, group: Group, delivered: Sequence[Settled], tally: ledger.Tally) -> None:
-    """Move lanes on, and take the changes that are done: the newest of a person and audience was delivered."""
-    whose = {"tenant": group.tenant, "claim_group": group.number}
-    tx.many(_ACKNOWLEDGE, ({**whose, **lane_of(group, item.entry), "shown": item.shown} for item in delivered))
-    newest: set[tuple[int, int]] = set()
-    for profile, audience, _ in sorted(tx.run(_TAKE_SETTLED_CHANGES, whose), key=lambda row: -row[2]):
-        outcome = "superseded" if (profile, audience) in newest else "delivered"
-        newest.add((profile, audience))
-        tally[group.dataflow, audience, outcome] += 1
-    tx.run(_FORGET_LANES, whose)
-    tx.run(_FREE_LANES, whose)
-    tally[group.dataflow, NO_AUDIENCE, "messages"] += len({item.message for item in delivered})
+def _park(
+    tx: Transaction, group: Group, item: Settled, outcome: Parked, now: int, tally: ledger.Tally, tried: _Tried
+) -> None:
+    """
+    Lay aside the changes of one entry: the newest of each audience with its reason, older ones as superseded.
 
-
-def _park(tx: Transaction, group: Group, item: Settled, outcome: Parked, now: int, tally: ledger.Tally) -> None:
-    """Lay aside the changes of one entry: the newest of each audience with its reason, older ones as superseded."""
+    Where an attempt may have arrived, the lane remembers what the partner may know: it can be taken back.
+    """
     lane = lane_of(group, item.entry)
     newest: dict[int, int] = {}
     for audience, seq in sorted(tx.run(TAKE_CHANGES, {**lane, "seq": item.entry.seq}), key=lambda row: row[1]):
@@ -147,8 +167,32 @@ def _park(tx: Transaction, group: Group, item: Settled, outcome: Parked, now: in
             tally[group.dataflow, audience, "superseded"] += 1
         newest[audience] = seq
     reason = {"now": now, "attempts": group.attempt, "code": outcome.code, "reason": storable(outcome.reason)}
+    reason |= _sent(item, outcome, tried)
     tx.many(_INSERT_PARKED, ({**lane, **reason, "audience": audience, "seq": seq} for audience, seq in newest.items()))
     for audience in newest:
         tally[group.dataflow, audience, "parked"] += 1
+    if outcome.unknown or tried.may_know:
+        _believe(tx, lane, item)
     tx.run(FREE_LANE, {**lane, "claim_group": group.number})
     tx.run(FORGET_LANE, lane)
+
+
+def _sent(item: Settled, outcome: Parked, tried: _Tried) -> dict[str, Any]:
+    """Return what is noted of how a parked change was sent."""
+    exchange = outcome.exchange
+    answer = exchange.answer if exchange is not None else None
+    return {
+        "begun_at": tried.begun_at,
+        "message": item.message or None,
+        "status": answer.status if answer is not None else None,
+        "version": exchange.version if exchange is not None else tried.version,
+    }
+
+
+def _believe(tx: Transaction, lane: dict[str, Any], item: Settled) -> None:
+    entry = item.entry
+    audiences = (entry.audience,) if entry.audience else entry.changed
+    named = {str(audience): "" for audience in audiences if audience != NO_AUDIENCE}
+    may = item.shown or (orjson.dumps({"audiences": named}) if named and entry.shown is None else None)
+    if may is not None:
+        believe(tx, lane, may)

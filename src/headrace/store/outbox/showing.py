@@ -1,6 +1,8 @@
 """What a partner knows of people, and what it is about to be told."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -53,6 +55,21 @@ SHOW = """
     UPDATE lanes SET shown = :shown
     WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND audience = :audience AND part = :part
 """
+
+
+_SHOWN_BY_LANE = """
+    SELECT shown FROM lanes
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND audience = :audience AND part = :part
+"""
+
+
+def believe(tx: Transaction, lane: Mapping[str, Any], may: bytes) -> None:
+    """Note that the partner may have been shown something by a lane, besides what it is known to have been."""
+    row = tx.run(_SHOWN_BY_LANE, lane).fetchone()
+    known = orjson.loads(row[0]) if row is not None and row[0] else {}
+    more = orjson.loads(may)
+    merged = {name: {**known.get(name, {}), **more.get(name, {})} for name in ("audiences", "identities")}
+    tx.run(SHOW, {**lane, "shown": orjson.dumps(merged)})
 
 
 def forget_shown(tx: Transaction, tenant: int, dataflow: int, audience: int, first: int, last: int) -> int:

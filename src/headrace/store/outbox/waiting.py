@@ -1,9 +1,15 @@
 """What waits to be claimed."""
 
+from headrace.model.message import Bucket
 from headrace.store.database import Transaction
 
 _WAITING_LANES = """
     SELECT 1 FROM lanes WHERE tenant = :tenant AND dataflow = :dataflow AND due IS NOT NULL LIMIT 1 OFFSET :others
+"""
+_WAITING_IN_BUCKETS = """
+    SELECT 1 FROM lanes
+    WHERE tenant = :tenant AND dataflow = :dataflow AND bucket BETWEEN :first AND :last AND due IS NOT NULL
+    LIMIT 1 OFFSET :others
 """
 _ANY_OF_AUDIENCE = """
     SELECT 1 FROM changes WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience LIMIT 1
@@ -37,6 +43,13 @@ def is_waiting(tx: Transaction, tenant: int, dataflow: int, lanes: int) -> bool:
     """Say whether so many lanes of a dataflow, one at the least, wait to be claimed."""
     which = {"tenant": tenant, "dataflow": dataflow, "others": lanes - 1}
     return tx.run(_WAITING_LANES, which).fetchone() is not None
+
+
+def is_waiting_in(tx: Transaction, tenant: int, dataflow: int, audience: int, lanes: int) -> bool:
+    """Say whether so many lanes wait to be claimed in the buckets of an audience; 0: in those that are of none."""
+    first, last = Bucket.range_of(audience)
+    which = {"tenant": tenant, "dataflow": dataflow, "first": first, "last": last, "others": lanes - 1}
+    return tx.run(_WAITING_IN_BUCKETS, which).fetchone() is not None
 
 
 def is_any_of(tx: Transaction, tenant: int, dataflow: int, audience: int) -> bool:

@@ -14,8 +14,9 @@ from headrace.store.outbox.claiming import may_know
 from headrace.store.outbox.lanes import FORGET_LANE, FREE_LANE, TAKE_CHANGES, lane_of
 from headrace.store.outbox.showing import SHOW
 
+# It has waited for its turn already: wherever it goes now, it is the first.
 _MOVE_LANE = """
-    UPDATE lanes SET bucket = :bucket, claim_group = NULL, claimed_seq = NULL, due = :now, waiting_since = :now,
+    UPDATE lanes SET bucket = :bucket, claim_group = NULL, claimed_seq = NULL, due = 0, waiting_since = :now,
         shown = coalesce(shown, :may_know)
     WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND audience = :audience AND part = :part
         AND claim_group = :claim_group

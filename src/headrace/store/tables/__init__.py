@@ -39,6 +39,8 @@ from headrace.store.tables.governance import (
     usage_labels,
     withheld_reasons,
 )
+from headrace.store.tables.pacing import rates, slowed_accounts
+from headrace.store.tables.parked import parked_messages, parked_numbers, parked_people
 from headrace.store.tables.partner import begun_sign_ins, partner_audiences, sign_in_states, unique_values
 from headrace.store.tables.people import (
     changes,
@@ -74,6 +76,9 @@ DATA = frozenset(
         "lanes",
         "groups",
         "parked",
+        "parked_messages",
+        "parked_numbers",
+        "parked_people",
         "ledger_deltas",
         "ledger",
         "taken_requests",
@@ -131,16 +136,21 @@ __all__ = [
     "namespaces",
     "organizations",
     "parked",
+    "parked_messages",
+    "parked_numbers",
+    "parked_people",
     "partner_audiences",
     "policies",
     "profiles",
     "publish_requests",
     "put_labels",
+    "rates",
     "runs",
     "schedules",
     "sessions",
     "sign_in_failures",
     "sign_in_states",
+    "slowed_accounts",
     "source_connections",
     "taken_requests",
     "target_connections",

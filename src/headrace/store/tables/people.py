@@ -92,7 +92,9 @@ Index(
 
 #: Claimed entries that travel together: under way while ``lease_until`` is set, waiting for a retry until ``due``.
 #: ``split_of`` is the group that parts of a refused message stem from; ``refusals``, how many entries of that were
-#: refused alone while the partner took none of it (null: it took some). ``since`` is the oldest ``due`` of its lanes.
+#: refused alone while the partner took none of it (null: it took some). ``begun_at``: when it was first claimed.
+#: ``may_know``: an attempt of which nobody knows what became; none: there was none. ``since``: the oldest ``due`` of
+#: its lanes.
 groups = Table(
     "groups",
     metadata,
@@ -107,6 +109,8 @@ groups = Table(
     Column("reason", Text, nullable=True),
     Column("split_of", Whole, nullable=True),
     Column("refusals", Whole, nullable=True),
+    Column("begun_at", Whole, nullable=True),
+    Column("may_know", Whole, nullable=True),
     Column("since", Whole, nullable=True),
     PrimaryKeyConstraint("tenant", "claim_group"),
 )
@@ -120,7 +124,8 @@ Index(
     postgresql_where=text("split_of IS NOT NULL"),
 )
 
-#: Changes laid aside with the reason.
+#: Changes laid aside with the reason. ``begun_at``: when they were first tried. ``message``: in which they were sent,
+#: if they were; ``status``: what was answered; ``version``: of what messages were made of.
 parked = Table(
     "parked",
     metadata,
@@ -134,10 +139,23 @@ parked = Table(
     Column("attempts", Whole, nullable=False),
     Column("code", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("begun_at", Whole, nullable=True),
+    Column("message", Text, nullable=True),
+    Column("status", Whole, nullable=True),
+    Column("version", Text, nullable=True),
     PrimaryKeyConstraint("tenant", "dataflow", "parked"),
     sqlite_with_rowid=False,
 )
 Index("parked_of_profile", parked.c.tenant, parked.c.profile)
+Index("parked_by_code", parked.c.tenant, parked.c.dataflow, parked.c.code, parked.c.parked)
+Index(
+    "parked_of_message",
+    parked.c.tenant,
+    parked.c.dataflow,
+    parked.c.message,
+    sqlite_where=text("message IS NOT NULL"),
+    postgresql_where=text("message IS NOT NULL"),
+)
 
 
 #: Namespaces of identities that are not among the standard ones. ``is_declared``: by a person, not by its first use.

@@ -1,7 +1,22 @@
 """Delivery that several processes share, that is paced, and that can be looked into and mended."""
 
 from alembic import op
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Integer, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from headrace.store import statistics
 
@@ -13,6 +28,92 @@ Whole = BigInteger().with_variant(Integer, "sqlite")
 
 # Each part below lists the tables it makes, and says what it changes of those that are there.
 
+# -- pacing: what was taken of partners' limits, and accounts that are left alone -------------------------------------
+
+rates = Table(
+    "rates",
+    metadata,
+    Column("tenant", Whole, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("per", Text, nullable=False),
+    Column("taken", Text, nullable=False),
+    Column("ends_at", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "account", "unit", "per"),
+)
+
+slowed_accounts = Table(
+    "slowed_accounts",
+    metadata,
+    Column("tenant", Whole, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("is_down", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", Whole, nullable=False),
+    Column("until", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "account"),
+)
+
+# -- parked changes: what is kept of their messages, and how they are found -------------------------------------------
+
+parked_messages = Table(
+    "parked_messages",
+    metadata,
+    Column("tenant", Whole, nullable=False),
+    Column("dataflow", Whole, nullable=False),
+    Column("kept", Whole, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("parked_at", Whole, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("tenant", "dataflow", "kept"),
+    UniqueConstraint("tenant", "dataflow", "message"),
+)
+Index("parked_messages_by_age", parked_messages.c.parked_at)
+
+parked_people = Table(
+    "parked_people",
+    metadata,
+    Column("tenant", Whole, nullable=False),
+    Column("dataflow", Whole, nullable=False),
+    Column("kept", Whole, nullable=False),
+    Column("profile", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "dataflow", "kept", "profile"),
+    sqlite_with_rowid=False,
+)
+Index("parked_people_of_profile", parked_people.c.tenant, parked_people.c.profile)
+
+parked_numbers = Table(
+    "parked_numbers",
+    metadata,
+    Column("tenant", Whole, nullable=False),
+    Column("dataflow", Whole, nullable=False),
+    Column("last", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "dataflow"),
+)
+
+PARKED: tuple[Table, ...] = (parked_messages, parked_people, parked_numbers)
+
+
+def _change_parked() -> None:
+    for name in ("begun_at", "may_know"):
+        op.add_column("groups", Column(name, Whole, nullable=True))
+    for name, kind in (("begun_at", Whole), ("message", Text()), ("status", Whole), ("version", Text())):
+        op.add_column("parked", Column(name, kind, nullable=True))
+    op.create_index("parked_by_code", "parked", ["tenant", "dataflow", "code", "parked"])
+    is_there = text("message IS NOT NULL")
+    of_message = ["tenant", "dataflow", "message"]
+    op.create_index("parked_of_message", "parked", of_message, sqlite_where=is_there, postgresql_where=is_there)
+
+
+def _change_parked_back() -> None:
+    op.drop_index("parked_of_message", "parked")
+    op.drop_index("parked_by_code", "parked")
+    for name in ("version", "status", "message", "begun_at"):
+        op.drop_column("parked", name)
+    for name in ("may_know", "begun_at"):
+        op.drop_column("groups", name)
+
+
 tenants = Table("tenants", metadata, Column("tenant", Whole, primary_key=True))
 
 
@@ -20,7 +121,7 @@ def _tenant() -> "Column[int]":
     return Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False)
 
 
-# Alerts: who wants to be told, what is in force, and what it is found out by.
+# -- alerts: who wants to be told, what is in force, and what it is found out by.
 
 ALERTS = (
     Table(
@@ -69,19 +170,24 @@ ALERTS = (
     ),
 )
 
+
+# -- all of it --------------------------------------------------------------------------------------------------------
+
 #: In the order in which they are made.
-NEW: tuple[Table, ...] = (*ALERTS,)
+NEW: tuple[Table, ...] = (rates, slowed_accounts, *PARKED, *ALERTS)
 
 
 def upgrade() -> None:
     for table in NEW:
         table.create(op.get_bind())
+    _change_parked()
     _date_groups()
     statistics.pin(op.get_bind())
 
 
 def downgrade() -> None:
     _date_groups_back()
+    _change_parked_back()
     for table in reversed(NEW):
         table.drop(op.get_bind())
 
