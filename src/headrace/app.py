@@ -7,11 +7,12 @@ delivers and carries runs. ``server.py`` gives it the REST API.
 
 import asyncio
 import gc
+import os
 import pkgutil
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from headrace.clock import SystemClock
 from headrace.connect.buckets import Buckets
@@ -28,7 +29,16 @@ from headrace.connect.tls import Tls
 from headrace.datasets.places import Places
 from headrace.datasets.sources import Sources
 from headrace.errors import OperationError
-from headrace.events import AccountRecovered, AccountStopped, Board, DataflowHeld, RequestAnswered, WorkerFailed
+from headrace.events import (
+    AccountRecovered,
+    AccountStopped,
+    Board,
+    DataflowHeld,
+    PartnerBack,
+    PartnerDown,
+    RequestAnswered,
+    WorkerFailed,
+)
 from headrace.orchestrate.port import Orchestrator
 from headrace.render.pool import RenderPool
 from headrace.services.alerts.evidence import Evidence
@@ -75,6 +85,9 @@ from headrace.worker import Worker
 #: How many objects come to be before the collector looks at them: a request of five hundred people is some 15,000.
 _OBJECTS_BEFORE_A_COLLECTION = 25_000
 
+#: Where the operator says that traces go; without one there are none.
+_TRACED_TO = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+
 
 #: What a process is for: everything but delivery, where that is left to others; or delivery alone.
 SERVE, WORKER = "serve", "worker"
@@ -101,6 +114,7 @@ class Engine:
         for secret in (*settings.secrets(), *ground.sources.secrets()):
             veil.note(secret)
         self.board = Board(settings.log_format, veil.redact)
+        self.traces = traces_for(self.board)
         policy = retry_policy(settings)
         self.transport = transport_of(settings)
         key_file = LocalKeyFile(settings.key_file)
@@ -165,7 +179,7 @@ class Engine:
         least_free = self.settings.alert_free_megabytes
         watching = Watching(self.store, self.clock, self.board, evidence, directory, least_free, self.runs.wake)
         self.board.hear(RequestAnswered, evidence.hear)
-        for kind in (DataflowHeld, AccountStopped, AccountRecovered):
+        for kind in (DataflowHeld, AccountStopped, AccountRecovered, PartnerDown, PartnerBack):
             self.board.hear(kind, watching.hear)
         return watching
 
@@ -231,6 +245,8 @@ class Engine:
         await self.renderers.stop()
         await self.transport.close()
         self.store.close()
+        if self.traces is not None:
+            await asyncio.to_thread(self.traces.close)
         self.board.close()
 
     def _beside(self) -> Iterator[Coroutine[Any, Any, None]]:
@@ -302,6 +318,30 @@ def buckets_of(settings: Settings) -> Buckets:
         OperationError: one of its settings is not right.
     """
     return Buckets(*_way_out(settings))
+
+
+class Closed(Protocol):
+    """What has something left to send when the process ends."""
+
+    def close(self) -> None: ...
+
+
+def traces_for(board: Board) -> Closed | None:
+    """
+    Make traces of what is announced, where the operator has set where to send them; ``None``: nobody has.
+
+    Raises:
+        OperationError: the extra is not installed.
+    """
+    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or not any(map(os.environ.get, _TRACED_TO)):
+        return None
+    try:
+        traces = pkgutil.resolve_name("headrace.connect.traces:Traces")()
+    except ImportError:
+        raise OperationError(f"{_TRACED_TO[0]}: to send traces, install `headrace[otel]`") from None
+    traces.listen(board)
+    closed: Closed = traces
+    return closed
 
 
 def mailer_of(settings: Settings) -> Mailer | None:

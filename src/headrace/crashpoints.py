@@ -24,6 +24,8 @@ POINTS: Final = (
     "after_audience_call",
     "after_audience_list",
     "after_audience_part",
+    "before_alert_commit",
+    "after_alert_sent",
 )
 
 

@@ -66,6 +66,7 @@ class ProfilesIngested(Event):
     accepted: int
     rejected: int
     changes: int
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +107,23 @@ class GroupRendered(Event):
     observes: ClassVar[Mapping[str, tuple[float, ...]]] = {"seconds": WORK}
 
     dataflow: str
+    messages: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSettled(Event):
+    """What became of a group was written down, which took so many seconds; it was claimed at that moment."""
+
+    level: ClassVar[str] = "debug"
+    labels: ClassVar[tuple[str, ...]] = ("dataflow",)
+    observes: ClassVar[Mapping[str, tuple[float, ...]]] = {"seconds": WORK}
+
+    dataflow: str
+    outcomes: Mapping[str, str]
+    attempt: int
+    entries: int
+    claimed_at: int
     seconds: float
 
 

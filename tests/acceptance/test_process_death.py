@@ -26,6 +26,8 @@ ELSEWHERE = (
     "after_revocation_call",
     "after_audience_list",
     "after_audience_part",
+    "before_alert_commit",
+    "after_alert_sent",
 )
 MOMENTS = [(point, nth) for point in POINTS if point not in ELSEWHERE for nth in PASSED.get(point, (1, 80))]
 #: Where at least one message is under way, of which nobody knows afterwards what became of it.

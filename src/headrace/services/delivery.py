@@ -16,6 +16,7 @@ from headrace.events import (
     DataflowStopped,
     DataflowWaits,
     Event,
+    GroupSettled,
     MessageDelivered,
     MessageRetried,
     MessageSplit,
@@ -241,7 +242,9 @@ class StoredOutbox:
         now = self._leases.now()
         retry_at = now + int(wait * 1000) if wait is not None else None
         parts = [Part(self._numbers.take(), entries, reason) for entries, reason in halves(concluded)]
+        began = self._clock.monotonic()
         written = await self._written(Conclusion(group, concluded, retry_at, parts))
+        seconds = self._clock.monotonic() - began
         crashpoint("after_settle_commit")
         if retry_at is not None:
             self._due[address] = min(retry_at, self._due.get(address, retry_at))
@@ -250,6 +253,17 @@ class StoredOutbox:
             waited = max(0, now - group.since) / 1000 if group.since else 0.0
             for event in _events(written.name, [*concluded, *written.recorded.given_up], wait, waited):
                 self._announce(event)
+            outcomes = {item.message: type(item.outcome).__name__.lower() for item in concluded}
+            self._announce(
+                GroupSettled(
+                    dataflow=written.name,
+                    outcomes=outcomes,
+                    attempt=group.attempt,
+                    entries=len(concluded),
+                    claimed_at=group.lease_until - self._lease,
+                    seconds=seconds,
+                )
+            )
             if written.held is not None:
                 self._announce(DataflowHeld(dataflow=written.name, reason=written.held))
             await self._hold_if_refused(address, written.name, group.number, concluded)

@@ -122,6 +122,7 @@ class Ingestion:
             IdempotencyKeyReused: another request came with this key.
             StoreUnavailable: the disk is full; nothing was taken of the part that is being written.
         """
+        began = self.clock.monotonic()
         request = _Request(caller.number, replace, key, _fingerprint(body, lines, replace, patch) if key else "")
         order, known = await self.store.read(lambda tx: _look(tx, request))
         if known is not None and known.rejected is not None:
@@ -136,7 +137,8 @@ class Ingestion:
             raise Unreadable(f"no profile could be read; the first reason, at line {first.line}: {first.reason}")
         receipt.rejected.sort(key=lambda item: item.line)
         accepted, refused = receipt.accepted, len(receipt.rejected)
-        self.announce(ProfilesIngested(accepted=accepted, rejected=refused, changes=receipt.changes))
+        seconds = self.clock.monotonic() - began
+        self.announce(ProfilesIngested(accepted=accepted, rejected=refused, changes=receipt.changes, seconds=seconds))
         return receipt
 
     async def take_part(

@@ -125,7 +125,8 @@ class PartnerRoute:
         """Compose, and say how long it took and what of people was left out."""
         began = self._clock.monotonic()
         composed = await self._renderer.compose(recipe, group)
-        self._announce(GroupRendered(dataflow=self.recipe.dataflow, seconds=self._clock.monotonic() - began))
+        seconds, messages = self._clock.monotonic() - began, tuple(message.id for message in composed.messages)
+        self._announce(GroupRendered(dataflow=self.recipe.dataflow, messages=messages, seconds=seconds))
         for item, count in composed.left_out:
             self._announce(
                 ValuesLeftOut(dataflow=self.recipe.dataflow, target=item.target, reason=item.reason, values=count)

@@ -72,7 +72,6 @@ class _Account:
         self.under_way = 0
         self.waiting: deque[asyncio.Future[None]] = deque()
         self.held = 0
-        self.under_way = 0
         self.pace = AHEAD
         self.shut_until = self.careful_until = 0.0
         self.pauses = 0
