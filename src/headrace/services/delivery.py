@@ -260,7 +260,7 @@ class StoredOutbox:
                     outcomes=outcomes,
                     attempt=group.attempt,
                     entries=len(concluded),
-                    claimed_at=group.lease_until - self._lease,
+                    claimed_at=group.lease_until - self._leases.milliseconds,
                     seconds=seconds,
                 )
             )
