@@ -60,6 +60,7 @@ from headrace.services.erasing import Erasing
 from headrace.services.erasures import KIND as ERASURE
 from headrace.services.erasures import Erasures
 from headrace.services.ingestion import Ingestion
+from headrace.services.keeping import Kept
 from headrace.services.live import LiveDataflows
 from headrace.services.loading import Loading
 from headrace.services.looking_up import LookUps
@@ -105,7 +106,7 @@ class Headrace:
         policy = retry_policy(settings)
         self.transport = transport_of(settings)
         key_file = LocalKeyFile(settings.key_file)
-        self.store = Store.open(settings.data_dir, settings.database_url)
+        self.store = Store.open(settings.data_dir, settings.database_url, remembers=settings.history_days > 0)
         migrate(self.store)
         keyring = Keyring(key_file, StoredKeys(self.store), self.clock, veil.note)
         self.renderers = RenderPool(settings.renderers or None)
@@ -126,6 +127,7 @@ class Headrace:
             policy=policy,
             deadline=settings.request_deadline,
             requests_per_account=settings.requests_per_account,
+            kept=Kept(settings.hours_days, settings.history_days),
         )
         erased = Erased(keyring)
         ingestion = Ingestion(self.store, self.clock, self.live, self.board, self.worker.wake, erased)

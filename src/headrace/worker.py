@@ -10,6 +10,7 @@ from headrace.events import Announce, WorkerFailed, told
 from headrace.services import backfills
 from headrace.services.backfilling import Backfiller
 from headrace.services.delivery import StoredOutbox, keep_house
+from headrace.services.keeping import Kept
 from headrace.services.live import LiveDataflows
 from headrace.store.database import Store
 from headrace.streaming import pipeline
@@ -38,6 +39,7 @@ class Worker:
         policy: RetryPolicy,
         deadline: float,
         requests_per_account: int,
+        kept: Kept,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -46,6 +48,7 @@ class Worker:
         self._policy = policy
         self._deadline = deadline
         self._requests_per_account = requests_per_account
+        self._kept = kept
         self._outbox: StoredOutbox | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -66,7 +69,7 @@ class Worker:
         await self._store.write(lambda tx: backfills.adopt(tx, self._clock.now()))
         self._tasks = [
             asyncio.create_task(self._deliver(self._outbox)),
-            asyncio.create_task(keep_house(self._store, self._clock, self._announce, HOUSEKEEPING)),
+            asyncio.create_task(keep_house(self._store, self._clock, self._announce, HOUSEKEEPING, self._kept)),
             asyncio.create_task(self._backfill(backfiller)),
         ]
 

@@ -26,9 +26,10 @@ from headrace.mapping.consent import Consents
 from headrace.model.message import Group, Settled
 from headrace.model.outcome import Delivered, Outcome, Parked, Retry, Split
 from headrace.services import consenting
+from headrace.services.keeping import Kept, fold, forget
 from headrace.services.live import FAULT_PAUSE, LiveDataflow, LiveDataflows, PartnerRoute
 from headrace.services.turning import turn
-from headrace.store import access, audit, dataflows, epochs, ledger, outbox, withheld
+from headrace.store import access, audit, dataflows, epochs, outbox
 from headrace.store.database import Store, StoreUnavailable, Transaction
 from headrace.store.outbox import Recorded
 from headrace.store.splitting import Part
@@ -314,13 +315,13 @@ class StoredOutbox:
         return None
 
 
-async def keep_house(store: Store, clock: Clock, announce: Announce, every: float) -> None:
-    """Until cancelled: let audiences begin and end whose dates have come, and fold the ledger."""
+async def keep_house(store: Store, clock: Clock, announce: Announce, every: float, kept: Kept) -> None:
+    """Until cancelled: let audiences begin and end whose dates have come, fold the ledger, forget what is old."""
     while True:
         try:
             await turn(store, clock.now())
-            await store.write(ledger.fold)
-            await store.write(withheld.fold)
+            await fold(store)
+            await forget(store, clock.now(), kept)
         except Exception as error:  # A fault of ours must not end the house-keeping of everybody else.
             announce(WorkerFailed(step="keep_house", error=told(error)))
         await asyncio.sleep(every)

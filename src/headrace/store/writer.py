@@ -57,8 +57,9 @@ class Writer:
     what became. Its connection is given up, and the next commit begins on a new one.
     """
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, *, remembers: bool) -> None:
         self._dialect = dialect
+        self._remembers = remembers
         self._engine: Engine = dialect.engine(writes=True)
         self._pieces: queue.SimpleQueue[_Piece | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_all, name="store-writer", daemon=True)
@@ -116,7 +117,7 @@ class Writer:
 
     def _commit(self, connection: Connection, pieces: list[_Piece]) -> None:
         with connection.begin():
-            transaction = Transaction(connection, self._dialect.translate)
+            transaction = Transaction(connection, self._dialect.translate, remembers=self._remembers)
             for piece in pieces:
                 self._run_alone(transaction, piece)
 

@@ -140,7 +140,9 @@ class Model:
         if not self.by_audience:
             return
         before = self.open()
-        count = self.yard.run(lambda tx: outbox.withhold_audience(tx, self.yard.tenant, self.yard.dataflow, audience))
+        count = self.yard.run(
+            lambda tx: outbox.withhold_audience(tx, self.yard.tenant, self.yard.dataflow, audience, self.yard.now)
+        )
         gone = before - self.open()
         assert count == len(gone)
         assert {change for change in before if change[1] == audience} <= gone

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from headrace.model.change import NO_AUDIENCE
 from headrace.model.message import Entry, Group, Settled
 from headrace.model.outcome import Delivered, Parked, Retry
-from headrace.store import ledger, splitting
+from headrace.store import splitting
+from headrace.store.books import Books
 from headrace.store.database import Transaction
+from headrace.store.outbox import noting
 from headrace.store.outbox.claiming import ENTRIES, NOBODY
 from headrace.store.outbox.lanes import DELETE_GROUP, FORGET_LANE, FREE_LANE, TAKE_CHANGES, lane_of
 from headrace.store.splitting import Family, Part
@@ -87,13 +89,13 @@ def settle(
     family = Family(group.number if row[1] is None else row[1], row[1] is not None, row[2])
     if family.is_given_up:
         settled, parts = [splitting.given_up(item) for item in settled], ()
-    tally = ledger.Tally()
+    books = Books(tx)
     delivered = [item for item in settled if isinstance(item.outcome, Delivered)]
     if delivered:
-        _acknowledge(tx, group, delivered, tally)
+        _acknowledge(tx, group, delivered, books)
     for item in settled:
         if isinstance(item.outcome, Parked):
-            _park(tx, group, item, item.outcome, now, tally)
+            _park(tx, group, item, item.outcome, now, books)
     splitting.part(tx, group, family, parts, now)
     retried = [item.outcome for item in settled if isinstance(item.outcome, Retry)]
     if retried:
@@ -103,13 +105,14 @@ def settle(
         tx.run(_WAIT_FOR_RETRY, {**whose, "due": due, "reason": reason, "uncounted": uncounted})
     else:
         tx.run(DELETE_GROUP, whose)
-    given_up = _give_up(tx, group, splitting.go_on(tx, group, family, settled, now), now, tally)
-    ledger.post(tx, group.tenant, tally)
+    given_up = _give_up(tx, group, splitting.go_on(tx, group, family, settled, now), now, books)
+    noting.attempted(books, group, settled)
+    books.close(tx, group.tenant, now)
     return Recorded(given_up)
 
 
 def _give_up(
-    tx: Transaction, group: Group, waiting: Sequence[tuple[int, Parked]], now: int, tally: ledger.Tally
+    tx: Transaction, group: Group, waiting: Sequence[tuple[int, Parked]], now: int, books: Books
 ) -> tuple[Settled, ...]:
     """Park the parts of a message that nobody needs to send: the partner refuses everything."""
     found: list[Settled] = []
@@ -118,37 +121,45 @@ def _give_up(
         row = {"tenant": group.tenant, "claim_group": number}
         for profile, audience, name, seq, document, shown in tx.run(ENTRIES, row).fetchall():
             item = Settled(Entry(profile, audience, name, seq, document or NOBODY, (), shown), outcome)
-            _park(tx, part, item, outcome, now, tally)
+            _park(tx, part, item, outcome, now, books)
             found.append(item)
         tx.run(DELETE_GROUP, row)
     return tuple(found)
 
 
-def _acknowledge(tx: Transaction, group: Group, delivered: Sequence[Settled], tally: ledger.Tally) -> None:
+def _acknowledge(tx: Transaction, group: Group, delivered: Sequence[Settled], books: Books) -> None:
     """Move lanes on, and take the changes that are done: the newest of a person and audience was delivered."""
     whose = {"tenant": group.tenant, "claim_group": group.number}
     tx.many(_ACKNOWLEDGE, ({**whose, **lane_of(group, item.entry), "shown": item.shown} for item in delivered))
+    tally = books.tally
     newest: set[tuple[int, int]] = set()
-    for profile, audience, _ in sorted(tx.run(_TAKE_SETTLED_CHANGES, whose), key=lambda row: -row[2]):
-        outcome = "superseded" if (profile, audience) in newest else "delivered"
-        newest.add((profile, audience))
-        tally[group.dataflow, audience, outcome] += 1
+    for profile, audience, seq in sorted(tx.run(_TAKE_SETTLED_CHANGES, whose), key=lambda row: -row[2]):
+        if (profile, audience) in newest:
+            tally[group.dataflow, audience, "superseded"] += 1
+            noting.superseded(books, group, profile, audience, seq)
+        else:
+            newest.add((profile, audience))
+            tally[group.dataflow, audience, "delivered"] += 1
     tx.run(_FORGET_LANES, whose)
     tx.run(_FREE_LANES, whose)
     tally[group.dataflow, NO_AUDIENCE, "messages"] += len({item.message for item in delivered})
+    tally[group.dataflow, NO_AUDIENCE, "entries"] += len(delivered)
 
 
-def _park(tx: Transaction, group: Group, item: Settled, outcome: Parked, now: int, tally: ledger.Tally) -> None:
+def _park(tx: Transaction, group: Group, item: Settled, outcome: Parked, now: int, books: Books) -> None:
     """Lay aside the changes of one entry: the newest of each audience with its reason, older ones as superseded."""
     lane = lane_of(group, item.entry)
     newest: dict[int, int] = {}
     for audience, seq in sorted(tx.run(TAKE_CHANGES, {**lane, "seq": item.entry.seq}), key=lambda row: row[1]):
         if audience in newest:
-            tally[group.dataflow, audience, "superseded"] += 1
+            books.tally[group.dataflow, audience, "superseded"] += 1
+            noting.superseded(books, group, item.entry.profile, audience, newest[audience])
         newest[audience] = seq
     reason = {"now": now, "attempts": group.attempt, "code": outcome.code, "reason": storable(outcome.reason)}
     tx.many(_INSERT_PARKED, ({**lane, **reason, "audience": audience, "seq": seq} for audience, seq in newest.items()))
     for audience in newest:
-        tally[group.dataflow, audience, "parked"] += 1
+        books.tally[group.dataflow, audience, "parked"] += 1
+    books.parked[group.dataflow, outcome.code] += len(newest)
+    noting.parked(books, group, item, outcome, newest)
     tx.run(FREE_LANE, {**lane, "claim_group": group.number})
     tx.run(FORGET_LANE, lane)

@@ -49,7 +49,16 @@ from headrace.store.tables.people import (
     profiles,
     taken_requests,
 )
-from headrace.store.tables.records import audit, epochs, ledger, ledger_deltas
+from headrace.store.tables.records import (
+    audit,
+    epochs,
+    history,
+    hour_codes,
+    ledger,
+    ledger_deltas,
+    ledger_hours,
+    parked_codes,
+)
 from headrace.store.tables.runs import audiences, dataflow_audiences, dataflows, executors, runs, schedules
 from headrace.store.tables.who import (
     access_tokens,
@@ -75,6 +84,10 @@ DATA = frozenset(
         "parked",
         "ledger_deltas",
         "ledger",
+        "ledger_hours",
+        "hour_codes",
+        "parked_codes",
+        "history",
         "taken_requests",
         "withheld_reasons",
         "erasures",
@@ -116,9 +129,12 @@ __all__ = [
     "erasures",
     "executors",
     "groups",
+    "history",
+    "hour_codes",
     "lanes",
     "ledger",
     "ledger_deltas",
+    "ledger_hours",
     "mapping_sets",
     "marketing_actions",
     "metadata",
@@ -126,6 +142,7 @@ __all__ = [
     "namespaces",
     "organizations",
     "parked",
+    "parked_codes",
     "partner_audiences",
     "policies",
     "profiles",
