@@ -9,6 +9,7 @@ PermissionName = Literal[
     "publishing:review",
     "activation:read",
     "activation:write",
+    "profiles:read",
     "profiles:write",
     "profiles:erase",
     "monitoring:read",
@@ -27,6 +28,7 @@ PERMISSIONS: dict[str, str] = {
     "publishing:review": "Decide requests to publish. The host's reviewers decide those of every organization.",
     "activation:read": "Read accounts, connections and dataflows. Credentials stay masked.",
     "activation:write": "Create, change and delete accounts, connections and dataflows.",
+    "profiles:read": "See what partners were told of a person.",
     "profiles:write": "Send profiles.",
     "profiles:erase": "Erase people, see what became of that, and let erased people be sent again.",
     "monitoring:read": "Read the ledger and what is parked.",
@@ -57,7 +59,7 @@ ROLES: dict[str, Role] = {
     ),
     "operator": Role(
         "Connects accounts, activates audiences, sends profiles.",
-        _VIEWER | {"activation:write", "profiles:write", "profiles:erase"},
+        _VIEWER | {"activation:write", "profiles:read", "profiles:write", "profiles:erase"},
     ),
     "admin": Role("Everything, and says who else may do what.", frozenset(PERMISSIONS)),
 }

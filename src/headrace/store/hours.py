@@ -9,35 +9,20 @@ from headrace.store.database import Transaction
 HOUR = 3_600_000
 COLUMNS = ("accepted", "delivered", "superseded", "withheld", "parked", "messages", "people", "entries")
 
-#: A sum of whole numbers is a decimal to PostgreSQL.
-_SUMS = ", ".join(f"CAST(sum({column}) AS BIGINT)" for column in COLUMNS)
-_ONE = "tenant = :tenant AND hour BETWEEN :since AND :upto"
-_FOLDED = f"""
-    SELECT dataflow, hour, {_SUMS} FROM ledger_hours WHERE {_ONE} {{where}}
-    GROUP BY hour, dataflow ORDER BY hour DESC, dataflow LIMIT :most
-"""  # noqa: S608
-_FRESH = f"SELECT dataflow, hour, {_SUMS} FROM ledger_deltas WHERE {_ONE} {{where}} GROUP BY hour, dataflow"  # noqa: S608
-_BY_AUDIENCE = f"""
-    SELECT audience, {_SUMS} FROM (
-        SELECT audience, {", ".join(COLUMNS)} FROM ledger_hours
-        WHERE tenant = :tenant AND dataflow = :dataflow AND hour = :hour
-        UNION ALL
-        SELECT audience, {", ".join(COLUMNS)} FROM ledger_deltas
-        WHERE tenant = :tenant AND dataflow = :dataflow AND hour = :hour) AS sums
-    GROUP BY audience ORDER BY audience
-"""  # noqa: S608
+_SPAN = "tenant = :tenant AND hour BETWEEN :since AND :upto"
+_HOURS = """
+    SELECT hour, dataflow FROM ledger_hours WHERE {where} GROUP BY hour, dataflow ORDER BY hour DESC LIMIT :most
+"""
+_ROWS = "SELECT dataflow, hour, audience, {columns} FROM {table} WHERE {where}"
 _OF_DATAFLOW = "AND dataflow = :dataflow"
 _CODES = """
-    SELECT outcome, code, CAST(sum(changes) AS BIGINT) FROM (
-        SELECT outcome, code, changes FROM hour_codes
-        WHERE tenant = :tenant AND dataflow = :dataflow AND hour = :hour
+    SELECT dataflow, hour, outcome, code, CAST(sum(changes) AS BIGINT) FROM (
+        SELECT dataflow, hour, outcome, code, changes FROM hour_codes WHERE {where}
         UNION ALL
-        SELECT 'withheld', reason, changes FROM withheld_reasons
-        WHERE tenant = :tenant AND dataflow = :dataflow AND hour = :hour
+        SELECT dataflow, hour, 'withheld', reason, changes FROM withheld_reasons WHERE {where}
         UNION ALL
-        SELECT 'parked', code, changes FROM parked_codes
-        WHERE tenant = :tenant AND dataflow = :dataflow AND hour = :hour) AS counted
-    GROUP BY outcome, code ORDER BY outcome, code
+        SELECT dataflow, hour, 'parked', code, changes FROM parked_codes WHERE {where}) AS counted
+    GROUP BY dataflow, hour, outcome, code ORDER BY dataflow, hour, outcome, code
 """
 _OLD = {
     "ledger_hours": "tenant, dataflow, hour, audience",
@@ -48,37 +33,41 @@ _FORGET = "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE
 
 @dataclass(slots=True)
 class Hour:
-    """What an hour of a dataflow added to the ledger; ``people`` are records that changed something."""
+    """
+    What an hour of a dataflow added to the ledger, by audience, and why changes were parked or withheld in it.
+
+    ``people`` among the sums are records that changed something, ``entries`` what delivered messages carried.
+    """
 
     dataflow: int
     hour: int
-    sums: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COLUMNS, 0))
+    audiences: dict[int, dict[str, int]] = field(default_factory=dict)
+    parked: dict[str, int] = field(default_factory=dict)
+    withheld: dict[str, int] = field(default_factory=dict)
+
+    def sums(self) -> dict[str, int]:
+        """Return what it added in all."""
+        return {column: sum(row[column] for row in self.audiences.values()) for column in COLUMNS}
 
 
 def latest(
-    tx: Transaction, tenant: int, most: int, *, dataflow: int | None = None, since: int = 1, upto: int = 1 << 40
+    tx: Transaction, tenant: int, most: int, *, dataflow: int | None = None, hour: int | None = None
 ) -> list[Hour]:
-    """Return the hours of a sandbox's dataflows in which something happened, newest first."""
-    asked: dict[str, Any] = {"tenant": tenant, "dataflow": dataflow, "since": max(since, 1), "upto": upto, "most": most}
-    if dataflow is None:
-        del asked["dataflow"]
-    where = "" if dataflow is None else _OF_DATAFLOW
+    """Return the last hours of a sandbox's dataflows in which something happened, newest first; or one hour."""
+    asked = {"tenant": tenant, "since": hour or 1, "upto": hour or 1 << 40}
+    where = _SPAN if dataflow is None else f"{_SPAN} {_OF_DATAFLOW}"
+    if dataflow is not None:
+        asked["dataflow"] = dataflow
+    folded = [at for at, _ in tx.run(_HOURS.format(where=where), {**asked, "most": most})]
+    if len(folded) == most:
+        asked["since"] = folded[-1]
     found: dict[tuple[int, int], Hour] = {}
-    _add(found, tx.run(_FOLDED.format(where=where), asked))
-    _add(found, tx.run(_FRESH.format(where=where), {name: item for name, item in asked.items() if name != "most"}))
+    for table in ("ledger_hours", "ledger_deltas"):
+        _add(found, tx.run(_ROWS.format(table=table, columns=", ".join(COLUMNS), where=where), asked))
+    for number, at, outcome, code, changes in tx.run(_CODES.format(where=where), asked):
+        item = found.setdefault((number, at), Hour(number, at))
+        (item.parked if outcome == "parked" else item.withheld)[code] = changes
     return sorted(found.values(), key=lambda item: (-item.hour, item.dataflow))[:most]
-
-
-def by_audience(tx: Transaction, tenant: int, dataflow: int, hour: int) -> dict[int, dict[str, int]]:
-    """Return what an hour added for each audience of a dataflow, by its number."""
-    rows = tx.run(_BY_AUDIENCE, {"tenant": tenant, "dataflow": dataflow, "hour": hour})
-    return {audience: dict(zip(COLUMNS, values, strict=True)) for audience, *values in rows}
-
-
-def codes(tx: Transaction, tenant: int, dataflow: int, hour: int) -> list[tuple[str, str, int]]:
-    """Return why changes were parked or withheld in an hour: the outcome, the code or reason, how many."""
-    rows = tx.run(_CODES, {"tenant": tenant, "dataflow": dataflow, "hour": hour})
-    return [(outcome, code, changes) for outcome, code, changes in rows]
 
 
 def is_any_before(tx: Transaction, hour: int) -> bool:
@@ -94,7 +83,8 @@ def forget(tx: Transaction, before: int, most: int) -> None:
 
 
 def _add(found: dict[tuple[int, int], Hour], rows: Iterable[Any]) -> None:
-    for dataflow, hour, *values in rows:
-        sums = found.setdefault((hour, dataflow), Hour(dataflow, hour)).sums
-        for column, value in zip(COLUMNS, values, strict=True):
-            sums[column] += value
+    for dataflow, hour, audience, *values in rows:
+        audiences = found.setdefault((dataflow, hour), Hour(dataflow, hour)).audiences
+        known = audiences.get(audience, dict.fromkeys(COLUMNS, 0))
+        added = zip(COLUMNS, values, strict=True)
+        audiences[audience] = {column: known[column] + value for column, value in added}
