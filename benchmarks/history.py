@@ -4,8 +4,8 @@ What it costs to remember what became of whose changes, and how long it takes to
     python benchmarks/history.py [--rounds 9] [--messages 1000000]
 
 Accepting and settling is done in a store that remembers and in one that does not, in turns: the difference may be 1.5
-microseconds a change at the most, with a hundred changes a message. Then a day of so many messages to one person each is
-written, and somebody's history asked for: it may take 2 seconds.
+microseconds a change at the most, with a hundred changes a message. Then a day of so many messages to one person each
+is written, and somebody's history asked for: it may take 2 seconds.
 """
 
 import argparse
@@ -59,7 +59,8 @@ def cost(folder: Path, rounds: int) -> bool:
         after, before = (median(found[path, name]) for name in ("with", "without"))
         differences.append(after - before)
         print(
-            f"{path}: {before:6.2f} us a change without, {after:6.2f} with: {after - before:+.2f}, x{after / before:.3f}"
+            f"{path}: {before:6.2f} us a change without, {after:6.2f} with:"
+            f" {after - before:+.2f}, x{after / before:.3f}"
         )
     for store in stores.values():
         store.close()
@@ -113,12 +114,13 @@ def _now() -> int:
 
 def look_up(folder: Path, messages: int) -> bool:
     """Write a day, and ask for the history of some; say whether the slowest takes too long."""
-    random = Random(1)  # noqa: S311 - it makes people up
+    random = Random(1)
     is_slow = False
     for title, at_once, count in (("one person", 1, messages), ("a hundred people", 100, messages // 100)):
         store = _store(folder / f"day-{at_once}", remembers=True)
         for first in range(0, count, 10_000):
-            store.write_now(lambda tx, n=min(10_000, count - first), s=at_once: _day(tx, random, n, s))  # type: ignore[misc]
+            some = min(10_000, count - first)
+            store.write_now(lambda tx, n=some, s=at_once: _day(tx, random, n, s))  # type: ignore[misc]
         slowest = max(_seconds(store, random.randrange(1, 1_000_000)) for _ in range(5))
         is_slow |= slowest > MOST_SECONDS
         size = sum(file.stat().st_size for file in (folder / f"day-{at_once}").glob("headrace.db*")) / 1e6

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from headrace.cli import account, governance, keys, profiles, runs
+from headrace.cli import account, governance, keys, ledger, profiles, runs
 from headrace.cli.destination import commands
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
@@ -20,7 +20,7 @@ def test_every_command_of_destination_is_on_the_page():
 
 
 @pytest.mark.parametrize(
-    "module", [account, governance, keys, profiles, runs], ids=lambda module: module.__name__.rpartition(".")[2]
+    "module", [account, governance, keys, ledger, profiles, runs], ids=lambda module: module.__name__.rpartition(".")[2]
 )
 def test_every_command_and_option_of_these_is_on_the_page(module):
     group = typer.main.get_command(module.app)

@@ -1,6 +1,6 @@
 """The statements that every change takes, and the indexes they must find their rows by, on any database."""
 
-from headrace.store import erasing, ledger, profiles, splitting
+from headrace.store import erasing, history, ledger, profiles, splitting, tracing
 from headrace.store.outbox import accepting, claiming, lanes, settling, showing, waiting, withholding
 
 LARGE = ("lanes", "changes", "profiles", "groups", "parked")
@@ -51,4 +51,11 @@ HOT = {
     "erasing: lanes": (erasing._LANES, {"lanes", "groups"}),
     "backfill: people": (profiles._SCAN, {"profiles"}),
     "ledger: waiting": (ledger._WAITING, {"changes"}),
+    "ledger: pending by audience": (ledger._ROWS["pending"], {"changes"}),
+    "ledger: parked by audience": (ledger._ROWS["parked"], {"parked"}),
+    "history: of a person": (history._OF_PERSON, {"history_of_day"}),
+    "history: the last day": (history._DAYS, {"history_of_day"}),
+    "tracing: lanes": (tracing._LANES, {"lanes", "groups"}),
+    "tracing: changes": (tracing._OPEN, {"changes"}),
+    "tracing: parked": (tracing._PARKED, {"parked_of_profile"}),
 }
