@@ -3,7 +3,7 @@
 from headrace.store import erasing, history, ledger, profiles, splitting, tracing
 from headrace.store.outbox import accepting, claiming, lanes, settling, showing, waiting, withholding
 
-LARGE = ("lanes", "changes", "profiles", "groups", "parked")
+LARGE = ("lanes", "changes", "profiles", "groups", "parked", "history")
 #: A table's name stands for its primary key, or any other key of it.
 HOT = {
     "accept: the changes that wait": (accepting._OPEN_CHANGES, {"changes"}),
