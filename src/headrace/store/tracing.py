@@ -16,9 +16,10 @@ _LANES = """
     WHERE l.tenant = :tenant AND l.dataflow = :dataflow AND l.profile = :profile
     ORDER BY l.audience, l.part
 """
+# By the person's index: a dataflow may have very many that are parked.
 _PARKED = """
     SELECT audience, seq, parked_at, attempts, code, reason FROM parked
-    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile ORDER BY parked
+    WHERE tenant = :tenant AND dataflow + 0 = :dataflow AND profile = :profile ORDER BY parked
 """
 
 
