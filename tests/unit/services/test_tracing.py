@@ -7,6 +7,7 @@ import pytest
 from headrace.errors import NotFound
 from headrace.services import flow_runs, monitoring, tracing
 from headrace.services.keeping import Kept, fold, forget
+from headrace.store import hours, ledger
 from headrace.store.history import DAY
 from headrace.store.hours import HOUR
 from unit.services.house import START, person
@@ -208,6 +209,10 @@ async def check(house):
     assert counted["accepted"] == balance["accepted"]
     assert counted["superseded"] == balance.get("superseded", 0)
     assert counted["withheld"] == balance.get("withheld", 0)
+    sums = Counter()
+    for hour in house.store.read_now(lambda tx: hours.latest(tx, tenant, 10_000)):
+        sums.update(hour.sums())
+    assert all(sums[column] == balance.get(column, 0) for column in ledger.COLUMNS)
     taken = {message["message"] for answer, _, message in house.partner.messages if answer == 200}
     assert {*sent_to} == taken
 

@@ -1,6 +1,8 @@
 """The ledger by hour, its check against the rows, and what is remembered of whose changes."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -152,6 +154,27 @@ def test_a_parked_change_that_nobody_counted_is_named(yard):
     yard.run(lambda tx: tx.run("UPDATE parked SET audience = 7 WHERE tenant = :t", {"t": yard.tenant}))
 
     assert differences(yard) == [ledger.Difference(1, "parked", 1, 0), ledger.Difference(7, "parked", 0, 1)]
+
+
+def test_a_ledger_is_right_in_every_moment_while_changes_move(store, yard):
+    done = Event()
+
+    def look():
+        found = []
+        while not found or not done.is_set():
+            found.append(store.read_now(lambda tx: ledger.differences(tx, yard.tenant, yard.dataflow)))
+        return found
+
+    with ThreadPoolExecutor(1) as beside:
+        looking = beside.submit(look)
+        for turn in range(25):
+            yard.accept(turn % 5 + 1, changed=(1, 2))
+            for group in yard.claim():
+                yard.settle(group, *(PARKED if turn % 3 == 0 else Delivered() for _ in group.entries))
+            yard.run(ledger.fold)
+        done.set()
+
+    assert not any(looking.result())
 
 
 # -- history ------------------------------------------------------------------------------------------------------
