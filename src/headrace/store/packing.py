@@ -59,8 +59,12 @@ def is_in_first(packed: bytes, number: int) -> bool:
     return 0 <= above < 1 << 8 * width and above in _numbers(packed, _HEAD.size + _COLUMN.size, width, length)
 
 
+#: How many bytes a number takes, by how many it needs.
+_WIDTHS: Final = (0, 1, 2, 4, 4, 8, 8, 8, 8)
+
+
 def _width(span: int) -> int:
-    return next(width for width in (0, 1, 2, 4, 8) if span < 1 << 8 * width)
+    return _WIDTHS[(span.bit_length() + 7) // 8]
 
 
 def _numbers(packed: bytes, at: int, width: int, length: int) -> "array[int]":

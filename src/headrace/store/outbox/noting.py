@@ -1,9 +1,9 @@
 """What is remembered of accepting, settling and withholding: whose changes, and what became of them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
-from headrace.model.change import NO_AUDIENCE, Changes
+from headrace.model.change import Changes
 from headrace.model.message import Group, Settled
 from headrace.model.outcome import Delivered, Outcome, Parked, Retry
 from headrace.store.books import Books, Lines
@@ -67,25 +67,31 @@ def attempted(books: Books, group: Group, settled: Sequence[Settled]) -> None:
     """Note what messages carried that were delivered, or are tried again."""
     if not books.remembers:
         return
-    for (message, outcome), items in groupby(settled, key=lambda item: (item.message, item.outcome)):
-        if not isinstance(outcome, Parked):
-            is_told = isinstance(outcome, Delivered)
-            books.of(_fate(group, message, outcome)).extend(_carried(items, is_told=is_told))
-
-
-def _carried(items: Iterable[Settled], *, is_told: bool) -> Iterator[tuple[int, int, int, int]]:
-    for item in items:
-        entry = item.entry
+    last: Settled | None = None
+    lines: Lines = []
+    is_told = False
+    for item in settled:
+        if last is None or item.outcome is not last.outcome or item.message != last.message:
+            last, is_told = item, isinstance(item.outcome, Delivered)
+            is_parked = isinstance(item.outcome, Parked)  # Those are noted change by change.
+            lines = [] if is_parked else books.of(_fate(group, item.message, item.outcome))
+        entry, shown = item.entry, item.shown
+        profile, seq = entry.profile, entry.seq
         for audience in entry.changed or (entry.audience,):
-            yield entry.profile, audience, entry.seq, _told(item.shown, audience) if is_told else _NOTHING
+            lines.append((profile, audience, seq, _told(shown, audience) if is_told and audience else _NOTHING))
 
 
 def _told(shown: bytes | None, audience: int) -> int:
     """Say what the partner was told of an audience, from what it knows now."""
-    if audience == NO_AUDIENCE:
-        return _NOTHING
-    is_in = shown is not None and shown.find(b'"%d":"' % audience, 0, shown.find(b'"identities":')) >= 0
-    return _IN if is_in else _OUT
+    if shown is None:
+        return _OUT
+    return _IN if 0 <= shown.find(_member(audience)) < shown.find(b'"identities":') else _OUT
+
+
+@lru_cache(maxsize=4096)
+def _member(audience: int) -> bytes:
+    """Return how an audience begins where a partner knows somebody to be in it."""
+    return b'"%d":"' % audience
 
 
 def _fate(group: Group, message: str, outcome: Outcome) -> Fate:
