@@ -64,6 +64,7 @@ from headrace.services.erasures import KIND as ERASURE
 from headrace.services.gauges import Gauges
 from headrace.services.hearing import Hearing
 from headrace.services.ingestion import Ingestion
+from headrace.services.keeping import Kept
 from headrace.services.live import LiveDataflows
 from headrace.services.loading import Loading
 from headrace.services.partners import Partners
@@ -118,7 +119,7 @@ class Engine:
         policy = retry_policy(settings)
         self.transport = transport_of(settings)
         key_file = LocalKeyFile(settings.key_file)
-        self.store = Store.open(settings.data_dir, settings.database_url)
+        self.store = Store.open(settings.data_dir, settings.database_url, remembers=settings.history_days > 0)
         migrate(self.store)
         hold(self.store)
         self.keyring = Keyring(key_file, StoredKeys(self.store), self.clock, veil.note)
@@ -161,6 +162,7 @@ class Engine:
             deadline=settings.request_deadline,
             requests_per_account=settings.requests_per_account,
             presence=self.presence,
+            kept=Kept(settings.hours_days, settings.history_days),
         )
         self.hearing = Hearing(self.store, self.board, self.tokens, self.worker.wake)
         self.erased = Erased(self.keyring)

@@ -105,6 +105,15 @@ class Settings(BaseSettings):
         DEFAULT_RETRY_STEPS,
         description="Seconds to wait before each retry of a message; after the last one its changes are parked.",
     )
+    history_days: int = Field(
+        30,
+        ge=0,
+        le=3650,
+        description="Days for which it is kept what became of whose changes; 0: of how many alone, and of nobody.",
+    )
+    hours_days: int = Field(
+        90, ge=1, le=3650, description="Days for which the ledger is kept by the hour; its sums are kept for ever."
+    )
     max_request_bytes: int = Field(64 << 20, ge=1024, description="The largest request body the REST API reads.")
     max_upload_bytes: int = Field(
         1 << 30, ge=1024, description="The largest file with members of an audience; it is never whole in memory."

@@ -12,6 +12,7 @@ from headrace.events import Announce, WorkerFailed, told
 from headrace.services import backfills
 from headrace.services.backfilling import Backfiller
 from headrace.services.delivery import StoredOutbox, keep_house
+from headrace.services.keeping import Kept
 from headrace.services.live import LiveDataflows
 from headrace.services.presence import Presence
 from headrace.services.replaying import Replayer
@@ -43,6 +44,7 @@ class Worker:
         deadline: float,
         requests_per_account: int,
         presence: Presence,
+        kept: Kept,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -52,6 +54,7 @@ class Worker:
         self._deadline = deadline
         self._requests_per_account = requests_per_account
         self._presence = presence
+        self._kept = kept
         self._outbox: StoredOutbox | None = None
         self._slots = Slots(requests_per_account)
         self._tasks: list[asyncio.Task[None]] = []
@@ -75,7 +78,9 @@ class Worker:
         await self._store.write(lambda tx: backfills.adopt(tx, self._clock.now()))
         self._tasks = [
             asyncio.create_task(self._deliver(self._outbox)),
-            asyncio.create_task(keep_house(self._store, self._clock, self._announce, self._presence, HOUSEKEEPING)),
+            asyncio.create_task(
+                keep_house(self._store, self._clock, self._announce, self._presence, HOUSEKEEPING, self._kept)
+            ),
             asyncio.create_task(self._carry("backfill", backfiller)),
             asyncio.create_task(self._carry("replay", replayer)),
         ]

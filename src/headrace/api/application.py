@@ -39,6 +39,7 @@ from headrace.api import (
     sessions,
     sign_in_pages,
     signing_in,
+    tracing,
     ups,
     versions,
 )
@@ -79,6 +80,7 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         signing_in.router,
         sign_in_pages.router,
         partner_audiences.router,
+        tracing.router,
         access.router,
         sessions.router,
         auditing.router,

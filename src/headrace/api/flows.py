@@ -132,12 +132,13 @@ async def _kept(stored: StoredDataflow, caller: Caller, handed: Handed) -> Objec
 
 @router.get("/runs", summary="List the runs of dataflows, newest first")
 async def list_runs(caller: Reader, handed: Handed, asked: Listing) -> Object:
-    return page_of("/runs", (await flow_runs.listing(handed.store, caller))[::-1], asked)
+    found = await flow_runs.listing(handed.store, caller, handed.clock.now(), asked[0].only("flowId"))
+    return page_of("/runs", found[::-1], asked)
 
 
 @router.get("/runs/{id}", summary="Read a run of a dataflow")
 async def read_run(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002
-    return {"items": [await flow_runs.get(handed.store, caller, id)]}
+    return {"items": [await flow_runs.get(handed.store, caller, id, handed.clock.now())]}
 
 
 def _refused(status: int, message: str, error: HeadraceError) -> JSONResponse:

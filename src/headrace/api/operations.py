@@ -75,6 +75,23 @@ async def ledger(
 
 
 @router.get(
+    "/dataflows/{id}/ledger/check", tags=["monitoring"], summary="Hold a ledger against the rows", openapi_extra=OURS
+)
+async def check_ledger(id: str, caller: Watcher, handed: Handed) -> dict[str, Any]:  # noqa: A002
+    return _checked(*await monitoring.verify(handed.store, caller, id))
+
+
+@router.get("/ledger/check", tags=["monitoring"], summary="Hold all ledgers against the rows", openapi_extra=OURS)
+async def check_ledgers(caller: Watcher, handed: Handed) -> dict[str, Any]:
+    return _checked(*await monitoring.verify(handed.store, caller))
+
+
+def _checked(looked_at: int, wrong: list[monitoring.Wrong]) -> dict[str, Any]:
+    items = [{**asdict(item), "audience": _audience(item.audience)} for item in wrong]
+    return {"ok": not wrong, "dataflows": looked_at, "differences": items}
+
+
+@router.get(
     "/healthz",
     tags=["operations"],
     summary="Whether the process works",

@@ -26,6 +26,8 @@ COMMANDS = {
     "account": ("headrace.cli.account:app", "Accounts at partners: list them, make one, sign it in, try it."),
     "runs": ("headrace.cli.runs:app", "See how far runs have come; retry or cancel them."),
     "parked": ("headrace.cli.parked:app", "Changes laid aside: look into them, replay or discard them."),
+    "ledger": ("headrace.cli.ledger:app", "What became of every change: show it, and check it."),
+    "history": ("headrace.cli.history:app", "What partners were told of a person, when, and why not."),
     "datasets": ("headrace.cli.datasets:app", "People where they lie: declare them, take snapshots, take them in."),
     "audience": ("headrace.cli.audience:app", "Sets of people: declare them, and find out who is in them."),
     "activate": ("headrace.cli.activate:app", "Send audiences to a destination, as one file says."),

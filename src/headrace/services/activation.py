@@ -151,7 +151,7 @@ async def delete(store: Store, clock: Clock, caller: Caller, id_: str) -> None:
         stored = _existing(tx, caller, id_)
         if not dataflows.change(tx, stored, now, state="deleted", deleted_at=now):
             raise Conflict
-        outbox.withhold(tx, caller.number, stored.dataflow)
+        outbox.withhold(tx, caller.number, stored.dataflow, now)
         backfills.cancel(tx, caller.number, id_, "the dataflow was deleted", now)
         parked_messages.forget_dataflow(tx, caller.number, stored.dataflow)
         target = lenient(Flow, stored.document).target_connection_ids[0]

@@ -146,7 +146,7 @@ class Backfiller:
             if outbox.is_any_of(tx, *address):
                 return None
             dataflows.unmap_audience(tx, *address)
-            outbox.withhold_audience(tx, *address)
+            outbox.withhold_audience(tx, *address, now)
             access.raise_configuration(tx, run.tenant)
         runs.end(tx, run.run, "succeeded", now)
         return "succeeded"

@@ -78,7 +78,7 @@ def cleared(tx: Transaction, flow: LiveDataflow, group: Group, now: int) -> Clea
         else:
             kept.append(entry if policy is None else replace(entry, document=encode(seen)))
     if withheld:
-        outbox.withhold_entries(tx, group, withheld)
+        outbox.withhold_entries(tx, group, withheld, now)
     if not kept:
         outbox.drop_group(tx, group)
     return Cleared(replace(group, entries=tuple(kept)), has_moved)

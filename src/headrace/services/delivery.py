@@ -27,13 +27,14 @@ from headrace.mapping.consent import Consents
 from headrace.model.message import Group, Message, Settled
 from headrace.model.outcome import HELD_BACK, Delivered, Outcome, Parked, Retry, Split, Withheld
 from headrace.services import consenting, holding, settling
+from headrace.services.keeping import Kept, fold, forget
 from headrace.services.leases import Leases
 from headrace.services.live import FAULT_PAUSE, LiveDataflow, LiveDataflows, PartnerRoute
 from headrace.services.pacing import Address, Going, Pacing, Round, forget_pacing
 from headrace.services.presence import Presence
 from headrace.services.settling import Together, Written
 from headrace.services.turning import turn
-from headrace.store import dataflows, epochs, ledger, outbox, parked_messages, withheld
+from headrace.store import dataflows, epochs, outbox, parked_messages
 from headrace.store.database import Store, StoreUnavailable, Transaction
 from headrace.store.outbox import Conclusion
 from headrace.store.splitting import Part
@@ -441,14 +442,16 @@ class StoredOutbox:
         return None
 
 
-async def keep_house(store: Store, clock: Clock, announce: Announce, presence: Presence, every: float) -> None:
-    """Until cancelled: let audiences begin and end whose dates have come, and fold the ledger; one process does."""
+async def keep_house(
+    store: Store, clock: Clock, announce: Announce, presence: Presence, every: float, kept: Kept
+) -> None:
+    """Until cancelled: let audiences begin and end whose dates have come, fold the ledger, forget what is old."""
     while True:
         try:
             if presence.is_first:
                 await turn(store, clock.now())
-                await store.write(ledger.fold)
-                await store.write(withheld.fold)
+                await fold(store)
+                await forget(store, clock.now(), kept)
                 await store.write(lambda tx: forget_pacing(tx, clock.now()))
                 await store.write(lambda tx: parked_messages.forget_old(tx, clock.now() - parked_messages.KEPT))
         except Exception as error:  # A fault of ours must not end the house-keeping of everybody else.

@@ -233,10 +233,10 @@ def take_back(
 ) -> tuple[str, str | None]:
     """Have a partner told that a person has left, if it knows them; return the receipt's state, and its reason."""
     number = flow.stored.dataflow
-    parked = erasing.take_parked(tx, tenant, number, profile)
+    parked = erasing.take_parked(tx, tenant, number, profile, now)
     lanes = erasing.lanes_of(tx, tenant, number, profile)
     under_way = max((lane.claimed_seq or 0 for lane in lanes if lane.is_under_way), default=0)
-    erasing.withhold_waiting(tx, tenant, number, profile, under_way)
+    erasing.withhold_waiting(tx, tenant, number, profile, under_way, now)
     known: list[Lane] = []
     for lane in lanes:
         may = _may_have_shown(flow.watched, profile, person, lane) if lane.is_under_way else None
@@ -316,7 +316,7 @@ def _seen(tx: Transaction, tenant: int, flow: LiveDataflow | None, receipt: Rece
     if flow is None:
         return replace(seen, state="cannot-be-told", reason="its dataflow was deleted before it was told")
     lanes = erasing.lanes_of(tx, tenant, receipt.dataflow, receipt.profile)
-    refused = erasing.take_parked(tx, tenant, receipt.dataflow, receipt.profile)
+    refused = erasing.take_parked(tx, tenant, receipt.dataflow, receipt.profile, now)
     if not lanes:
         return replace(seen, state="told", reason=None)
     resting = [lane for lane in lanes if lane.rests]

@@ -1,10 +1,16 @@
-"""Runs of dataflows in the shape of the flow service: those runs of ours whose subject is a dataflow."""
+"""
+Runs of dataflows in the shape of the flow service: those runs of ours whose subject is a dataflow, and its hours.
+
+An hour is a run of everything that a dataflow did in it. What came in counts in the hour in which it was taken, what
+became of it in the hour in which it did.
+"""
 
 from collections.abc import Iterable
 from typing import Any
 
 from headrace.errors import NotFound
 from headrace.model.flow import STREAMING_FLOW_SPEC
+from headrace.services import hourly
 from headrace.services.caller import Caller
 from headrace.store import dataflows, runs
 from headrace.store.database import Store, Transaction
@@ -22,24 +28,28 @@ _STATES = {
 }
 
 
-async def listing(store: Store, caller: Caller) -> list[Object]:
-    """Return the runs of a sandbox's dataflows, newest first."""
+async def listing(store: Store, caller: Caller, now: int, flow: str | None = None) -> list[Object]:
+    """Return the runs of a sandbox's dataflows, or of one alone, newest first."""
 
     def look(tx: Transaction) -> list[Object]:
-        flows = {flow.id: flow.document for flow in dataflows.all_of(tx, caller.number)}
-        return [*_shown(caller, flows, runs.latest(tx, caller.number, MOST))]
+        known = [item for item in dataflows.all_of(tx, caller.number) if flow in (None, item.id)]
+        flows = {item.id: item.document for item in known}
+        found = [*_shown(caller, flows, runs.latest(tx, caller.number, MOST))]
+        found += hourly.listing(tx, caller, known, now, alone=flow is not None)
+        return sorted(found, key=lambda run: -run["createdAt"])
 
     return await store.read(look)
 
 
-async def get(store: Store, caller: Caller, id_: str) -> Object:
+async def get(store: Store, caller: Caller, id_: str, now: int) -> Object:
     """
     Return one run of a dataflow.
 
     Raises:
         NotFound: there is none in this sandbox.
     """
-    found = next((run for run in await listing(store, caller) if run["id"] == id_), None)
+    flow, _, hour = id_.partition(hourly.BETWEEN)
+    found = next((run for run in await listing(store, caller, now, flow if hour else None) if run["id"] == id_), None)
     if found is None:
         raise NotFound(f"there is no run {id_!r} of a dataflow here")
     return found

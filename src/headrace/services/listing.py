@@ -90,6 +90,12 @@ class Query:
         tests = [*self._tests()]
         return [item for item in objects if all(test(item) for test in tests)]
 
+    def only(self, name: str) -> str | None:
+        """Return the one value that a member must have, where a filter says so."""
+        read = [found for written in self.properties if (found := _FILTER.fullmatch(written))]
+        named = [item["value"].strip("\"'") for item in read if (item["path"], item["operator"]) == (name, "==")]
+        return named[0] if named and "," not in named[0] else None
+
     def _tests(self) -> Iterator[Callable[[Object], bool]]:
         for written in self.properties:
             found = _FILTER.fullmatch(written)

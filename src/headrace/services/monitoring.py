@@ -1,5 +1,7 @@
 """Monitoring: what became of everything."""
 
+from dataclasses import dataclass
+
 from headrace.errors import NotFound
 from headrace.services.caller import Caller
 from headrace.store import audiences, dataflows, ledger, withheld
@@ -29,6 +31,45 @@ async def balance(store: Store, caller: Caller, id_: str) -> tuple[Balance, ByAu
         return total, [(names.get(audience), row) for audience, row in sums.items()]
 
     return await store.read(work)
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A figure of the ledger that the rows do not bear out, with its dataflow and audience."""
+
+    dataflow: str
+    audience: StoredAudience | None
+    figure: str
+    counted: int
+    found: int
+
+
+async def verify(store: Store, caller: Caller, id_: str | None = None) -> tuple[int, list[Wrong]]:
+    """
+    Hold the ledger of a dataflow, or of all of them, against the rows; return how many were looked at, what is wrong.
+
+    Each dataflow is looked at in one moment, so it is right beside whatever else happens.
+
+    Raises:
+        NotFound: it is not in this sandbox.
+    """
+
+    def which(tx: Transaction) -> list[tuple[int, str]]:
+        if id_ is not None:
+            return [(_number(tx, caller, id_), id_)]
+        return [(number, name) for number, name, _ in dataflows.names(tx, caller.number)]
+
+    wrong: list[Wrong] = []
+    flows = await store.read(which)
+    for number, name in flows:
+        wrong += await store.read(lambda tx, number=number, name=name: _wrong(tx, caller, number, name))  # type: ignore[misc]
+    return len(flows), wrong
+
+
+def _wrong(tx: Transaction, caller: Caller, number: int, name: str) -> list[Wrong]:
+    found = ledger.differences(tx, caller.number, number)
+    names = audiences.all_of(tx, caller.number) if found else {}
+    return [Wrong(name, names.get(item.audience), item.figure, item.counted, item.found) for item in found]
 
 
 async def withheld_reasons(store: Store, caller: Caller, id_: str) -> list[tuple[str, int]]:

@@ -104,7 +104,7 @@ class Replayer:
     def _take(self, tx: Transaction, run: Run, flow: LiveDataflow, taken: Sequence[Laid], now: int) -> Counter[str]:
         number = flow.watched.dataflow
         if run.kind == DISCARD:
-            parked.discard(tx, run.tenant, number, taken)
+            parked.discard(tx, run.tenant, number, taken, now)
             return Counter(discarded=len(taken))
         seq = profiles.next_sequence(tx, run.tenant, len(taken))
         made = [_again(tx, run.tenant, flow, item, seq + place) for place, item in enumerate(taken)]

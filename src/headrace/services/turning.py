@@ -16,7 +16,7 @@ async def turn(store: Store, now: int) -> None:
     if await store.read(lambda tx: dataflows.windows_due(tx, now)):
         await store.write(lambda tx: _turn(tx, now))
     if await store.read(_forsaken):
-        await store.write(_let_go)
+        await store.write(lambda tx: _let_go(tx, now))
 
 
 def _turn(tx: Transaction, now: int) -> None:
@@ -37,8 +37,8 @@ def _forsaken(tx: Transaction) -> list[tuple[StoredDataflow, int]]:
     ]
 
 
-def _let_go(tx: Transaction) -> None:
+def _let_go(tx: Transaction, now: int) -> None:
     for stored, audience in _forsaken(tx):
         dataflows.unmap_audience(tx, stored.tenant, stored.dataflow, audience)
-        outbox.withhold_audience(tx, stored.tenant, stored.dataflow, audience)
+        outbox.withhold_audience(tx, stored.tenant, stored.dataflow, audience, now)
         access.raise_configuration(tx, stored.tenant)

@@ -34,25 +34,27 @@ class Store:
     ``write`` answers after the disk has the commit; work that raises is rolled back alone.
     """
 
-    def __init__(self, directory: Path, dialect: Dialect, lock: TextIO) -> None:
+    def __init__(self, directory: Path, dialect: Dialect, lock: TextIO, *, remembers: bool = True) -> None:
         self.directory = directory
         self._dialect = dialect
         self._lock = lock
         self._closed = False
-        self._writer = Writer(dialect)
+        self._writer = Writer(dialect, remembers=remembers)
         self._reading = dialect.engine(writes=False)
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="store-reader")
 
     @classmethod
-    def open(cls, directory: Path, database_url: str = "") -> "Store":
+    def open(cls, directory: Path, database_url: str = "", *, remembers: bool = True) -> "Store":
         """
         Open the store of a data directory, made if need be: the one in it, or the PostgreSQL database at an address.
+
+        It ``remembers`` what became of whom, or what became of how many alone.
 
         Raises:
             OperationError: another process has it, it cannot be reached, or it cannot be written.
         """
         dialect = _dialect(directory, database_url)
-        store = cls(directory, dialect, _lock(directory, is_shared=dialect.is_shared))
+        store = cls(directory, dialect, _lock(directory, is_shared=dialect.is_shared), remembers=remembers)
         try:
             store.write_now(lambda tx: None)
         except Exception:

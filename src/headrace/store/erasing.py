@@ -7,8 +7,10 @@ from typing import Any
 import orjson
 from sqlalchemy import delete, select, update
 
-from headrace.store import ledger, parked, withheld
+from headrace.store import parked
+from headrace.store.books import Books
 from headrace.store.database import Transaction
+from headrace.store.outbox import noting
 from headrace.store.tables import audience_evaluations, dataset_snapshots, runs, taken_requests
 
 #: The reason in the ledger.
@@ -32,11 +34,11 @@ _DROP_LANE = """
 """
 _TAKE_WAITING = """
     DELETE FROM changes WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND seq > :under_way
-    RETURNING audience
+    RETURNING audience, seq
 """
 _TAKE_PARKED = """
     DELETE FROM parked WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile
-    RETURNING audience, code, reason, parked
+    RETURNING audience, seq, code, reason, parked
 """
 
 
@@ -81,34 +83,29 @@ def drop_lane(tx: Transaction, tenant: int, dataflow: int, profile: int, lane: L
     tx.run(_DROP_LANE, _place(tenant, dataflow, profile, lane))
 
 
-def withhold_waiting(tx: Transaction, tenant: int, dataflow: int, profile: int, under_way: int) -> None:
+def withhold_waiting(tx: Transaction, tenant: int, dataflow: int, profile: int, under_way: int, now: int) -> None:
     """Withhold what waits to be told of a person; what is under way, up to a sequence number, is settled as it ends."""
     whose = {"tenant": tenant, "dataflow": dataflow, "profile": profile}
-    tally, reasons = ledger.Tally(), withheld.Reasons()
-    for (audience,) in tx.run(_TAKE_WAITING, {**whose, "under_way": under_way}):
-        tally[dataflow, audience, "withheld"] += 1
-        reasons[dataflow, ERASED] += 1
-    ledger.post(tx, tenant, tally)
-    withheld.post(tx, tenant, reasons)
+    books = Books(tx)
+    for audience, seq in tx.run(_TAKE_WAITING, {**whose, "under_way": under_way}):
+        noting.withheld(books, dataflow, profile, audience, seq, ERASED)
+    books.close(tx, tenant, now)
 
 
-def take_parked(tx: Transaction, tenant: int, dataflow: int, profile: int) -> list[tuple[str, str]]:
+def take_parked(tx: Transaction, tenant: int, dataflow: int, profile: int, now: int) -> list[tuple[str, str]]:
     """Withhold what was laid aside of a person; return the codes and the reasons for which it was."""
-    tally, reasons = ledger.Tally(), withheld.Reasons()
+    books = Books(tx)
     taken: list[tuple[str, str]] = []
     last = 0
-    for audience, code, reason, number in tx.run(
-        _TAKE_PARKED, {"tenant": tenant, "dataflow": dataflow, "profile": profile}
-    ):
+    rows = tx.run(_TAKE_PARKED, {"tenant": tenant, "dataflow": dataflow, "profile": profile})
+    for audience, seq, code, reason, number in rows:
         last = max(last, number)
-        tally[dataflow, audience, "parked"] -= 1
-        tally[dataflow, audience, "withheld"] += 1
-        reasons[dataflow, ERASED] += 1
+        books.tally[dataflow, audience, "parked"] -= 1
+        noting.withheld(books, dataflow, profile, audience, seq, ERASED)
         taken.append((code, reason))
     if last:
         parked.note_taken(tx, tenant, dataflow, last)
-    ledger.post(tx, tenant, tally)
-    withheld.post(tx, tenant, reasons)
+    books.close(tx, tenant, now)
     return taken
 
 

@@ -13,8 +13,10 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, select
 
 from headrace.errors import Conflict
 from headrace.model.change import Changes
-from headrace.store import ledger, outbox, parked_messages, withheld
+from headrace.store import outbox, parked_messages
+from headrace.store.books import Books
 from headrace.store.database import Transaction
+from headrace.store.outbox import noting
 from headrace.store.tables import parked, profiles
 
 #: The reason in the ledger.
@@ -186,25 +188,24 @@ def requeue(
     Raises:
         Conflict: some of them are not parked any more.
     """
-    tally = ledger.Tally()
+    books = Books(tx)
     for item in taken:
-        tally[dataflow, item.audience, "parked"] -= 1
-        tally[dataflow, item.audience, "accepted"] -= 1  # They are accepted once more below, and were already.
+        books.tally[dataflow, item.audience, "parked"] -= 1
+        books.tally[dataflow, item.audience, "accepted"] -= 1  # They are accepted once more below, and were already.
     _take(tx, tenant, dataflow, taken)
     accepted = outbox.accept(tx, tenant, made, now, stand_back)
     assert accepted == len(taken), "every parked change that is taken becomes one change"
-    ledger.post(tx, tenant, tally)
+    books.close(tx, tenant, now)
 
 
-def discard(tx: Transaction, tenant: int, dataflow: int, taken: Sequence[Laid]) -> None:
+def discard(tx: Transaction, tenant: int, dataflow: int, taken: Sequence[Laid], now: int) -> None:
     """Withhold parked changes for good. Raises as ``requeue``."""
-    tally, reasons = ledger.Tally(), withheld.Reasons({(dataflow, DISCARDED): len(taken)})
+    books = Books(tx)
     for item in taken:
-        tally[dataflow, item.audience, "parked"] -= 1
-        tally[dataflow, item.audience, "withheld"] += 1
+        books.tally[dataflow, item.audience, "parked"] -= 1
+        noting.withheld(books, dataflow, item.profile, item.audience, item.seq, DISCARDED)
     _take(tx, tenant, dataflow, taken)
-    ledger.post(tx, tenant, tally)
-    withheld.post(tx, tenant, reasons)
+    books.close(tx, tenant, now)
 
 
 def note_taken(tx: Transaction, tenant: int, dataflow: int, last: int) -> None:

@@ -21,6 +21,8 @@ HOLDING: dict[str, str] = {
     "tombstones": "keyed hashes, which nobody reads without the key, and which keep the person out",
     "erased_people": "the number that the person had, which says nothing by itself",
     "erasure_receipts": "so do these",
+    "history": "numbers of people, which name nobody once the row in profiles is removed and are not given again, and "
+    "ids of messages, which the partner knows too; rows go after HEADRACE_HISTORY_DAYS",
 }
 #: Tables that hold nothing of people.
 FREE: frozenset[str] = frozenset(
@@ -51,14 +53,17 @@ FREE: frozenset[str] = frozenset(
         "enabled_policies",
         "epochs",
         "executors",
+        "hour_codes",
         "ledger",
         "ledger_deltas",
+        "ledger_hours",
         "mapping_sets",
         "marketing_actions",
         "namespace_orders",
         "namespaces",
         "organizations",
         "parked_numbers",
+        "parked_codes",
         "partner_audiences",
         "policies",
         "publish_requests",

@@ -58,8 +58,9 @@ class Writer:
     what became. Its connection is given up, and the next commit begins on a new one.
     """
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, *, remembers: bool) -> None:
         self._dialect = dialect
+        self._remembers = remembers
         self._engine: Engine = dialect.engine(writes=True)
         self._pieces: queue.SimpleQueue[_Piece | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_all, name="store-writer", daemon=True)
@@ -124,7 +125,7 @@ class Writer:
         with connection.begin():
             if self._dialect.is_shared:
                 self._add_waiting(pieces)
-            transaction = Transaction(connection, self._dialect.translate)
+            transaction = Transaction(connection, self._dialect.translate, remembers=self._remembers)
             for piece in pieces:
                 self._run_alone(transaction, piece)
             self._dialect.tell(connection, transaction.woken)

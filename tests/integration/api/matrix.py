@@ -346,6 +346,7 @@ MAKING: set[tuple[str, str]] = {
 HARMLESS: set[tuple[str, str]] = {
     ("POST", "/data/core/ups/segment/definitions/bulk-get"),
     ("POST", f"{POLICIES}/bulk-eval"),
+    ("POST", "/history"),
     *(("POST", f"{POLICIES}/marketingActions/{kind}/{{name}}/constraints") for kind in ("core", "custom")),
 }
 

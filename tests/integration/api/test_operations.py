@@ -42,6 +42,9 @@ OURS = {
     "/ingest/erasures/{id}",
     "/ingest/erasures/{id}/lift",
     "/dataflows/{id}/ledger",
+    "/dataflows/{id}/ledger/check",
+    "/ledger/check",
+    "/history",
     "/dataflows/{id}/parked",
     "/dataflows/{id}/parked/counts",
     "/dataflows/{id}/parked/discard",
@@ -119,7 +122,41 @@ def test_a_page_that_is_none_is_refused(api, flow, query):
     assert paths(api.get(f"/dataflows/{flow}/parked?{query}")) == [f"/query/{query.split('=')[0]}"]
 
 
-@pytest.mark.parametrize("path", ["/dataflows/absent/ledger", "/dataflows/absent/parked"])
+def test_the_ledger_is_held_against_the_rows(api, flow):
+    right = {"ok": True, "dataflows": 1, "differences": []}
+
+    assert api.get(f"/dataflows/{flow}/ledger/check").json == right
+    assert api.get("/ledger/check").json["ok"]
+
+
+def test_what_partners_were_told_of_a_person(api, flow):
+    key = api.get(f"/dataflows/{flow}/parked").json["items"][0]["profile"]
+
+    found = api.post("/history", {"profile": key, "dataflow": flow}).json
+
+    assert {event["what"] for event in found["events"]} >= {"accepted", "parked"}
+    assert found["dataflows"][0]["parked"][0]["code"] in ("status-400", "status-422")
+    assert found["next"] is None
+    assert found["kept"] == {"days": 30}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [[], {}, {"profile": 7}, {"profile": "x", "who": 1}, {"profile": "x", "from": 3}, {"profile": "x", "until": "y"}],
+)
+def test_a_question_that_is_none_is_refused(api, body):
+    assert api.post("/history", body).status == 400
+
+
+def test_who_is_not_there_has_no_history(api, flow):
+    assert api.post("/history", {"profile": "crmId:nobody"}).status == 404
+    key = api.get(f"/dataflows/{flow}/parked").json["items"][0]["profile"]
+    assert api.post("/history", {"profile": key, "dataflow": "absent"}).status == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/dataflows/absent/ledger", "/dataflows/absent/ledger/check", "/dataflows/absent/parked"]
+)
 def test_a_dataflow_that_is_not_there_is_404(api, path):
     answer = api.get(path)
 

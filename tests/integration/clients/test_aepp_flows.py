@@ -9,8 +9,10 @@ from aepp.flowservice import FlowService
 from headrace.cli import examples
 from headrace.cli.demo import TOKEN
 from headrace.connect.secrets import MASK
+from headrace.model.change import Changes
 from headrace.model.flow import PROFILE_STORE_SPEC, STREAMING_FLOW_SPEC
-from headrace.store import runs
+from headrace.store import dataflows, outbox, runs
+from headrace.store.hours import HOUR
 from support import AUTHORING, in_process
 
 
@@ -233,6 +235,22 @@ def test_runs_are_those_of_ours_that_are_about_a_dataflow(headrace, client, oper
     assert client.getRun(found[0]["id"]) == [found[0]]
     assert client.getRuns(prop=[f"flowId=={made}", "metrics.statusSummary.status==success"]) == []
     assert client.getRuns(prop=[f"flowId=={made}", "createdAt>=11"]) == []
+
+
+def test_hours_of_a_dataflow_are_runs(headrace, client, operator):
+    made = operator.flow()["id"]
+    number = headrace.app.store.read_now(lambda tx: dataflows.number_of(tx, 1, made))
+    changes = [Changes(number, who, who, (), (), (1,)) for who in (1, 2, 3)]
+    for hour in range(5):
+        headrace.app.store.write_now(lambda tx, hour=hour: outbox.accept(tx, 1, changes, hour * HOUR + 100 * HOUR))
+
+    found = client.getRuns(limit=2, n_results="inf", prop=[f"flowId=={made}"])
+
+    assert [run["createdAt"] for run in found] == [hour * HOUR for hour in (104, 103, 102, 101, 100)]
+    assert client.getRun(found[1]["id"]) == [found[1]]
+    assert found[0]["metrics"]["recordSummary"]["inputRecordCount"] == 3
+    done = "metrics.statusSummary.status==success"
+    assert len(client.getRuns(prop=[f"flowId=={made}", done, f"createdAt>={103 * HOUR}"])) == 2
 
 
 def test_there_are_no_datasets_to_export(client, operator):

@@ -10,6 +10,7 @@ from headrace.model.governance import reference_to
 from headrace.model.problem import ConfigurationError
 from headrace.services import applying_consent
 from headrace.store import access, dataflows, withheld
+from headrace.store import reasons as reason_counts
 from unit.services.house import person
 
 EMAILS = (
@@ -280,7 +281,7 @@ async def test_a_path_that_is_none_is_refused(house):
 
 
 async def test_reasons_are_folded_without_a_loss(house, monkeypatch):
-    monkeypatch.setattr(withheld, "_FEW", 1)
+    monkeypatch.setattr(reason_counts, "FEW", 1)
     await ready(house)
     await house.consent()
     for n in range(5):

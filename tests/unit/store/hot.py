@@ -1,6 +1,6 @@
 """The statements that every change takes, and the indexes they must find their rows by, on any database."""
 
-from headrace.store import erasing, ledger, parked, parked_messages, profiles, splitting
+from headrace.store import erasing, history, ledger, parked, parked_messages, profiles, splitting, tracing
 from headrace.store.outbox import (
     accepting,
     acknowledging,
@@ -13,7 +13,7 @@ from headrace.store.outbox import (
     withholding,
 )
 
-LARGE = ("lanes", "changes", "profiles", "groups", "parked", "parked_messages", "parked_people")
+LARGE = ("lanes", "changes", "profiles", "groups", "parked", "parked_messages", "parked_people", "history")
 #: A table's name stands for its primary key, or any other key of it.
 HOT = {
     "accept: the changes that wait": (accepting._OPEN_CHANGES, {"changes"}),
@@ -82,4 +82,11 @@ HOT = {
     "erasing: lanes": (erasing._LANES, {"lanes", "groups"}),
     "backfill: people": (profiles._SCAN, {"profiles"}),
     "ledger: waiting": (ledger._WAITING, {"changes"}),
+    "ledger: pending by audience": (ledger._ROWS["pending"], {"changes"}),
+    "ledger: parked by audience": (ledger._ROWS["parked"], {"parked"}),
+    "history: of a person": (history._OF_PERSON, {"history_of_day"}),
+    "history: the last day": (history._DAYS, {"history_of_day"}),
+    "tracing: lanes": (tracing._LANES, {"lanes", "groups"}),
+    "tracing: changes": (tracing._OPEN, {"changes"}),
+    "tracing: parked": (tracing._PARKED, {"parked_of_profile"}),
 }

@@ -524,7 +524,7 @@ def test_a_deleted_dataflow_withholds_what_waits(yard):
     yard.accept(3, (2,))
     (group,) = yard.claim(1, 1)
 
-    assert yard.run(lambda tx: outbox.withhold(tx, yard.tenant, 1)) == 4
+    assert yard.run(lambda tx: outbox.withhold(tx, yard.tenant, 1, yard.now)) == 4
 
     assert yard.balance() == {"accepted": 4, "withheld": 4}
     assert yard.claim() == []
@@ -534,7 +534,7 @@ def test_a_deleted_dataflow_withholds_what_waits(yard):
 def test_an_audience_that_is_no_longer_sent_withholds_what_waits_of_it(yard):
     yard.accept(1, (1, 2), [lane(1), lane(2)])
 
-    assert yard.run(lambda tx: outbox.withhold_audience(tx, yard.tenant, 1, 1)) == 1
+    assert yard.run(lambda tx: outbox.withhold_audience(tx, yard.tenant, 1, 1, yard.now)) == 1
 
     assert yard.balance() == {"accepted": 2, "withheld": 1, "pending": 1}
     assert [group.bucket.audience for group in yard.deliver_all()] == [2]
@@ -545,7 +545,7 @@ def test_attributes_that_only_that_audience_would_have_carried_are_withheld_with
     yard.accept(1, (0,), [lane(1)])
     yard.accept(2, (0,), [lane(1), lane(2)])
 
-    assert yard.run(lambda tx: outbox.withhold_audience(tx, yard.tenant, 1, 1)) == 1
+    assert yard.run(lambda tx: outbox.withhold_audience(tx, yard.tenant, 1, 1, yard.now)) == 1
 
     assert yard.changes() == [(2, 0, 2)]
     yard.deliver_all()
@@ -555,7 +555,7 @@ def test_attributes_that_only_that_audience_would_have_carried_are_withheld_with
 def test_a_group_whose_audience_is_no_longer_sent_comes_to_its_end(yard):
     yard.accept(1, (1,), [lane(1)])
     (group,) = yard.claim()
-    yard.run(lambda tx: outbox.withhold_audience(tx, yard.tenant, 1, 1))
+    yard.run(lambda tx: outbox.withhold_audience(tx, yard.tenant, 1, 1, yard.now))
 
     yard.settle(group, RETRY)
     yard.now += 1000
@@ -637,11 +637,11 @@ def test_what_was_taken_away_by_somebody_else_is_not_counted_twice(yard):
     (group,) = yard.claim()
     assert yard.settle(group, PARKED)
     seen = laid_aside(yard)
-    yard.run(lambda tx: parked.discard(tx, yard.tenant, yard.dataflow, seen))
+    yard.run(lambda tx: parked.discard(tx, yard.tenant, yard.dataflow, seen, yard.now))
     before = yard.everything()
 
     with pytest.raises(Conflict):
-        yard.run(lambda tx: parked.discard(tx, yard.tenant, yard.dataflow, seen))
+        yard.run(lambda tx: parked.discard(tx, yard.tenant, yard.dataflow, seen, yard.now))
 
     assert yard.everything() == before
     assert yard.balance() == {"accepted": 1, "withheld": 1}

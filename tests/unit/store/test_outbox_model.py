@@ -143,7 +143,9 @@ class Model:
         if not self.by_audience:
             return
         before = self.open()
-        count = self.yard.run(lambda tx: outbox.withhold_audience(tx, self.yard.tenant, self.yard.dataflow, audience))
+        count = self.yard.run(
+            lambda tx: outbox.withhold_audience(tx, self.yard.tenant, self.yard.dataflow, audience, self.yard.now)
+        )
         gone = before - self.open()
         assert count == len(gone)
         assert {change for change in before if change[1] == audience} <= gone
@@ -189,7 +191,7 @@ class Model:
     def discard(self, most):
         taken = self.laid_aside(most)
         before = self.open()
-        self.yard.run(lambda tx: parked.discard(tx, *self.address, taken))
+        self.yard.run(lambda tx: parked.discard(tx, *self.address, taken, self.yard.now))
         self.tally["parked"] -= len(taken)
         self.tally["withheld"] += len(taken)
         self.expect(before)

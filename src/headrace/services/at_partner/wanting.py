@@ -274,7 +274,7 @@ def leave(
             _begin_to_leave(place, stored, audience, now)
         else:
             dataflows.unmap_audience(tx, tenant, stored.dataflow, audience)
-            outbox.withhold_audience(tx, tenant, stored.dataflow, audience)
+            outbox.withhold_audience(tx, tenant, stored.dataflow, audience, now)
     return {*mapped}
 
 

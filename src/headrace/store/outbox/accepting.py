@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from headrace.model.change import Changes
-from headrace.store import ledger, withheld
+from headrace.store import withheld
+from headrace.store.books import Books
 from headrace.store.database import Transaction
+from headrace.store.outbox import noting
 
 _UPSERT_LANE = """
     INSERT INTO lanes (tenant, dataflow, profile, audience, part, bucket, desired_seq, waiting_since, due)
@@ -42,9 +44,13 @@ def accept(tx: Transaction, tenant: int, batch: Sequence[Changes], now: int, sta
     superseded, and so is one that still waits and is now overtaken by a newer one of the same audience. Changes that
     ``stand_back`` for so many milliseconds are overtaken by those that come within them.
     """
-    tally, reasons = ledger.Tally(), withheld.Reasons()
+    books = Books(tx)
+    tally, reasons = books.tally, books.withheld
     for accepted in batch:
         dataflow = accepted.dataflow
+        moved = accepted.changed or accepted.late or accepted.withheld
+        if moved:
+            tally[dataflow, moved[0], "people"] += 1
         for audience in accepted.late:
             tally[dataflow, audience, "accepted"] += 1
             tally[dataflow, audience, "superseded"] += 1
@@ -58,20 +64,21 @@ def accept(tx: Transaction, tenant: int, batch: Sequence[Changes], now: int, sta
             tally[dataflow, audience, "withheld"] += 1
             reasons[dataflow, accepted.reason] += 1
         if accepted.lanes:
-            for audience in _supersede(tx, tenant, accepted):
+            for audience, seq in _supersede(tx, tenant, accepted):
                 tally[dataflow, audience, "superseded"] += 1
+                noting.overtaken(books, accepted, audience, seq)
     going = [accepted for accepted in batch if accepted.lanes]
     for dataflow in {accepted.dataflow for accepted in going}:
         tx.wake(tenant, dataflow)
     tx.many(_INSERT_CHANGE, _change_rows(tenant, going))
     tx.many(_UPSERT_LANE, _lane_rows(tenant, going, now, now + stand_back))
-    ledger.post(tx, tenant, tally)
-    withheld.post(tx, tenant, reasons)
+    noting.accepted(books, batch)
+    books.close(tx, tenant, now)
     return sum(len(accepted.changed) + len(accepted.late) + len(accepted.withheld) for accepted in batch)
 
 
-def _supersede(tx: Transaction, tenant: int, accepted: Changes) -> list[int]:
-    """Take away the changes that wait and that this one overtakes; return their audiences."""
+def _supersede(tx: Transaction, tenant: int, accepted: Changes) -> list[tuple[int, int]]:
+    """Take away the changes that wait and that this one overtakes; return their audiences and sequence numbers."""
     whose = {"tenant": tenant, "dataflow": accepted.dataflow, "profile": accepted.profile}
     waiting = [(audience, seq) for audience, seq in tx.run(_OPEN_CHANGES, whose) if audience in accepted.changed]
     if not waiting:
@@ -79,7 +86,7 @@ def _supersede(tx: Transaction, tenant: int, accepted: Changes) -> list[int]:
     under_way: int = tx.run(_CLAIMED_UP_TO, whose).fetchone()[0]
     overtaken = [(audience, seq) for audience, seq in waiting if seq > under_way]
     tx.many(_DELETE_CHANGE, ({**whose, "audience": audience, "seq": seq} for audience, seq in overtaken))
-    return [audience for audience, _ in overtaken]
+    return overtaken
 
 
 def _change_rows(tenant: int, batch: Iterable[Changes]) -> Iterable[dict[str, Any]]:

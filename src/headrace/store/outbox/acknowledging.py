@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from headrace.model.change import NO_AUDIENCE
 from headrace.model.message import Group, Settled
-from headrace.store import ledger
+from headrace.store.books import Books
 from headrace.store.database import Transaction
+from headrace.store.outbox import noting
 from headrace.store.outbox.lanes import DELETE_GROUP, lane_of
 
 #: Groups that one statement names; fewer are filled up, so that there are few statements to plan.
@@ -72,7 +73,7 @@ def ours(tx: Transaction, groups: Sequence[Group]) -> set[int]:
     return held
 
 
-def acknowledge(tx: Transaction, taken: Sequence[Taken], tally: ledger.Tally) -> None:
+def acknowledge(tx: Transaction, taken: Sequence[Taken], books: Books) -> None:
     """
     Move on the lanes of groups of one sandbox, and take the changes that every lane has acknowledged.
 
@@ -80,11 +81,12 @@ def acknowledge(tx: Transaction, taken: Sequence[Taken], tally: ledger.Tally) ->
     """
     tx.many(_ACKNOWLEDGE, _rows(taken))
     for some in _together([one.group for one in taken]):
-        _count(tx.run(*_naming(_TAKE_SETTLED_CHANGES, some)).fetchall(), tally)
+        _count(tx.run(*_naming(_TAKE_SETTLED_CHANGES, some)).fetchall(), books)
         tx.run(*_naming(_FORGET_LANES, some))
         tx.run(*_naming(_FREE_LANES, some))
     for one in taken:
-        tally[one.group.dataflow, NO_AUDIENCE, "messages"] += len({item.message for item in one.delivered})
+        books.tally[one.group.dataflow, NO_AUDIENCE, "messages"] += len({item.message for item in one.delivered})
+        books.tally[one.group.dataflow, NO_AUDIENCE, "entries"] += len(one.delivered)
 
 
 def end(tx: Transaction, groups: Sequence[Group]) -> None:
@@ -98,12 +100,15 @@ def _rows(taken: Sequence[Taken]) -> Iterator[dict[str, object]]:
             yield {**lane_of(one.group, item.entry), "claim_group": one.group.number, "shown": item.shown}
 
 
-def _count(done: list[tuple[int, int, int, int]], tally: ledger.Tally) -> None:
+def _count(done: list[tuple[int, int, int, int]], books: Books) -> None:
     newest: set[tuple[int, int, int]] = set()
-    for dataflow, profile, audience, _ in sorted(done, key=lambda row: -row[3]):
-        outcome = "superseded" if (dataflow, profile, audience) in newest else "delivered"
-        newest.add((dataflow, profile, audience))
-        tally[dataflow, audience, outcome] += 1
+    for dataflow, profile, audience, seq in sorted(done, key=lambda row: -row[3]):
+        if (dataflow, profile, audience) in newest:
+            books.tally[dataflow, audience, "superseded"] += 1
+            noting.superseded(books, dataflow, profile, audience, seq)
+        else:
+            newest.add((dataflow, profile, audience))
+            books.tally[dataflow, audience, "delivered"] += 1
 
 
 def _together(groups: Sequence[Group]) -> Iterator[Sequence[Group]]:

@@ -9,9 +9,10 @@ import orjson
 from headrace.model.change import NO_AUDIENCE
 from headrace.model.message import Entry, Group, Settled
 from headrace.model.outcome import Delivered, Parked, Retry, Withheld
-from headrace.store import ledger, splitting
+from headrace.store import splitting
+from headrace.store.books import Books
 from headrace.store.database import Transaction
-from headrace.store.outbox import acknowledging
+from headrace.store.outbox import acknowledging, noting
 from headrace.store.outbox.acknowledging import Taken
 from headrace.store.outbox.claiming import ENTRIES, NOBODY
 from headrace.store.outbox.lanes import DELETE_GROUP, FORGET_LANE, FREE_LANE, TAKE_CHANGES, lane_of
@@ -91,10 +92,12 @@ def settle(tx: Transaction, concluded: Sequence[Conclusion], now: int) -> list[R
     held = acknowledging.ours(tx, [taken.group for taken in delivered])
     plain = [taken for taken in delivered if taken.group.number in held]
     if plain:
-        tally = ledger.Tally()
-        acknowledging.acknowledge(tx, plain, tally)
+        books = Books(tx)
+        acknowledging.acknowledge(tx, plain, books)
         acknowledging.end(tx, [taken.group for taken in plain])
-        ledger.post(tx, plain[0].group.tenant, tally)
+        for taken in plain:
+            noting.attempted(books, taken.group, taken.delivered)
+        books.close(tx, plain[0].group.tenant, now)
     return [Recorded() if one.group.number in held else _settle_one(tx, one, now) for one in concluded]
 
 
@@ -108,23 +111,24 @@ def _settle_one(tx: Transaction, concluded: Conclusion, now: int) -> Recorded | 
     family = Family(group.number if row[1] is None else row[1], row[1] is not None, row[2], *row[3:])
     if family.is_given_up:
         settled, parts = [splitting.given_up(item) for item in settled], ()
-    tally = ledger.Tally()
+    books = Books(tx)
     delivered = [item for item in settled if isinstance(item.outcome, Delivered)]
     if delivered:
-        acknowledging.acknowledge(tx, [Taken(group, delivered)], tally)
+        acknowledging.acknowledge(tx, [Taken(group, delivered)], books)
     for item in settled:
         if isinstance(item.outcome, Parked):
-            _park(tx, group, item, item.outcome, now, tally, tried)
+            _park(tx, group, item, item.outcome, now, books, tried)
         elif isinstance(item.outcome, Withheld):
-            withhold_entries(tx, group, [(item.entry, item.outcome.reason)])
+            withhold_entries(tx, group, [(item.entry, item.outcome.reason)], now)
     splitting.part(tx, group, family, parts, now)
     retried = [item.outcome for item in settled if isinstance(item.outcome, Retry)]
     if retried:
         _wait(tx, group, retried, now if concluded.retry_at is None else concluded.retry_at)
     else:
         tx.run(DELETE_GROUP, whose)
-    given_up = _give_up(tx, group, splitting.go_on(tx, group, family, settled, now), now, tally, tried)
-    ledger.post(tx, group.tenant, tally)
+    given_up = _give_up(tx, group, splitting.go_on(tx, group, family, settled, now), now, books, tried)
+    noting.attempted(books, group, settled)
+    books.close(tx, group.tenant, now)
     return Recorded(given_up)
 
 
@@ -137,7 +141,7 @@ def _wait(tx: Transaction, group: Group, retried: Sequence[Retry], due: int) -> 
 
 
 def _give_up(
-    tx: Transaction, group: Group, waiting: Sequence[tuple[int, Parked]], now: int, tally: ledger.Tally, tried: _Tried
+    tx: Transaction, group: Group, waiting: Sequence[tuple[int, Parked]], now: int, books: Books, tried: _Tried
 ) -> tuple[Settled, ...]:
     """Park the parts of a message that nobody needs to send: the partner refuses everything."""
     found: list[Settled] = []
@@ -146,15 +150,13 @@ def _give_up(
         row = {"tenant": group.tenant, "claim_group": number, "first": number, "last": number}
         for _, profile, audience, name, seq, document, shown in tx.run(ENTRIES, row).fetchall():
             item = Settled(Entry(profile, audience, name, seq, document or NOBODY, (), shown), outcome)
-            _park(tx, part, item, outcome, now, tally, tried)
+            _park(tx, part, item, outcome, now, books, tried)
             found.append(item)
         tx.run(DELETE_GROUP, row)
     return tuple(found)
 
 
-def _park(
-    tx: Transaction, group: Group, item: Settled, outcome: Parked, now: int, tally: ledger.Tally, tried: _Tried
-) -> None:
+def _park(tx: Transaction, group: Group, item: Settled, outcome: Parked, now: int, books: Books, tried: _Tried) -> None:
     """
     Lay aside the changes of one entry: the newest of each audience with its reason, older ones as superseded.
 
@@ -164,13 +166,16 @@ def _park(
     newest: dict[int, int] = {}
     for audience, seq in sorted(tx.run(TAKE_CHANGES, {**lane, "seq": item.entry.seq}), key=lambda row: row[1]):
         if audience in newest:
-            tally[group.dataflow, audience, "superseded"] += 1
+            books.tally[group.dataflow, audience, "superseded"] += 1
+            noting.superseded(books, group.dataflow, item.entry.profile, audience, newest[audience])
         newest[audience] = seq
     reason = {"now": now, "attempts": group.attempt, "code": outcome.code, "reason": storable(outcome.reason)}
     reason |= _sent(item, outcome, tried)
     tx.many(_INSERT_PARKED, ({**lane, **reason, "audience": audience, "seq": seq} for audience, seq in newest.items()))
     for audience in newest:
-        tally[group.dataflow, audience, "parked"] += 1
+        books.tally[group.dataflow, audience, "parked"] += 1
+    books.parked[group.dataflow, outcome.code] += len(newest)
+    noting.parked(books, group, item, outcome, newest)
     if outcome.unknown or tried.may_know:
         _believe(tx, lane, item)
     tx.run(FREE_LANE, {**lane, "claim_group": group.number})

@@ -1,15 +1,16 @@
 """Withholding: what waits, or was claimed, and is not to be sent after all."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
-from headrace.model.change import NO_AUDIENCE
 from headrace.model.message import Entry, Group
-from headrace.store import ledger, withheld
+from headrace.store import withheld
+from headrace.store.books import Books
 from headrace.store.database import Transaction
+from headrace.store.dialect import Rows
+from headrace.store.outbox import noting
 from headrace.store.outbox.claiming import may_know
 from headrace.store.outbox.lanes import FORGET_LANE, FREE_LANE, TAKE_CHANGES, lane_of
 from headrace.store.outbox.showing import SHOW
@@ -38,27 +39,30 @@ def move(tx: Transaction, group: Group, entry: Entry, bucket: int, now: int) -> 
     tx.run(_MOVE_LANE, {**row, "may_know": may_know(bucket, group.attempt - 1)})
 
 
-def withhold_entries(tx: Transaction, group: Group, entries: Sequence[tuple[Entry, str]]) -> None:
+def withhold_entries(tx: Transaction, group: Group, entries: Sequence[tuple[Entry, str]], now: int) -> None:
     """Withhold entries that were claimed and never sent, each for a reason: the newest change of each audience."""
-    tally, reasons = ledger.Tally(), withheld.Reasons()
+    books = Books(tx)
     for entry, reason in entries:
         lane = lane_of(group, entry)
         newest: set[int] = set()
-        for audience, _ in sorted(tx.run(TAKE_CHANGES, {**lane, "seq": entry.seq}), key=lambda row: -row[1]):
-            tally[group.dataflow, audience, "superseded" if audience in newest else "withheld"] += 1
-            reasons[group.dataflow, reason] += audience not in newest
+        for audience, seq in sorted(tx.run(TAKE_CHANGES, {**lane, "seq": entry.seq}), key=lambda row: -row[1]):
+            if audience in newest:
+                books.tally[group.dataflow, audience, "superseded"] += 1
+                noting.superseded(books, group.dataflow, entry.profile, audience, seq)
+            else:
+                noting.withheld(books, group.dataflow, entry.profile, audience, seq, reason)
             newest.add(audience)
         tx.run(FREE_LANE, {**lane, "claim_group": group.number})
         tx.run(FORGET_LANE, lane)
-    ledger.post(tx, group.tenant, tally)
-    withheld.post(tx, group.tenant, reasons)
+    books.close(tx, group.tenant, now)
 
 
 _WITHHOLD = """
-    DELETE FROM changes WHERE tenant = :tenant AND dataflow = :dataflow RETURNING audience
+    DELETE FROM changes WHERE tenant = :tenant AND dataflow = :dataflow RETURNING profile, audience, seq
 """
 _WITHHOLD_AUDIENCE = """
     DELETE FROM changes WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience
+    RETURNING profile, audience, seq
 """
 _FORGET_AUDIENCE = """
     DELETE FROM lanes WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience
@@ -84,20 +88,31 @@ _WITHHOLD_LANELESS = """
             WHERE o.tenant = c.tenant AND o.dataflow = c.dataflow AND o.profile = c.profile
                 AND (o.due IS NOT NULL OR o.claim_group IS NOT NULL)
                 AND o.desired_seq >= c.seq AND coalesce(o.acked_seq, 0) < c.seq)
+    RETURNING profile, audience, seq
 """
 
 
-def withhold(tx: Transaction, tenant: int, dataflow: int) -> int:
+def withhold(tx: Transaction, tenant: int, dataflow: int, now: int) -> int:
     """Empty the outbox of a dataflow that is deleted; what waited is withheld. Returns how many changes that were."""
     whose = {"tenant": tenant, "dataflow": dataflow}
-    gone = Counter(audience for (audience,) in tx.run(_WITHHOLD, whose))
+    books = Books(tx)
+    gone = _withheld(books, dataflow, tx.run(_WITHHOLD, whose), withheld.DELETED)
     for table in ("lanes", "groups"):
         tx.run(f"DELETE FROM {table} WHERE tenant = :tenant AND dataflow = :dataflow", whose)  # noqa: S608
-    ledger.post(tx, tenant, ledger.Tally({(dataflow, audience, "withheld"): n for audience, n in gone.items()}))
-    return gone.total()
+    books.close(tx, tenant, now)
+    return gone
 
 
-def withhold_audience(tx: Transaction, tenant: int, dataflow: int, audience: int) -> int:
+def _withheld(books: Books, dataflow: int, changes: Rows, reason: str) -> int:
+    """Enter changes that were taken away as withheld, and return how many they are."""
+    count = 0
+    for profile, audience, seq in changes:
+        noting.withheld(books, dataflow, profile, audience, seq, reason)
+        count += 1
+    return count
+
+
+def withhold_audience(tx: Transaction, tenant: int, dataflow: int, audience: int, now: int) -> int:
     """
     Withhold what waits of an audience that a dataflow sends no longer. Returns how many changes that were.
 
@@ -106,12 +121,13 @@ def withhold_audience(tx: Transaction, tenant: int, dataflow: int, audience: int
     """
     which = {"tenant": tenant, "dataflow": dataflow, "audience": audience}
     _believe_under_way(tx, which)
-    gone = tx.run(_WITHHOLD_AUDIENCE, which).rowcount
+    books = Books(tx)
+    gone = _withheld(books, dataflow, tx.run(_WITHHOLD_AUDIENCE, which), withheld.UNMAPPED)
     tx.run(_FORGET_AUDIENCE, which)
     tx.run(_REST_AUDIENCE, which)
-    laneless = tx.run(_WITHHOLD_LANELESS, {"tenant": tenant, "dataflow": dataflow}).rowcount
-    counts = {(dataflow, audience, "withheld"): gone, (dataflow, NO_AUDIENCE, "withheld"): laneless}
-    ledger.post(tx, tenant, ledger.Tally(counts))
+    whose = {"tenant": tenant, "dataflow": dataflow}
+    laneless = _withheld(books, dataflow, tx.run(_WITHHOLD_LANELESS, whose), withheld.UNMAPPED)
+    books.close(tx, tenant, now)
     return gone + laneless
 
 

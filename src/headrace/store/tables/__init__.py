@@ -52,7 +52,17 @@ from headrace.store.tables.people import (
     profiles,
     taken_requests,
 )
-from headrace.store.tables.records import audit, epochs, ledger, ledger_deltas, workers
+from headrace.store.tables.records import (
+    audit,
+    epochs,
+    history,
+    hour_codes,
+    ledger,
+    ledger_deltas,
+    ledger_hours,
+    parked_codes,
+    workers,
+)
 from headrace.store.tables.runs import audiences, dataflow_audiences, dataflows, executors, runs, schedules
 from headrace.store.tables.who import (
     access_tokens,
@@ -81,6 +91,10 @@ DATA = frozenset(
         "parked_people",
         "ledger_deltas",
         "ledger",
+        "ledger_hours",
+        "hour_codes",
+        "parked_codes",
+        "history",
         "taken_requests",
         "withheld_reasons",
         "erasures",
@@ -126,9 +140,12 @@ __all__ = [
     "erasures",
     "executors",
     "groups",
+    "history",
+    "hour_codes",
     "lanes",
     "ledger",
     "ledger_deltas",
+    "ledger_hours",
     "mapping_sets",
     "marketing_actions",
     "metadata",
@@ -136,6 +153,7 @@ __all__ = [
     "namespaces",
     "organizations",
     "parked",
+    "parked_codes",
     "parked_messages",
     "parked_numbers",
     "parked_people",

@@ -47,6 +47,7 @@ withheld_reasons = Table(
     Column("dataflow", Whole, nullable=False),
     Column("reason", Text, nullable=False),
     Column("changes", Whole, nullable=False),
+    Column("hour", Whole, nullable=False, server_default="0"),
 )
 Index("withheld_reasons_of_dataflow", withheld_reasons.c.tenant, withheld_reasons.c.dataflow)
 

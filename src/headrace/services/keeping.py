@@ -1,0 +1,39 @@
+"""How long is kept what became of changes, and forgetting it after that, a little at a time beside everything else."""
+
+from dataclasses import dataclass
+
+from headrace.store import history, hours, ledger, reasons
+from headrace.store.database import Store
+
+#: Rows that are forgotten in one turn of the writer, and turns in a row: the rest waits for the next round.
+AT_ONCE = 500
+TURNS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """For how many days hours of the ledger are kept, and what became of whom."""
+
+    hours: int
+    history: int
+
+
+async def fold(store: Store) -> None:
+    """Fold what transactions appended to the ledger and to the reasons."""
+    while await store.write(ledger.fold):
+        pass
+    await store.write(reasons.WITHHELD.fold)
+    await store.write(reasons.PARKED.fold)
+
+
+async def forget(store: Store, now: int, kept: Kept) -> None:
+    """Forget hours and days that are older than they are kept, as far as one round comes."""
+    hour, day = now // hours.HOUR - 24 * kept.hours, now // history.DAY - kept.history
+    # Of what is not kept at all, nothing is, nor what is left of before that.
+    before = day + 1 if kept.history == 0 else day
+    is_old = await store.read(lambda tx: (hours.is_any_before(tx, hour), history.is_any_before(tx, before)))
+    if is_old[0]:
+        await store.write(lambda tx: hours.forget(tx, hour, AT_ONCE))
+    for _ in range(TURNS * is_old[1]):
+        if not await store.write(lambda tx: history.forget(tx, before, AT_ONCE)):
+            return
