@@ -15,6 +15,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
@@ -52,11 +53,14 @@ from headrace.services.audiences.declaring import Declaring
 from headrace.services.audiences.evaluating import Evaluating
 from headrace.services.audiences.expiring import Expiring
 from headrace.services.audiences.forgetting import Forgetting
+from headrace.services.backing_up import BackingUp
 from headrace.services.call_limit import CallLimit
 from headrace.services.consent_policies import KIND as APPLY_CONSENT
 from headrace.services.datasets import LOAD, TAKE, Datasets, Ground
 from headrace.services.erased import Erased
 from headrace.services.erasing import Erasing
+from headrace.services.erasure_log import FILE as ERASURE_LOG
+from headrace.services.erasure_log import ErasureLog
 from headrace.services.erasures import KIND as ERASURE
 from headrace.services.erasures import Erasures
 from headrace.services.ingestion import Ingestion
@@ -66,6 +70,9 @@ from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
 from headrace.services.reaching import BlockedTargets, Reaching
+from headrace.services.restoring import refuse_half_restored
+from headrace.services.resyncing import Resyncing
+from headrace.services.resyncs import KIND as RESYNC
 from headrace.services.revocations import KIND as REVOCATION
 from headrace.services.revocations import forget
 from headrace.services.revoking import Revoking
@@ -75,6 +82,7 @@ from headrace.services.telling import Telling
 from headrace.services.tokens import Tokens
 from headrace.settings import Settings
 from headrace.store import dataflows
+from headrace.store.backup import files
 from headrace.store.database import Store
 from headrace.store.keys import StoredKeys
 from headrace.store.migrate import migrate
@@ -105,8 +113,11 @@ class Headrace:
         policy = retry_policy(settings)
         self.transport = transport_of(settings)
         key_file = LocalKeyFile(settings.key_file)
+        refuse_half_restored(settings.data_dir)
         self.store = Store.open(settings.data_dir, settings.database_url)
         migrate(self.store)
+        files.unlink(settings.data_dir)
+        self.erasure_log = ErasureLog(erasure_log_of(settings), self.board)
         keyring = Keyring(key_file, StoredKeys(self.store), self.clock, veil.note)
         self.renderers = RenderPool(settings.renderers or None)
         deadline = settings.request_deadline
@@ -153,8 +164,9 @@ class Headrace:
             Revoking(self.store, self.clock, keyring, self.partners, self.tokens),
             datasets,
             self.renderers,
-            Erasures(self.store, self.clock, erased),
+            Erasures(self.store, self.clock, erased, self.erasure_log),
             audiences,
+            BackingUp(self.store, self.clock, self.board),
         )
         self.app = application(doors, self._lifespan)
 
@@ -174,9 +186,11 @@ class Headrace:
         self.runs.register(REVOCATION, telling.carry, on_cancel=forget)
         applying = ApplyingConsent(self.store, self.clock, self.live, self.worker.wake)
         self.runs.register(APPLY_CONSENT, applying.carry, at_once=1)
+        resyncing = Resyncing(self.store, self.clock, self.live, self.worker.wake)
+        self.runs.register(RESYNC, resyncing.carry)
         copies, wake = datasets.forget_copies, self.worker.wake
         lists = Forgetting(self.store, self.clock, erased, self.settings.data_dir.absolute() / "audiences").forget
-        erasing = Erasing(self.store, self.clock, self.live, erased, wake, copies, lists)
+        erasing = Erasing(self.store, self.clock, self.live, erased, wake, copies, lists, self.erasure_log)
         self.runs.register(ERASURE, erasing.carry)
         self.runs.register(TAKE, TakingSnapshots(datasets).carry)
         self.runs.register(LOAD, Loading(datasets, ingestion, self.board).carry, at_once=1)
@@ -202,6 +216,7 @@ class Headrace:
         now = self.clock.now()
         # Inside the transaction: whoever dies between the two would leave a store that nobody can sign in to.
         await self.store.write(lambda tx: write_credentials(self.settings, access.begin(tx, now)))
+        await asyncio.to_thread(self.erasure_log.catch_up, self.store)
         await self.renderers.start()
         await self.worker.start()
         await self.buckets.start()
@@ -322,6 +337,11 @@ def runs_url(settings: Settings) -> str:
     if settings.database_url:
         return settings.database_url.replace("postgres", "postgresql", settings.database_url.startswith("postgres:"))
     return f"sqlite:///{settings.data_dir.absolute() / 'runs.db'}"
+
+
+def erasure_log_of(settings: Settings) -> Path:
+    """Return where the record of erasures is kept: in the data directory, if no other place is set."""
+    return settings.erasure_log or settings.data_dir / ERASURE_LOG
 
 
 def url_of(settings: Settings) -> str:

@@ -244,6 +244,36 @@ class WorkerFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackupEnded(Event):
+    """A backup was taken, and sent to whoever asked."""
+
+    counts: ClassVar[tuple[str, ...]] = ("bytes",)
+
+    rows: int
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupFailed(Event):
+    """A backup could not be read or sent to its end: it is none."""
+
+    level: ClassVar[str] = "error"
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureLogFailed(Event):
+    """The record of erasures could not be written; it is written with the next, or at the next start."""
+
+    level: ClassVar[str] = "error"
+
+    path: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunBegan(Event):
     """A run was begun."""
 

@@ -35,6 +35,11 @@ class Settings(BaseSettings):
         default_factory=default_key_file,
         description="The master key that wraps the keys of secrets. Keep it apart from backups of the data directory.",
     )
+    erasure_log: Path | None = Field(
+        None,
+        description="The file that keeps in mind who was erased, as keyed hashes, for the restore of an older "
+        "backup. Empty: `erasures.log` in the data directory. Put it where the loss of that does not reach it.",
+    )
     host: str = Field("127.0.0.1", description="The address the REST API listens on.")
     port: int = Field(8000, ge=0, le=65535, description="The port the REST API listens on; 0 takes a free one.")
     egress_allow: str = Field(

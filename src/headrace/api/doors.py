@@ -15,6 +15,7 @@ from headrace.events import Board
 from headrace.model.roles import PERMISSIONS
 from headrace.services import access, keys, sessions
 from headrace.services.audiences.acting import Acting
+from headrace.services.backing_up import BackingUp
 from headrace.services.call_limit import CallLimit
 from headrace.services.caller import Caller, Principal
 from headrace.services.datasets import Datasets
@@ -70,6 +71,7 @@ class Doors:
     renderers: Renderer
     erasures: Erasures
     audiences: Acting
+    backing_up: BackingUp
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ The control tables are copied first, into a file of their own in the data direct
 be large, and revisions only add to them.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -15,6 +17,8 @@ from alembic.script import ScriptDirectory
 from headrace.errors import OperationError
 from headrace.store import control
 from headrace.store.database import Store, Transaction
+
+T = TypeVar("T")
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 NEWEST = "head"
@@ -56,6 +60,29 @@ def migrate(store: Store, form: str = NEWEST) -> Path | None:
         copied = store.read_now(lambda tx: control.copy(tx, target))
     store.write_now(lambda tx: _move(tx, present, wanted))
     return copied
+
+
+def build(store: Store, form: str, fill: Callable[[Transaction], None], end: Callable[[Transaction], T]) -> T:
+    """
+    Make a store in which nothing was ever kept: in a form, filled in that, then in the newest; all of it, or nothing.
+
+    Raises:
+        OperationError: something is kept there, or the form is of a newer Headrace.
+    """
+    if form_of(store) is not None:
+        raise OperationError(f"{store.name} is not empty, and nothing in it is overwritten: name another")
+    known = forms()
+    if form not in known:
+        raise OperationError(f"the backup was made by a newer Headrace (form {form}): restore it with that one")
+
+    def work(tx: Transaction) -> T:
+        _move(tx, None, form)
+        fill(tx)
+        if form != known[-1]:
+            _move(tx, form, known[-1])
+        return end(tx)
+
+    return store.write_now(work)
 
 
 def _move(tx: Transaction, present: str | None, wanted: str) -> None:

@@ -56,6 +56,8 @@ FREE: frozenset[str] = frozenset(
         "policies",
         "publish_requests",
         "put_labels",
+        "quotas",
+        "restored_dataflows",
         "schedules",
         "sessions",
         "sign_in_failures",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from headrace.model.change import Changes
 from headrace.store.database import Transaction
 from headrace.store.outbox.lanes import FORGET_LANE
 
@@ -53,6 +54,18 @@ SHOW = """
     UPDATE lanes SET shown = :shown
     WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND audience = :audience AND part = :part
 """
+
+
+_BELIEVE = """
+    UPDATE lanes SET shown = coalesce(shown, :shown)
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND audience = :audience AND part = :part
+"""
+
+
+def believe(tx: Transaction, tenant: int, changes: Changes, shown: bytes) -> None:
+    """Believe that a partner knows somebody by the lanes of some changes, where nothing says what it knows."""
+    whose = {"tenant": tenant, "dataflow": changes.dataflow, "profile": changes.profile, "shown": shown}
+    tx.many(_BELIEVE, ({**whose, "audience": lane.audience, "part": lane.part} for lane in changes.lanes))
 
 
 def forget_shown(tx: Transaction, tenant: int, dataflow: int, audience: int, first: int, last: int) -> int:

@@ -38,6 +38,7 @@ from headrace.store.tables.governance import (
     usage_labels,
     withheld_reasons,
 )
+from headrace.store.tables.keeping import quotas, restored_dataflows
 from headrace.store.tables.partner import begun_sign_ins, partner_audiences, sign_in_states, unique_values
 from headrace.store.tables.people import (
     changes,
@@ -131,6 +132,8 @@ __all__ = [
     "profiles",
     "publish_requests",
     "put_labels",
+    "quotas",
+    "restored_dataflows",
     "runs",
     "schedules",
     "sessions",
