@@ -2,8 +2,9 @@
 Resynchronising: a partner is told of everybody as they are now, after the store was restored from a backup.
 
 The partner may have been told after the backup what the store does not know any more. So whoever is a member is told
-of, and whoever was one is told to have left, whatever the store says of what the partner knows. It stands back
-behind what happens meanwhile, and leaves the outbox alone while enough waits there.
+of, and whoever it knows and is none is told to have left. Who entered and left since is fed by the source, and is in
+the outbox already (``Watched.is_restored``). This stands back behind what happens meanwhile, and leaves the outbox
+alone while enough waits there.
 """
 
 from collections.abc import Callable, Iterable
@@ -112,14 +113,16 @@ def changes_of(tx: Transaction, tenant: int, flow: LiveDataflow, people: list[Pe
 
 def _told(flow: LiveDataflow, person: Profile, known: set[int], is_changed: bool) -> list[int]:
     """
-    Return the audiences of which the partner is told how a person stands.
+    Return the audiences of which the partner is told how a person stands: those they are in or it knows them in.
 
-    Of whom consent withholds it hears only that they left, and only if it knows them or may have come to.
+    Of whom consent withholds it hears only that they left, if it knows them; or may, as they have changed since.
     """
+    statuses = flow.watched.audiences.statuses(person)
+    told = {number for number, membership in statuses.items() if membership["status"] == "realized"}
+    if flow.consent.withholding(person) is not None:
+        told = set(statuses) if is_changed else set()
     mine = {number for number in flow.watched.audiences.by_number if number not in flow.watched.ended}
-    has_been = known if flow.consent.withholding(person) is not None and not is_changed else None
-    mentioned = flow.watched.audiences.statuses(person).keys()
-    return sorted(mine & (known | mentioned if has_been is None else has_been))
+    return sorted(mine & (known | told))
 
 
 def believe(tx: Transaction, tenant: int, flow: LiveDataflow, people: list[Person], made: list[Changes]) -> None:

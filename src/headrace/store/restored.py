@@ -39,6 +39,13 @@ def take(tx: Transaction, tenant: int, dataflow: int) -> Restored | None:
     return Restored(**row)
 
 
+def is_held(tx: Transaction, tenant: int, dataflow: int) -> bool:
+    """Say whether a dataflow was restored, and was not let go since."""
+    table = restored_dataflows
+    where = (table.c.tenant == tenant) & (table.c.dataflow == dataflow)
+    return tx.core.execute(select(table.c.dataflow).where(where)).first() is not None
+
+
 def _forget(tx: Transaction, tenant: int, dataflow: int) -> None:
     table = restored_dataflows
     tx.core.execute(delete(table).where((table.c.tenant == tenant) & (table.c.dataflow == dataflow)))
