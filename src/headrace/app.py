@@ -69,6 +69,7 @@ from headrace.services.loading import Loading
 from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
+from headrace.services.quotas import Quotas
 from headrace.services.reaching import BlockedTargets, Reaching
 from headrace.services.restoring import refuse_half_restored
 from headrace.services.resyncing import Resyncing
@@ -77,6 +78,7 @@ from headrace.services.revocations import KIND as REVOCATION
 from headrace.services.revocations import forget
 from headrace.services.revoking import Revoking
 from headrace.services.runs import Runs
+from headrace.services.space import keep_room
 from headrace.services.taking_snapshots import TakingSnapshots
 from headrace.services.telling import Telling
 from headrace.services.tokens import Tokens
@@ -86,6 +88,8 @@ from headrace.store.backup import files
 from headrace.store.database import Store
 from headrace.store.keys import StoredKeys
 from headrace.store.migrate import migrate
+from headrace.store.quotas import Quota
+from headrace.store.reserve import Reserve
 from headrace.worker import Worker
 
 #: How many objects come to be before the collector looks at them: a request of five hundred people is some 15,000.
@@ -115,6 +119,9 @@ class Headrace:
         key_file = LocalKeyFile(settings.key_file)
         refuse_half_restored(settings.data_dir)
         self.store = Store.open(settings.data_dir, settings.database_url)
+        if not settings.database_url:
+            self.store.reserve = Reserve(settings.data_dir, settings.reserve_bytes)
+            self.store.reserve.make()
         migrate(self.store)
         files.unlink(settings.data_dir)
         self.erasure_log = ErasureLog(erasure_log_of(settings), self.board)
@@ -139,7 +146,8 @@ class Headrace:
             requests_per_account=settings.requests_per_account,
         )
         erased = Erased(keyring)
-        ingestion = Ingestion(self.store, self.clock, self.live, self.board, self.worker.wake, erased)
+        quotas = Quotas(self.store, self.clock, self.board, quota_of(settings))
+        ingestion = Ingestion(self.store, self.clock, self.live, self.board, self.worker.wake, erased, quotas)
         self.expiring = Expiring(self.store, self.clock, ingestion, self.board)
         self.runs = Runs(self.store, self.clock, self.board, self._orchestrator)
         datasets = Datasets(self.store, self.clock, ground)
@@ -167,6 +175,7 @@ class Headrace:
             Erasures(self.store, self.clock, erased, self.erasure_log),
             audiences,
             BackingUp(self.store, self.clock, self.board),
+            quotas,
         )
         self.app = application(doors, self._lifespan)
 
@@ -223,10 +232,12 @@ class Headrace:
         await self.runs.start()
         mending = asyncio.create_task(self.tokens.keep_trying())
         expiring = asyncio.create_task(self.expiring.keep_going())
+        room = asyncio.create_task(keep_room(self.store, self.board))
         self.board(Started(url=url_of(self.settings), data_dir=str(self.settings.data_dir)))
         yield
         mending.cancel()
         expiring.cancel()
+        room.cancel()
         await self.runs.stop()
         await self.buckets.stop()
         await self.worker.stop()
@@ -342,6 +353,11 @@ def runs_url(settings: Settings) -> str:
 def erasure_log_of(settings: Settings) -> Path:
     """Return where the record of erasures is kept: in the data directory, if no other place is set."""
     return settings.erasure_log or settings.data_dir / ERASURE_LOG
+
+
+def quota_of(settings: Settings) -> Quota:
+    """Return how much a sandbox may have of which nothing else was said."""
+    return Quota(settings.quota_waiting, settings.quota_people, settings.quota_requests, settings.quota_bytes)
 
 
 def url_of(settings: Settings) -> str:

@@ -274,6 +274,33 @@ class ErasureLogFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaReached(Event):
+    """A sandbox has as much as it may: more is refused, or waits. Told once a minute."""
+
+    level: ClassVar[str] = "warning"
+    labels: ClassVar[tuple[str, ...]] = ("quota",)
+
+    quota: str
+    sandbox: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpaceIsShort(Event):
+    """The disk is full: the reserve was given up, and nothing is taken in until there is room."""
+
+    level: ClassVar[str] = "error"
+
+    data_dir: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpaceIsBack(Event):
+    """There is room on the disk again: the reserve was made, and profiles are taken in."""
+
+    data_dir: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunBegan(Event):
     """A run was begun."""
 

@@ -25,6 +25,7 @@ from headrace.services.live import Renderer
 from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
+from headrace.services.quotas import Quotas
 from headrace.services.revoking import Revoking
 from headrace.services.runs import Runs
 from headrace.services.tokens import Tokens
@@ -72,6 +73,7 @@ class Doors:
     erasures: Erasures
     audiences: Acting
     backing_up: BackingUp
+    quotas: Quotas
 
 
 @dataclass(frozen=True, slots=True)

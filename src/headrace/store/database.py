@@ -15,6 +15,7 @@ from typing import TextIO, TypeVar
 
 from headrace.errors import OperationError
 from headrace.store.dialect import Dialect, StoreUnavailable
+from headrace.store.reserve import Reserve
 from headrace.store.sqlite import Sqlite
 from headrace.store.transaction import Transaction, explained
 from headrace.store.writer import Writer
@@ -31,7 +32,8 @@ class Store:
     """
     The store of one data directory, locked for this process alone.
 
-    ``write`` answers after the disk has the commit; work that raises is rolled back alone.
+    ``write`` answers after the disk has the commit; work that raises is rolled back alone. ``reserve`` is given up when
+    the disk is full.
     """
 
     def __init__(self, directory: Path, dialect: Dialect, lock: TextIO) -> None:
@@ -39,7 +41,8 @@ class Store:
         self._dialect = dialect
         self._lock = lock
         self._closed = False
-        self._writer = Writer(dialect)
+        self.reserve = Reserve(directory)
+        self._writer = Writer(dialect, lambda: self.reserve.release())
         self._reading = dialect.engine(writes=False)
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="store-reader")
 
