@@ -220,7 +220,11 @@ def in_process(folder: Path, **settings: Any) -> Iterator[InProcess]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         wanted = {"data_dir": folder / "data", "key_file": folder / "keys" / "master.key", "port": port}
-        wanted |= {"most_destinations": 100_000, "reserve_bytes": 0, **settings}  # Modules share one sandbox among all their tests.
+        wanted |= {
+            "most_destinations": 100_000,
+            "reserve_bytes": 0,
+            **settings,
+        }  # Modules share one sandbox among all their tests.
         app = Headrace(Settings(**wanted))
         # Tests keep connections for as long as they like.
         config = uvicorn.Config(

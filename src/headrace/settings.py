@@ -43,8 +43,8 @@ class Settings(BaseSettings):
     reserve_bytes: int = Field(
         32 << 20,
         ge=0,
-        description="How large the file `reserve` in the data directory is, which is given up when the disk is full, so "
-        "that there is room to deliver and to delete; 0: there is none.",
+        description="How large the file `reserve` in the data directory is, which is given up when the disk is full, "
+        "so that there is room to deliver and to delete; 0: there is none.",
     )
     host: str = Field("127.0.0.1", description="The address the REST API listens on.")
     port: int = Field(8000, ge=0, le=65535, description="The port the REST API listens on; 0 takes a free one.")

@@ -229,6 +229,7 @@ MAKERS: dict[str, Callable[[World], str]] = {
     "/dataflows/": lambda world: world.operator.flow(),
     "/access/users/": _user,
     "/access/clients/": _client,
+    "/quotas/": lambda world: world.api.get("/access/sandboxes").json["items"][0]["id"],
 }
 
 

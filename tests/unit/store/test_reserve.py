@@ -54,7 +54,9 @@ async def test_a_store_that_is_full_gives_its_reserve_up(tmp_path):
         pages = await store.write(lambda tx: tx.run("PRAGMA page_count").fetchone()[0])
         await store.write(lambda tx: tx.run(f"PRAGMA max_page_count = {pages}").fetchall())
         with pytest.raises(StoreUnavailable, match="full"):
-            await store.write(lambda tx: tx.many("INSERT INTO words VALUES (:w)", ({"w": "x" * 1000} for _ in range(100))))
+            await store.write(
+                lambda tx: tx.many("INSERT INTO words VALUES (:w)", ({"w": "x" * 1000} for _ in range(100)))
+            )
 
         assert store.reserve.is_short
         assert not (tmp_path / "reserve").exists()
