@@ -42,7 +42,7 @@ class Store:
         self._lock = lock
         self._closed = False
         self.reserve = Reserve(directory)
-        self._writer = Writer(dialect, lambda: self.reserve.release())
+        self._writer = Writer(dialect, self._make_room)
         self._reading = dialect.engine(writes=False)
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="store-reader")
 
@@ -96,6 +96,12 @@ class Store:
     async def checkpoint(self) -> bool:
         """Leave nothing of what was removed in the log of the database; says whether that was done."""
         return await asyncio.to_thread(self._dialect.checkpoint)
+
+    def _make_room(self) -> None:
+        """Give up the reserve, and move the log into the file: what waits there to be moved takes its room twice."""
+        if not self.reserve.is_short:
+            self.reserve.release()
+            self._dialect.checkpoint()
 
     def close(self) -> None:
         """Commit what is waiting and release the data directory."""
