@@ -118,7 +118,7 @@ class Api:
             self._connection.close()
         self._connection.request(method, path, body, kept)
         response = self._connection.getresponse()
-        text = response.read().decode()
+        text = response.read().decode(errors="replace")  # A backup is no text.
         self._used = time.monotonic()
         if response.status >= 500:
             self._connection.close()  # So does the server, after a fault.
