@@ -174,7 +174,7 @@ class Headrace:
             self.renderers,
             Erasures(self.store, self.clock, erased, self.erasure_log),
             audiences,
-            BackingUp(self.store, self.clock, self.board),
+            BackingUp(self.store, self.clock, self.board, keyring),
             quotas,
         )
         self.app = application(doors, self._lifespan)

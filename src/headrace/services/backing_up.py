@@ -6,6 +6,7 @@ the database open for long.
 """
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -13,10 +14,11 @@ from pathlib import Path
 
 from headrace import __version__
 from headrace.clock import Clock
-from headrace.errors import Conflict
+from headrace.connect.keyring import Keyring
+from headrace.errors import Conflict, OperationError
 from headrace.events import Announce, BackupEnded, BackupFailed, told
 from headrace.services.caller import Principal
-from headrace.store import audit
+from headrace.store import access, audit
 from headrace.store.backup import files, rows
 from headrace.store.backup.archive import Head, Sink, Writer
 from headrace.store.database import Store, Transaction
@@ -72,6 +74,7 @@ class BackingUp:
     store: Store
     clock: Clock
     announce: Announce
+    keyring: Keyring
     _busy: threading.Lock = field(default_factory=threading.Lock)
 
     async def take(self, principal: Principal) -> AsyncIterator[bytes]:
@@ -85,6 +88,7 @@ class BackingUp:
             raise Conflict("a backup is being taken already: wait until it is done")
         try:
             now, number = self.clock.now(), principal.organization.number
+            await asyncio.to_thread(self._make_keys)
             await self.store.write(
                 lambda tx: audit.note_in_organization(tx, number, principal.actor, "back-up", "store", "", now)
             )
@@ -109,6 +113,12 @@ class BackingUp:
         finally:
             pipe.close()
             await asyncio.gather(writing, return_exceptions=True)
+
+    def _make_keys(self) -> None:
+        """Make the keys of organizations that have none: who is erased later is known again only by keys of now."""
+        for organization in self.store.read_now(access.all_organizations):
+            with contextlib.suppress(OperationError):  # What cannot be had now is no reason to have no backup.
+                self.keyring.fingerprint("", organization.name)
 
     def _write(self, pipe: "_Pipe", now: int) -> int:
         try:

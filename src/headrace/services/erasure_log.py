@@ -93,6 +93,7 @@ def _all(tx: Transaction) -> list[Line]:
     for tenant in access.all_tenants(tx):
         moments = {item.erasure: item for item in erasures.latest(tx, tenant.tenant, 1 << 31)}
         for hash_, erasure in erasures.tombstones_with_erasures(tx, tenant.tenant):
-            found.append(Line(tenant.sandbox_id, erasure, moments[erasure].asked_at, hash_))
+            at = moments[erasure].asked_at if erasure in moments else 0
+            found.append(Line(tenant.sandbox_id, erasure, at, hash_))
         found += [Line(tenant.sandbox_id, item.erasure, item.lifted_at) for item in moments.values() if item.lifted_at]
     return found
