@@ -106,7 +106,7 @@ class Settings(BaseSettings):
         100, ge=1, description="The most target connections of one sandbox; the original's limit."
     )
     quota_waiting: int = Field(
-        10_000_000, ge=0, description="The most changes of one sandbox that may wait to be sent; 0: any number."
+        20_000_000, ge=0, description="The most changes of one sandbox that may wait to be sent; 0: any number."
     )
     quota_people: int = Field(
         100_000_000, ge=0, description="The most people that one sandbox may have; 0: as many as there is room for."
