@@ -55,7 +55,7 @@ def environment(home: Path, **settings: str) -> dict[str, str]:
     """Return an environment in which nothing of this machine's user counts."""
     given = {f"HEADRACE_{name.upper()}": value for name, value in settings.items()}
     kept = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(SOURCE)}
-    return {**kept, "COLUMNS": "200", "NO_COLOR": "1", **given}
+    return {**kept, "COLUMNS": "200", "NO_COLOR": "1", "HEADRACE_RESERVE_BYTES": "0", **given}
 
 
 def command(*words: str) -> list[str]:
@@ -118,7 +118,7 @@ class Api:
             self._connection.close()
         self._connection.request(method, path, body, kept)
         response = self._connection.getresponse()
-        text = response.read().decode()
+        text = response.read().decode(errors="replace")  # A backup is no text.
         self._used = time.monotonic()
         if response.status >= 500:
             self._connection.close()  # So does the server, after a fault.
@@ -220,7 +220,11 @@ def in_process(folder: Path, **settings: Any) -> Iterator[InProcess]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         wanted = {"data_dir": folder / "data", "key_file": folder / "keys" / "master.key", "port": port}
-        wanted |= {"most_destinations": 100_000, **settings}  # Modules share one sandbox among all their tests.
+        wanted |= {
+            "most_destinations": 100_000,
+            "reserve_bytes": 0,
+            **settings,
+        }  # Modules share one sandbox among all their tests.
         app = Headrace(Settings(**wanted))
         # Tests keep connections for as long as they like.
         config = uvicorn.Config(

@@ -12,6 +12,7 @@ import pkgutil
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Protocol
 
 from headrace.clock import SystemClock
@@ -56,10 +57,13 @@ from headrace.services.audiences.declaring import Declaring
 from headrace.services.audiences.evaluating import Evaluating
 from headrace.services.audiences.expiring import Expiring
 from headrace.services.audiences.forgetting import Forgetting
+from headrace.services.backing_up import BackingUp
 from headrace.services.consent_policies import KIND as APPLY_CONSENT
 from headrace.services.datasets import LOAD, TAKE, Datasets, Ground
 from headrace.services.erased import Erased
 from headrace.services.erasing import Erasing
+from headrace.services.erasure_log import FILE as ERASURE_LOG
+from headrace.services.erasure_log import ErasureLog
 from headrace.services.erasures import KIND as ERASURE
 from headrace.services.gauges import Gauges
 from headrace.services.hearing import Hearing
@@ -69,18 +73,26 @@ from headrace.services.live import LiveDataflows
 from headrace.services.loading import Loading
 from headrace.services.partners import Partners
 from headrace.services.presence import Presence
+from headrace.services.quotas import Quotas
 from headrace.services.reaching import BlockedTargets, Reaching
+from headrace.services.restoring import refuse_half_restored
+from headrace.services.resyncing import Resyncing
+from headrace.services.resyncs import KIND as RESYNC
 from headrace.services.revocations import KIND as REVOCATION
 from headrace.services.revocations import forget
 from headrace.services.runs import Runs
+from headrace.services.space import keep_room
 from headrace.services.taking_snapshots import TakingSnapshots
 from headrace.services.telling import Telling
 from headrace.services.tokens import Tokens
 from headrace.settings import Settings
 from headrace.store import dataflows
+from headrace.store.backup import files
 from headrace.store.database import Store
 from headrace.store.keys import StoredKeys
 from headrace.store.migrate import hold, migrate
+from headrace.store.quotas import Quota
+from headrace.store.reserve import Reserve
 from headrace.worker import Worker
 
 #: How many objects come to be before the collector looks at them: a request of five hundred people is some 15,000.
@@ -119,9 +131,15 @@ class Engine:
         policy = retry_policy(settings)
         self.transport = transport_of(settings)
         key_file = LocalKeyFile(settings.key_file)
+        refuse_half_restored(settings.data_dir)
         self.store = Store.open(settings.data_dir, settings.database_url, remembers=settings.history_days > 0)
+        if not settings.database_url:
+            self.store.reserve = Reserve(settings.data_dir, settings.reserve_bytes)
+            self.store.reserve.make()
         migrate(self.store)
         hold(self.store)
+        files.unlink(settings.data_dir)
+        self.erasure_log = ErasureLog(erasure_log_of(settings), self.board)
         self.keyring = Keyring(key_file, StoredKeys(self.store), self.clock, veil.note)
         self.renderers = RenderPool(settings.renderers or None)
         deadline = settings.request_deadline
@@ -166,7 +184,10 @@ class Engine:
         )
         self.hearing = Hearing(self.store, self.board, self.tokens, self.worker.wake)
         self.erased = Erased(self.keyring)
-        self.ingestion = Ingestion(self.store, self.clock, self.live, self.board, self.worker.wake, self.erased)
+        self.quotas = Quotas(self.store, self.clock, self.board, quota_of(settings))
+        self.ingestion = Ingestion(
+            self.store, self.clock, self.live, self.board, self.worker.wake, self.erased, self.quotas
+        )
         self.expiring = Expiring(self.store, self.clock, self.ingestion, self.board)
         self.datasets = Datasets(self.store, self.clock, ground)
         self.audiences = self._audiences()
@@ -174,6 +195,7 @@ class Engine:
         self.watching = self._watch()
         self.runs.register(ALERT, Sending(self.store, self.clock, self.keyring, at_once, mailer_of(settings)).carry)
         self.gauges = Gauges.of(self.store, self.clock, settings.data_dir, self.worker.under_way)
+        self.backing_up = BackingUp(self.store, self.clock, self.board, self.keyring)
 
     def _watch(self) -> Watching:
         """Make what looks for alerts: it looks soon where something happens that they are about."""
@@ -201,9 +223,11 @@ class Engine:
         self.runs.register(REVOCATION, telling.carry, on_cancel=forget)
         applying = ApplyingConsent(self.store, self.clock, self.live, self.worker.wake)
         self.runs.register(APPLY_CONSENT, applying.carry, at_once=1)
+        resyncing = Resyncing(self.store, self.clock, self.live, self.worker.wake)
+        self.runs.register(RESYNC, resyncing.carry)
         copies, wake = self.datasets.forget_copies, self.worker.wake
         lists = Forgetting(self.store, self.clock, self.erased, self.settings.data_dir.absolute() / "audiences").forget
-        erasing = Erasing(self.store, self.clock, self.live, self.erased, wake, copies, lists)
+        erasing = Erasing(self.store, self.clock, self.live, self.erased, wake, copies, lists, self.erasure_log)
         self.runs.register(ERASURE, erasing.carry)
         self.runs.register(TAKE, TakingSnapshots(self.datasets).carry)
         self.runs.register(LOAD, Loading(self.datasets, self.ingestion, self.board).carry, at_once=1)
@@ -227,6 +251,7 @@ class Engine:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Start everything, and end it in good order."""
+        await asyncio.to_thread(self.erasure_log.catch_up, self.store)
         await self.renderers.start()
         await self.presence.begin()
         if self.delivers:
@@ -259,6 +284,7 @@ class Engine:
             yield self.tokens.keep_trying()
             yield self.expiring.keep_going()
             yield self.watching.keep_going()
+        yield keep_room(self.store, self.board)
 
 
 async def _ended(tasks: Collection[asyncio.Task[None]]) -> None:
@@ -381,3 +407,13 @@ def runs_url(settings: Settings) -> str:
     if settings.database_url:
         return settings.database_url.replace("postgres", "postgresql", settings.database_url.startswith("postgres:"))
     return f"sqlite:///{settings.data_dir.absolute() / 'runs.db'}"
+
+
+def erasure_log_of(settings: Settings) -> Path:
+    """Return where the record of erasures is kept: in the data directory, if no other place is set."""
+    return settings.erasure_log or settings.data_dir / ERASURE_LOG
+
+
+def quota_of(settings: Settings) -> Quota:
+    """Return how much a sandbox may have of which nothing else was said."""
+    return Quota(settings.quota_waiting, settings.quota_people, settings.quota_requests, settings.quota_bytes)

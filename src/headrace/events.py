@@ -349,6 +349,63 @@ class ProcessGone(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackupEnded(Event):
+    """A backup was taken, and sent to whoever asked."""
+
+    counts: ClassVar[tuple[str, ...]] = ("bytes",)
+
+    rows: int
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupFailed(Event):
+    """A backup could not be read or sent to its end: it is none."""
+
+    level: ClassVar[str] = "error"
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureLogFailed(Event):
+    """The record of erasures could not be written; it is written with the next, or at the next start."""
+
+    level: ClassVar[str] = "error"
+
+    path: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaReached(Event):
+    """A sandbox has as much as it may: more is refused, or waits. Told once a minute."""
+
+    level: ClassVar[str] = "warning"
+    labels: ClassVar[tuple[str, ...]] = ("quota",)
+
+    quota: str
+    sandbox: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpaceIsShort(Event):
+    """The disk is full: the reserve was given up, and nothing is taken in until there is room."""
+
+    level: ClassVar[str] = "error"
+
+    data_dir: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpaceIsBack(Event):
+    """There is room on the disk again: the reserve was made, and profiles are taken in."""
+
+    data_dir: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunBegan(Event):
     """A run was begun."""
 

@@ -60,10 +60,12 @@ class Headrace(Engine):
             Revoking(self.store, self.clock, self.keyring, self.partners, self.tokens),
             self.datasets,
             self.renderers,
-            Erasures(self.store, self.clock, self.erased),
+            Erasures(self.store, self.clock, self.erased, self.erasure_log),
             self.audiences,
             self.live,
             self.gauges,
+            self.backing_up,
+            self.quotas,
         )
 
     @asynccontextmanager

@@ -35,6 +35,17 @@ class Settings(BaseSettings):
         default_factory=default_key_file,
         description="The master key that wraps the keys of secrets. Keep it apart from backups of the data directory.",
     )
+    erasure_log: Path | None = Field(
+        None,
+        description="The file that keeps in mind who was erased, as keyed hashes, for the restore of an older "
+        "backup. Empty: `erasures.log` in the data directory. Put it where the loss of that does not reach it.",
+    )
+    reserve_bytes: int = Field(
+        32 << 20,
+        ge=0,
+        description="How large the file `reserve` in the data directory is, which is given up when the disk is full, "
+        "so that there is room to deliver and to delete; 0: there is none.",
+    )
     host: str = Field("127.0.0.1", description="The address the REST API listens on.")
     port: int = Field(8000, ge=0, le=65535, description="The port the REST API listens on; 0 takes a free one.")
     egress_allow: str = Field(
@@ -97,6 +108,21 @@ class Settings(BaseSettings):
     )
     most_destinations: int = Field(
         100, ge=1, description="The most target connections of one sandbox; the original's limit."
+    )
+    quota_waiting: int = Field(
+        20_000_000, ge=0, description="The most changes of one sandbox that may wait to be sent; 0: any number."
+    )
+    quota_people: int = Field(
+        100_000_000, ge=0, description="The most people that one sandbox may have; 0: as many as there is room for."
+    )
+    quota_requests: int = Field(
+        60_000, ge=0, description="The most requests a minute to take profiles of one sandbox in; 0: any number."
+    )
+    quota_bytes: int = Field(
+        100 << 30,
+        ge=0,
+        description="The most bytes that files of one sandbox may have: uploads, lists of members, copies of what "
+        "databases answered. 0: as many as there is room for.",
     )
     renderers: int = Field(
         0, ge=0, le=64, description="Processes that render messages; 0 takes as many as there are processors."

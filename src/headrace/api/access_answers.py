@@ -43,6 +43,9 @@ _KEY = of_object(
 _STATES = ("accepted", "delivered", "superseded", "withheld", "parked", "pending", "messages")
 _BALANCE: dict[str, Schema] = dict.fromkeys(_STATES, COUNT)
 
+_QUOTA = of_object({"used": COUNT, "most": COUNT_OR_NULL}, about="How much is used, and the most; null: no limit.")
+_QUOTAS = of_object(dict.fromkeys(("waiting", "people", "requests", "bytes"), _QUOTA))
+
 SCHEMAS: dict[str, Schema] = {
     "Organization": of_object({"name": TEXT, "isHost": YES_OR_NO}),
     "FirstClient": of_object(
@@ -132,6 +135,8 @@ SCHEMAS: dict[str, Schema] = {
         "A namespace of identities.",
     ),
     "NamespaceCodes": of_object({"codes": list_of(TEXT)}),
+    "OwnQuota": of_object({"quotas": _QUOTAS}),
+    "SandboxQuota": of_object({"id": TEXT, "organization": TEXT, "sandbox": TEXT, "quotas": _QUOTAS}),
     "Health": of_object({"status": TEXT}),
 }
 
@@ -175,6 +180,9 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
     ("put", "/data/core/idnamespace/identities/{id}"): ref("Namespace"),
     ("get", "/namespace-order"): ref("NamespaceCodes"),
     ("put", "/namespace-order"): ref("NamespaceCodes"),
+    ("get", "/quota"): ref("OwnQuota"),
+    ("get", "/quotas"): items_of("SandboxQuota"),
+    ("put", "/quotas/{id}"): ref("SandboxQuota"),
     ("get", "/healthz"): ref("Health"),
 }
 

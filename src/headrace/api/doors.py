@@ -15,6 +15,7 @@ from headrace.events import Board
 from headrace.model.roles import PERMISSIONS
 from headrace.services import access, keys, sessions
 from headrace.services.audiences.acting import Acting
+from headrace.services.backing_up import BackingUp
 from headrace.services.call_limit import CallLimit
 from headrace.services.caller import Caller, Principal
 from headrace.services.datasets import Datasets
@@ -25,6 +26,7 @@ from headrace.services.live import LiveDataflows, Renderer
 from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
 from headrace.services.passwords import Passwords
+from headrace.services.quotas import Quotas
 from headrace.services.revoking import Revoking
 from headrace.services.runs import Runs
 from headrace.services.tokens import Tokens
@@ -73,6 +75,8 @@ class Doors:
     audiences: Acting
     live: LiveDataflows
     gauges: Gauges
+    backing_up: BackingUp
+    quotas: Quotas
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from headrace.model.problem import ConfigurationError
 from headrace.services.governance.evaluating import PolicyViolation
 from headrace.services.in_use import InUse
 from headrace.services.ingestion import IdempotencyKeyReused
+from headrace.services.quotas import QuotaFull
 from headrace.store.database import StoreUnavailable
 
 #: What a disk that is full or slow needs before it is worth trying again, in seconds.
@@ -80,7 +81,7 @@ async def ours(_request: Request, error: Exception) -> JSONResponse:
         return problem(400, title, detail, error.code, errors=listed)
     if isinstance(error, StoreUnavailable):
         answer = problem(503, title, error.message, error.code)
-        answer.headers["Retry-After"] = str(RETRY_AFTER)
+        answer.headers["Retry-After"] = str(error.seconds if isinstance(error, QuotaFull) else RETRY_AFTER)
         return answer
     more: dict[str, Any] = {}
     more |= {"uses": error.uses, "usesElsewhere": error.elsewhere} if isinstance(error, InUse) else {}

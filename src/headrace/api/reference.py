@@ -42,6 +42,7 @@ from headrace.model.governance import EnabledPolicies, LabelsPut, MarketingActio
 from headrace.model.mapping_set import ConversionSchema, MappingSet
 from headrace.model.namespace import NamespaceDocument, NamespaceOrder
 from headrace.model.publishing import Agreement, Reason, Submission
+from headrace.model.quota import QuotaRequest
 
 _AUTHORING, _FLOWS = "/data/core/activation/authoring", "/data/foundation/flowservice"
 _POLICIES = "/data/foundation/dulepolicy"
@@ -99,6 +100,7 @@ BODIES: dict[str, type[Block]] = {
     f"{_POLICIES}/policies/custom/{{id}}": Policy,
     f"{_POLICIES}/enabledCorePolicies": EnabledPolicies,
     "/governance/labels": LabelsPut,
+    "/quotas/{id}": QuotaRequest,
 }
 _PATCH: dict[str, Any] = {
     "type": "array",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from headrace.errors import OperationError, RequestError
@@ -17,6 +17,12 @@ AUTHORING = "/data/core/activation/authoring"
 FLOWS = "/data/foundation/flowservice"
 #: Seconds after which a connection is not used again.
 LONGEST_IDLE = 3.0
+
+
+class Sink(Protocol):
+    """Where an answer is written to that is not read whole."""
+
+    def write(self, content: bytes, /) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,24 @@ class Client:
         if not answer.is_success:
             raise RequestError(f"{method} {path} was answered {answer.status}: {said_by(answer.body)}")
         return answer.body
+
+    def download(self, method: str, path: str, sink: Sink, piece: int) -> None:
+        """
+        Write the body of an answer to a sink as it comes.
+
+        Raises:
+            RequestError: the answer is not a success, or ends before its end.
+        """
+        self._connection.request(method, path, headers=self._headers)
+        response = self._connection.getresponse()
+        if response.status >= 300:
+            said = json.loads(response.read() or b"{}")
+            raise RequestError(f"{method} {path} was answered {response.status}: {said_by(said)}")
+        try:
+            while content := response.read(piece):
+                sink.write(content)
+        except (http.client.HTTPException, ConnectionError):
+            raise RequestError(f"what {method} {path} was answered ends in the middle: see the server's log") from None
 
     def exchange(
         self,

@@ -21,6 +21,8 @@ COMMANDS = {
     "serve": ("headrace.cli.serve:app", "Run everything in one process."),
     "worker": ("headrace.cli.worker:app", "Deliver, beside other processes on one PostgreSQL."),
     "migrate": ("headrace.cli.migrate:app", "Show the form of the store, or move it to another."),
+    "backup": ("headrace.cli.backup:app", "Take a backup of everything, or see whether one is whole."),
+    "restore": ("headrace.cli.restore:app", "Fill an empty store from a backup, on whatever database."),
     "destination": ("headrace.cli.destination.commands:app", "Write destinations as files and carry them to a server."),
     "api": ("headrace.cli.api:app", "Call the REST API of the server that runs here."),
     "account": ("headrace.cli.account:app", "Accounts at partners: list them, make one, sign it in, try it."),

@@ -9,7 +9,7 @@ from headrace.model.flow import Flow
 from headrace.model.governance import references_in
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
-from headrace.services import backfills, consent_policies, mapping_sets
+from headrace.services import backfills, consent_policies, mapping_sets, resyncs
 from headrace.services.accounts import ACCOUNT, SOURCE, TARGET
 from headrace.services.at_partner import wanting
 from headrace.services.at_partner.wanting import Place
@@ -127,13 +127,23 @@ async def patch(
 
 
 async def switch(store: Store, clock: Clock, caller: Caller, id_: str, *, on: bool) -> StoredDataflow:
-    """Enable a dataflow, whatever stopped it, or disable it: nothing is sent, and what happens meanwhile waits."""
+    """
+    Enable a dataflow, whatever stopped it, or disable it: nothing is sent, and what happens meanwhile waits.
+
+    One that was restored from a backup is resynchronised once it is enabled.
+
+    Raises:
+        NotFound: it is not in this sandbox.
+        Conflict: it was changed just now, or people who were erased are not removed again yet.
+        PolicyViolation: policies deny it.
+    """
     now = clock.now()
 
     def work(tx: Transaction) -> StoredDataflow:
         stored = _existing(tx, caller, id_)
         if on:
             holding.refuse_to_enable(tx, caller, stored)
+            resyncs.let_go(tx, caller, stored, now)
         state = "enabled" if on else "disabled"
         if not dataflows.change(tx, stored, now, state=state, reason=None):
             raise Conflict

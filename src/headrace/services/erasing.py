@@ -7,7 +7,7 @@ is under way ends as it ends; what it may have shown is noted first, so that it 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import orjson
@@ -21,6 +21,7 @@ from headrace.render.parts import Part
 from headrace.render.target import narrow, shown_after, target_profile
 from headrace.services.audiences.counting import Sizes
 from headrace.services.erased import Erased, Identity, identities_of
+from headrace.services.erasure_log import ErasureLog, Line
 from headrace.services.live import LiveDataflow, LiveDataflows
 from headrace.services.steps import HeldSteps, patiently
 from headrace.store import access, erasing, erasures, outbox, parked_messages, profiles, runs
@@ -40,6 +41,9 @@ LONGEST_WAIT = 3600 * 1000
 SHORTEST = 4
 _GIVEN_UP = "retries-exhausted"
 
+#: Somebody: their number, their key, and what is known of them.
+Found = tuple[int, str, Profile]
+
 
 @dataclass(frozen=True, slots=True)
 class Erasing:
@@ -56,6 +60,7 @@ class Erasing:
     woken: Callable[[int, Iterable[int]], None]
     forget_copies: Callable[[int], Awaitable[None]]
     forget_lists: Callable[[int, int], Awaitable[bool]]
+    log: ErasureLog | None = None
 
     async def carry(self, run: Run, steps: HeldSteps) -> None:
         """
@@ -81,16 +86,19 @@ class Erasing:
         after: int | None = 0
         await self._open_keys(run.tenant)
         while after is not None:
-            start = after
+            start, buried = after, list[Line]()
 
-            def work(tx: Transaction, start: int = start) -> tuple[int | None, set[int]]:
+            def work(tx: Transaction, start: int = start, buried: list[Line] = buried) -> tuple[int | None, set[int]]:
                 steps.hold(tx)
+                buried.clear()
                 erasure = erasures.get(tx, run.tenant, id_)
                 if erasure is None or erasure.subject is None:
                     return None, set()
-                return self._remove_some(tx, erasure, start)
+                return self._remove_some(tx, erasure, start, buried)
 
             after, touched = await patiently(lambda: self.store.write(work))
+            if self.log is not None:
+                await asyncio.to_thread(self.log.add, buried)
             self.woken(run.tenant, touched)
         await self.forget_copies(run.tenant)
 
@@ -99,11 +107,14 @@ class Erasing:
         whose = await patiently(lambda: self.store.read(lambda tx: access.tenant_of(tx, tenant)))
         self.erased.hash(whose, ("", ""))
 
-    def _remove_some(self, tx: Transaction, erasure: Erasure, after: int) -> tuple[int | None, set[int]]:
+    def _remove_some(
+        self, tx: Transaction, erasure: Erasure, after: int, buried: list[Line]
+    ) -> tuple[int | None, set[int]]:
         """Remove the next people; return where to go on, and the dataflows that have something to send."""
         live, touched, sizes = self.live.of(tx, erasure.tenant), set[int](), Sizes()
-        found, goes_on = _found(tx, erasure, after)
+        found, goes_on = self._found(tx, erasure, after)
         for profile, key, person in found:
+            buried += self._bury(tx, erasure, identities_of(key, person))
             touched |= self._remove_person(tx, erasure, live, profile, key, person)
             sizes.note(person, None)
         sizes.write(tx, erasure.tenant, self.clock.now())
@@ -120,9 +131,6 @@ class Erasing:
         key: str,
         person: Profile,
     ) -> set[int]:
-        identities = identities_of(key, person)
-        whose = access.tenant_of(tx, erasure.tenant)
-        erasures.bury(tx, erasure.tenant, erasure.erasure, self._hashes(whose, identities))
         touched: set[int] = set()
         for number, flow in live.items():
             state, reason = take_back(tx, erasure.tenant, flow, profile, person, self.clock.now())
@@ -132,12 +140,42 @@ class Erasing:
         parked_messages.forget_person(tx, erasure.tenant, profile)
         profiles.remove(tx, erasure.tenant, profile)
         erasures.note_person(tx, erasure.tenant, erasure.erasure, profile)
-        texts = {*_texts(person), *(id_ for _, id_ in identities)}
+        texts = {*_texts(person), *(id_ for _, id_ in identities_of(key, person))}
         erasing.scrub(tx, erasure.tenant, (text for text in texts if len(text) >= SHORTEST))
         return touched
 
+    def _bury(self, tx: Transaction, erasure: Erasure, identities: Iterable[Identity]) -> list[Line]:
+        """Keep out whoever has an identity of a person; who is kept out already, by the erasure that does."""
+        whose, id_ = access.tenant_of(tx, erasure.tenant), erasure.erasure
+        hashes = self._hashes(whose, identities)
+        if erasure.subject is not None and erasure.subject.get("buried"):
+            id_ = erasures.buried_by(tx, erasure.tenant, hashes) or id_
+        erasures.bury(tx, erasure.tenant, id_, hashes)
+        return [Line(whose.sandbox_id, id_, erasure.asked_at, hash_) for hash_ in hashes]
+
     def _hashes(self, tenant: Tenant, identities: Iterable[Identity]) -> list[str]:
         return [self.erased.hash(tenant, identity) for identity in identities]
+
+    def _found(self, tx: Transaction, erasure: Erasure, after: int) -> tuple[list[Found], int | None]:
+        """Return the next people that an erasure is of, and where to look on."""
+        assert erasure.subject is not None
+        wanted = (erasure.subject["namespace"], erasure.subject["id"])
+        if not erasure.subject["everybody"] and not erasure.subject.get("buried"):
+            key = named(*wanted)
+            known = profiles.find(tx, erasure.tenant, [key]).values()
+            return [(number, key, decode(text)) for number, text in known], None
+        people = list(profiles.scan_with_keys(tx, erasure.tenant, after, AT_ONCE))
+        goes_on = people[-1][0] if len(people) == AT_ONCE else None
+        if erasure.subject.get("buried"):
+            return self._buried(tx, erasure.tenant, people), goes_on
+        return [found for found in people if wanted in identities_of(found[1], found[2])], goes_on
+
+    def _buried(self, tx: Transaction, tenant: int, people: Sequence[Found]) -> list[Found]:
+        """Return those of some people who are kept out, and are here all the same."""
+        whose = access.tenant_of(tx, tenant)
+        known = [(found, self._hashes(whose, identities_of(found[1], found[2]))) for found in people]
+        buried = erasures.buried(tx, tenant, (value for _, hashes in known for value in hashes))
+        return [found for found, hashes in known if not buried.isdisjoint(hashes)]
 
     def _note_removed(self, tx: Transaction, erasure: Erasure, live: dict[int, LiveDataflow]) -> None:
         """Forget who was meant. Where nobody was known, no partner was told of them by us."""
@@ -199,21 +237,6 @@ class Erasing:
         due = now + min(FIRST_WAIT << min(looked, 20), LONGEST_WAIT)
         progress = {"looked": looked} | ({} if is_listed else {"unlisted": True})
         runs.ask(tx, run.tenant, run.kind, run.subject, run.actor, now, due, progress=progress, retry_of=run.run)
-
-
-# -- whom -------------------------------------------------------------------------------------------------------------
-
-
-def _found(tx: Transaction, erasure: Erasure, after: int) -> tuple[list[tuple[int, str, Profile]], int | None]:
-    """Return the next people that an erasure is of, and where to look on."""
-    assert erasure.subject is not None
-    wanted = (erasure.subject["namespace"], erasure.subject["id"])
-    if not erasure.subject["everybody"]:
-        key = named(*wanted)
-        return [(number, key, decode(text)) for number, text in profiles.find(tx, erasure.tenant, [key]).values()], None
-    people = list(profiles.scan_with_keys(tx, erasure.tenant, after, AT_ONCE))
-    found = [(number, key, person) for number, key, person in people if wanted in identities_of(key, person)]
-    return found, people[-1][0] if len(people) == AT_ONCE else None
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -3,6 +3,7 @@ Erasures as people ask for them: from the moment one is asked for, the person is
 partners (``erasing.py``).
 """
 
+import asyncio
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from headrace.model.profile import identity_of
 from headrace.model.reading import read
 from headrace.services.caller import Caller
 from headrace.services.erased import Erased
+from headrace.services.erasure_log import ErasureLog, Line
 from headrace.store import audit, dataflows, erasures, runs
 from headrace.store.database import Store, Transaction
 from headrace.store.erasures import Erasure, Receipt
@@ -53,6 +55,7 @@ class Erasures:
     store: Store
     clock: Clock
     erased: Erased
+    log: ErasureLog | None = None
 
     async def ask(self, caller: Caller, document: object) -> Report:
         """
@@ -76,7 +79,9 @@ class Erasures:
             audit.note(tx, caller.number, caller.actor, "erase", NOUN, erasure.erasure, now)
             return Report(erasure, 0, ())
 
-        return await self.store.write(work)
+        report = await self.store.write(work)
+        await self._log(Line(caller.tenant.sandbox_id, erasure.erasure, now, buried))
+        return report
 
     async def get(self, caller: Caller, id_: str) -> Report:
         """
@@ -113,7 +118,13 @@ class Erasures:
             audit.note(tx, caller.number, caller.actor, "lift", NOUN, id_, now)
             return _report(tx, _existing(tx, caller, id_))
 
-        return await self.store.write(work)
+        report = await self.store.write(work)
+        await self._log(Line(caller.tenant.sandbox_id, id_, now))
+        return report
+
+    async def _log(self, line: Line) -> None:
+        if self.log is not None:
+            await asyncio.to_thread(self.log.add, [line])
 
 
 def _existing(tx: Transaction, caller: Caller, id_: str) -> Erasure:

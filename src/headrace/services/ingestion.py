@@ -27,6 +27,8 @@ from headrace.services.erased import CODE as ERASED
 from headrace.services.erased import REASON as ERASED_REASON
 from headrace.services.erased import Erased
 from headrace.services.live import LiveDataflow, LiveDataflows
+from headrace.services.quotas import Quotas
+from headrace.services.space import refuse_without_room
 from headrace.store import namespaces, outbox, profiles, taken_requests
 from headrace.store.database import Store, Transaction
 from headrace.store.profiles import Kept
@@ -99,6 +101,7 @@ class Ingestion:
     announce: Announce
     woken: Callable[[int, Iterable[int]], None]
     erased: Erased | None = None
+    quotas: Quotas | None = None
 
     async def take(
         self,
@@ -121,8 +124,12 @@ class Ingestion:
             Unreadable: nothing could be read.
             IdempotencyKeyReused: another request came with this key.
             StoreUnavailable: the disk is full; nothing was taken of the part that is being written.
+            QuotaFull: so is the sandbox.
         """
         began = self.clock.monotonic()
+        refuse_without_room(self.store)
+        if self.quotas is not None:
+            await self.quotas.admit_request(caller.number)
         request = _Request(caller.number, replace, key, _fingerprint(body, lines, replace, patch) if key else "")
         order, known = await self.store.read(lambda tx: _look(tx, request))
         if known is not None and known.rejected is not None:
@@ -144,7 +151,15 @@ class Ingestion:
     async def take_part(
         self, tenant: int, records: Sequence[Record], receipt: Receipt, also: Callable[[Transaction, Refused], None]
     ) -> None:
-        """Take a part of many records in, in one transaction with whatever ``also`` does, told what is not taken."""
+        """
+        Take a part of many records in, in one transaction with whatever ``also`` does, told what is not taken.
+
+        Raises:
+            StoreUnavailable: the disk is full, or the sandbox (``QuotaFull``): nothing was taken.
+        """
+        refuse_without_room(self.store)
+        if self.quotas is not None:
+            await self.quotas.admit(tenant)
 
         def is_wanted(tx: Transaction, refused: Refused) -> bool:
             also(tx, refused)
@@ -190,7 +205,10 @@ class Ingestion:
                 return [], refused
             gone = {id(record) for record in buried}
             taken = [record for record in part if id(record) not in gone] if gone else part
+            last = profiles.last_number(tx, tenant)
             made = keep(tx, tenant, taken, self.live.of(tx, tenant), now, iso(now) if replace else None)
+            if self.quotas is not None:
+                self.quotas.refuse_people(tx, tenant, last)
             crashpoint("before_ingest_commit")
             return made, refused
 

@@ -41,7 +41,7 @@ from headrace.services.catalog import Catalog, Edition
 from headrace.services.checks import SERVER, lenient
 from headrace.services.mapped import mapped_rows, objects_of
 from headrace.services.partners import Credentials, PartnerAccess, Partners
-from headrace.store import access, audiences, dataflows, documents, partner_audiences
+from headrace.store import access, audiences, dataflows, documents, partner_audiences, restored
 from headrace.store.access import Tenant
 from headrace.store.audiences import StoredAudience
 from headrace.store.database import Transaction
@@ -310,6 +310,9 @@ class LiveDataflows:
         )
         ended = frozenset(row.audience for row in taking_part.values() if row.ended_at is not None)
         watched = replace(watched, ended=ended) if ended else watched
+        watched = (
+            replace(watched, is_restored=True) if restored.is_held(tx, tenant.tenant, stored.dataflow) else watched
+        )
         binding = consent_policies.binding(policies, stored.document, parts.destination)
         live = LiveDataflow(stored, watched, None, None, True, *binding)
         try:

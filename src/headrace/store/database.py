@@ -15,6 +15,7 @@ from typing import TextIO, TypeVar
 
 from headrace.errors import OperationError
 from headrace.store.dialect import Dialect, StoreUnavailable
+from headrace.store.reserve import Reserve
 from headrace.store.sqlite import Sqlite
 from headrace.store.transaction import Transaction, explained
 from headrace.store.writer import Writer
@@ -31,7 +32,8 @@ class Store:
     """
     The store of one data directory, which is locked for this process, or for those who have the same database.
 
-    ``write`` answers after the disk has the commit; work that raises is rolled back alone.
+    ``write`` answers after the disk has the commit; work that raises is rolled back alone. ``reserve`` is given up when
+    the disk is full.
     """
 
     def __init__(self, directory: Path, dialect: Dialect, lock: TextIO, *, remembers: bool = True) -> None:
@@ -39,7 +41,8 @@ class Store:
         self._dialect = dialect
         self._lock = lock
         self._closed = False
-        self._writer = Writer(dialect, remembers=remembers)
+        self.reserve = Reserve(directory)
+        self._writer = Writer(dialect, self._make_room, remembers=remembers)
         self._reading = dialect.engine(writes=False)
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="store-reader")
 
@@ -122,6 +125,12 @@ class Store:
     async def checkpoint(self) -> bool:
         """Leave nothing of what was removed in the log of the database; says whether that was done."""
         return await asyncio.to_thread(self._dialect.checkpoint)
+
+    def _make_room(self) -> None:
+        """Give up the reserve, and move the log into the file: what waits there to be moved takes its room twice."""
+        if not self.reserve.is_short:
+            self.reserve.release()
+            self._dialect.checkpoint()
 
     def close(self) -> None:
         """Commit what is waiting and release the data directory."""

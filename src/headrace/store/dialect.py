@@ -15,6 +15,10 @@ class StoreUnavailable(OperationError):
     code = "store-unavailable"
 
 
+class StoreFull(StoreUnavailable):
+    """There is no room for what the store is to keep."""
+
+
 class NotStorable(DataError):
     """A text cannot be kept: it holds the character U+0000, or is too long for rows to be found by it."""
 
@@ -41,7 +45,8 @@ class Dialect(Protocol):
     ``engine`` is asked for twice: once to write, by one connection whose transactions exclude those of all others, and
     once to read, by connections of which each transaction sees one moment and changes nothing. ``translate`` is asked
     before every statement that goes straight to the driver, and remembers. ``explain`` says what a driver's error means
-    for whoever waits; ``None``: nothing foreseen. ``checkpoint`` leaves nothing of the past in a log of its own.
+    for whoever waits; ``None``: nothing foreseen. ``is_in_doubt`` says of one whether what was committed before may not
+    be on the disk, whatever later commits say. ``checkpoint`` leaves nothing of the past in a log of its own.
 
     ``hold`` keeps the form of the tables as it is for as long as this process is there, and ``exclude`` raises where
     another one does. ``tell`` has what was woken told to other processes at the commit, and ``hear`` yields what others
@@ -68,6 +73,7 @@ class Dialect(Protocol):
     def tell(self, connection: Connection, woken: Collection[str]) -> None: ...
 
     def hear(self) -> AsyncGenerator[str | None, None]: ...
+    def is_in_doubt(self, error: BaseException) -> bool: ...
 
 
 #: Texts and quoted names, which stay as they are; comments and white space; casts; parameters; the percent sign.

@@ -98,6 +98,27 @@ def tombstones_of(tx: Transaction, tenant: int) -> frozenset[str]:
     return frozenset(tx.core.execute(select(tombstones.c.hash).where(tombstones.c.tenant == tenant)).scalars())
 
 
+def tombstones_with_erasures(tx: Transaction, tenant: int) -> list[tuple[str, str]]:
+    """Return all tombstones of a sandbox, each with its erasure."""
+    query = select(tombstones.c.hash, tombstones.c.erasure).where(tombstones.c.tenant == tenant)
+    return [(row[0], row[1]) for row in tx.core.execute(query)]
+
+
+def buried_by(tx: Transaction, tenant: int, hashes: Iterable[str]) -> str | None:
+    """Return the erasure that keeps out whoever has one of some identities; ``None``: nobody is."""
+    for hash_ in hashes:
+        where = (tombstones.c.tenant == tenant) & (tombstones.c.hash == hash_)
+        if (found := tx.core.execute(select(tombstones.c.erasure).where(where)).scalar_one_or_none()) is not None:
+            return str(found)
+    return None
+
+
+def is_removing(tx: Transaction, tenant: int) -> bool:
+    """Say whether people of a sandbox are to be removed who are not removed yet."""
+    where = (erasures.c.tenant == tenant) & (erasures.c.state == "asked")
+    return tx.core.execute(select(erasures.c.erasure).where(where).limit(1)).first() is not None
+
+
 def buried(tx: Transaction, tenant: int, hashes: Iterable[str]) -> set[str]:
     """Return those of some hashes that tombstones have."""
     found: set[str] = set()

@@ -5,7 +5,9 @@ The control tables are copied first, into a file of their own in the data direct
 be large, and revisions only add to them.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -15,6 +17,8 @@ from alembic.script import ScriptDirectory
 from headrace.errors import OperationError
 from headrace.store import control
 from headrace.store.database import Store, Transaction
+
+T = TypeVar("T")
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 NEWEST = "head"
@@ -58,6 +62,30 @@ def hold(store: Store) -> None:
     store.write_now(lambda tx: store.hold(tx, _known(NEWEST)))
 
 
+def build(store: Store, form: str, fill: Callable[[Transaction], None], end: Callable[[Transaction], T]) -> T:
+    """
+    Make a store in which nothing was ever kept: in a form, filled in that, then in the newest; all of it, or nothing.
+
+    Raises:
+        OperationError: something is kept there, or the form is of a newer Headrace.
+    """
+    if form_of(store) is not None:
+        raise OperationError(f"{store.name} is not empty, and nothing in it is overwritten: name another")
+    known = forms()
+    if form not in known:
+        raise OperationError(f"the backup was made by a newer Headrace (form {form}): restore it with that one")
+
+    def work(tx: Transaction) -> T:
+        store.exclude(tx)
+        _alter(tx, None, form)
+        fill(tx)
+        if form != known[-1]:
+            _alter(tx, form, known[-1])
+        return end(tx)
+
+    return store.write_now(work)
+
+
 def _move(store: Store, tx: Transaction, wanted: str) -> Path | None:
     """Copy and move, unless another process that began at the same moment has done so."""
     present = MigrationContext.configure(tx.core).get_current_revision()
@@ -65,11 +93,15 @@ def _move(store: Store, tx: Transaction, wanted: str) -> Path | None:
         return None
     store.exclude(tx)
     copied = None if present is None else control.copy(tx, store.directory / f"control-before-{wanted}.db")
+    _alter(tx, present, wanted)
+    return copied
+
+
+def _alter(tx: Transaction, present: str | None, wanted: str) -> None:
     config = _config()
     config.attributes["connection"] = tx.core
     is_down = present is not None and forms().index(present) > forms().index(wanted)
     (command.downgrade if is_down else command.upgrade)(config, wanted)
-    return copied
 
 
 def _known(form: str) -> str:

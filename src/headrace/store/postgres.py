@@ -124,6 +124,10 @@ class Postgres:
             return StoreUnavailable(f"the store cannot take anything now: {str(error).partition(chr(10))[0]}")
         return None
 
+    def is_in_doubt(self, error: BaseException) -> bool:
+        """Say no: a server that cannot sync ends itself, and its log brings back what it had acknowledged."""
+        return False
+
     def _prepare_writer(self, driver: psycopg.Connection) -> None:
         driver.execute(_WRITER)
         _check_encoding(driver, self.name)

@@ -26,6 +26,10 @@ _SCAN = """
     SELECT profile, document FROM profiles WHERE tenant = :tenant AND profile > :after AND profile <= :upto
     ORDER BY profile LIMIT :most
 """
+_SCAN_STATES = """
+    SELECT profile, coalesce(sequence, 0), document FROM profiles
+    WHERE tenant = :tenant AND profile > :after AND profile <= :upto ORDER BY profile LIMIT :most
+"""
 _EXPIRED = """
     SELECT profile, key, document, coalesce(sequence, 0) FROM profiles
     WHERE tenant = :tenant AND expires_at <= :now ORDER BY expires_at LIMIT :most
@@ -126,6 +130,13 @@ def expired(tx: Transaction, tenant: int, now: int, most: int) -> list[Kept]:
 def expire(tx: Transaction, tenant: int, profile: int, at: int | None) -> None:
     """Note when somebody is to be looked at again."""
     tx.run(_EXPIRE, {"tenant": tenant, "profile": profile, "expires_at": at})
+
+
+def scan_states(tx: Transaction, tenant: int, after: int, upto: int, most: int) -> Iterator[tuple[int, int, Profile]]:
+    """Yield people by number as ``scan`` does, each with the number of their state."""
+    span = {"tenant": tenant, "after": after, "upto": upto, "most": most}
+    for profile, sequence, document in tx.run(_SCAN_STATES, span):
+        yield profile, sequence, decode(document)
 
 
 def scan_with_keys(tx: Transaction, tenant: int, after: int, most: int) -> Iterator[tuple[int, str, Profile]]:

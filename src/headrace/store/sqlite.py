@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from headrace.errors import DataError, OperationError
-from headrace.store.dialect import StoreUnavailable, rewrite
+from headrace.store.dialect import StoreFull, StoreUnavailable, rewrite
 
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -24,6 +24,8 @@ _PRAGMAS = (
     "PRAGMA wal_autocheckpoint=4000",
     "PRAGMA secure_delete=ON",  # What is erased is not left lying in the file.
 )
+#: The disk did not take what it was told to keep. A second try may say that it has, and it has not.
+_UNKEPT = frozenset({sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC})
 
 
 class Sqlite:
@@ -72,6 +74,8 @@ class Sqlite:
             connection.close()
 
     def explain(self, error: BaseException) -> OperationError | DataError | None:
+        if isinstance(error, sqlite3.OperationalError) and _code(error) == sqlite3.SQLITE_FULL:
+            return StoreFull(f"the store cannot take anything now: {error}")
         if isinstance(error, sqlite3.OperationalError):
             return StoreUnavailable(f"the store cannot take anything now: {error}")
         return None
@@ -89,3 +93,11 @@ class Sqlite:
         """There is nobody to hear."""
         return
         yield
+
+    def is_in_doubt(self, error: BaseException) -> bool:
+        return _code(error) in _UNKEPT
+
+
+def _code(error: BaseException) -> int | None:
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return code

@@ -7,6 +7,7 @@ begins with waiting for the others; what has come meanwhile goes with it.
 """
 
 import asyncio
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -15,11 +16,13 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from headrace.store.dialect import Dialect
+from headrace.store.dialect import Dialect, StoreFull
 from headrace.store.transaction import Transaction, explained
 
 T = TypeVar("T")
 
+#: The exit code of a process that does not know what is on its disk (EX_IOERR).
+IN_DOUBT = 74
 #: Pieces of work that share one commit, at the most.
 LARGEST_COMMIT = 256
 
@@ -56,10 +59,14 @@ class Writer:
 
     A commit that fails fails for all who share it: of what a server that went away was asked to commit, nobody knows
     what became. Its connection is given up, and the next commit begins on a new one.
+
+    ``on_full`` is called when there was no room for something. A disk that fails to keep what it was given ends the
+    process.
     """
 
-    def __init__(self, dialect: Dialect, *, remembers: bool) -> None:
+    def __init__(self, dialect: Dialect, on_full: Callable[[], None] = lambda: None, *, remembers: bool = True) -> None:
         self._dialect = dialect
+        self._on_full = on_full
         self._remembers = remembers
         self._engine: Engine = dialect.engine(writes=True)
         self._pieces: queue.SimpleQueue[_Piece | None] = queue.SimpleQueue()
@@ -92,10 +99,14 @@ class Writer:
                 connection = connection or self._engine.connect()
                 self._commit(connection, pieces)
             except Exception as error:
+                if self._dialect.is_in_doubt(getattr(error, "orig", None) or error):
+                    _end_at_once()
                 for piece in pieces:
                     piece.error = piece.error or explained(error, self._dialect)
                 _give_up(connection)
                 connection = None
+            if any(isinstance(piece.error, StoreFull) for piece in pieces):
+                self._on_full()
             _answer(pieces)
         if connection is not None:
             connection.close()
@@ -139,6 +150,14 @@ class Writer:
             piece.error = explained(error, self._dialect)
             transaction.run("ROLLBACK TO SAVEPOINT piece")
         transaction.run("RELEASE SAVEPOINT piece")
+
+
+def _end_at_once() -> None:
+    """End the process: the disk failed to keep what it was given, and nothing may be answered on its word any more."""
+    os.write(
+        2, b"headrace: the disk failed to keep what was written (fsync): this process ends at once; see the disk\n"
+    )
+    os._exit(IN_DOUBT)
 
 
 def _give_up(connection: Connection | None) -> None:

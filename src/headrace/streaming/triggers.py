@@ -10,6 +10,7 @@ Most dataflows follow **audiences**:
 | a mapped attribute, or an identity of a mapped namespace, changes while in a mapped audience | yes |
 | anything that is not mapped changes | no |
 | is first heard of as ``exited`` | no: nobody was told of a membership that could end |
+| has left once more, and the store was restored from a backup | yes: the partner may have been told since |
 
 Those whose destination says so follow **profiles**, and what is above triggers a message there, too:
 
@@ -26,7 +27,7 @@ from headrace.mapping import Mapping
 from headrace.model.aggregation import Policy
 from headrace.model.change import NO_AUDIENCE, LaneTouched
 from headrace.model.message import Bucket, Status
-from headrace.model.profile import Profile
+from headrace.model.profile import Membership, Profile
 from headrace.render.parts import Parting
 from headrace.render.target import Audiences
 
@@ -40,7 +41,8 @@ class Watched:
     What one dataflow watches, and how it parts people into lanes.
 
     ``follows_profiles``: whatever is written of what is mapped is told, and every identity. ``ended``: audiences of
-    which nothing more is told.
+    which nothing more is told. ``is_restored``: the partner may have been told what we do not know any more, so that
+    whoever has left may have entered before.
     """
 
     dataflow: int
@@ -50,6 +52,7 @@ class Watched:
     parting: Parting
     follows_profiles: bool = False
     ended: frozenset[int] = frozenset()
+    is_restored: bool = False
 
 
 def changed(
@@ -70,10 +73,17 @@ def changed(
         for number, membership in now.items()
         if (membership["status"] == "realized") != (number in was and was[number]["status"] == "realized")
     )
+    if watched.is_restored:
+        moved += tuple(number for number in now if number not in moved and _may_have_left(number, was, now))
     is_member = any(membership["status"] == "realized" for membership in now.values())
     if before is not None and is_member and _is_news(before, after, watched, written):
         return (NO_AUDIENCE, *moved)
     return moved
+
+
+def _may_have_left(number: int, was: dict[int, Membership], now: dict[int, Membership]) -> bool:
+    """Say whether somebody may have entered an audience and left it where nothing is known between two states."""
+    return now[number]["status"] != "realized" and was.get(number) != now[number]
 
 
 def _is_news(before: Profile, after: Profile, watched: Watched, written: Profile | None) -> bool:

@@ -256,6 +256,7 @@ MAKERS: dict[str, Callable[[World], str]] = {
     "/dataflows/": _dataflow,
     "/access/users/": _user,
     "/access/clients/": _client,
+    "/quotas/": lambda world: world.api.get("/access/sandboxes").json["items"][0]["id"],
 }
 
 

@@ -54,9 +54,13 @@ OURS = {
     "/dataflows/{id}/policy-check",
     "/dataflows/{id}/withheld",
     "/dataflows/{id}/activate-now",
+    "/backups",
     "/healthz",
     "/metrics",
     "/namespace-order",
+    "/quota",
+    "/quotas",
+    "/quotas/{id}",
     *(f"{FLOWS}{path}" for path in OURS_OF_FLOWS),
 }
 

@@ -34,6 +34,8 @@ from headrace.services.live import LiveDataflows
 from headrace.services.partners import Partners
 from headrace.services.reaching import BlockedTargets, Reaching
 from headrace.services.replaying import Replayer
+from headrace.services.resyncing import Resyncing
+from headrace.services.resyncs import KIND as RESYNC
 from headrace.services.revocations import KIND as REVOCATION
 from headrace.services.revocations import forget
 from headrace.services.revoking import Revoking
@@ -177,6 +179,7 @@ class House:
         self.ingestion = Ingestion(self.store, self.clock, self.live, self.events.append, self._wake, erased)
         applying = ApplyingConsent(self.store, self.clock, self.live, self._wake)
         self.runs.register(APPLY_CONSENT, applying.carry)
+        self.runs.register(RESYNC, Resyncing(self.store, self.clock, self.live, self._wake).carry)
         self.erasures = Erasures(self.store, self.clock, erased)
         self.forgotten = []
         lists = Forgetting(self.store, self.clock, erased, directory / "lists")

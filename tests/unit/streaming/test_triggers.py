@@ -1,5 +1,7 @@
 """What triggers a message, row by row, and by which lanes it leaves."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +27,7 @@ def touched(after, moved, aggregation, known=()):
 
 
 IN, OUT = person(member("a")), person(member(a="exited"))
+OUT_ONCE_MORE = person({"ups": {"a": {"status": "exited", "lastQualificationTime": "2026-07-02T12:00:00Z"}}})
 UNMAPPED = {"ups": {"z": {"status": "realized", "lastQualificationTime": NOON}}}
 
 
@@ -65,6 +68,21 @@ UNMAPPED = {"ups": {"z": {"status": "realized", "lastQualificationTime": NOON}}}
 )
 def test_the_table_of_what_triggers_a_message(before, after, expected):
     assert changed(before, after, watched()) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param(None, OUT, (1,), id="is first heard of as exited"),
+        pytest.param(OUT, OUT_ONCE_MORE, (1,), id="has left once more"),
+        pytest.param(OUT, OUT, (), id="is said to have left as before"),
+        pytest.param(IN, OUT, (1,), id="leaves"),
+        pytest.param(None, IN, (1,), id="enters"),
+        pytest.param(IN, IN, (), id="is in as before"),
+    ],
+)
+def test_who_may_have_entered_since_a_backup_leaves(before, after, expected):
+    assert changed(before, after, replace(watched(), is_restored=True)) == expected
 
 
 @given(st.lists(st.tuples(*[st.sampled_from(["realized", "exited", None])] * 3), min_size=1, max_size=6))

@@ -25,6 +25,7 @@ from headrace.services.caller import Caller
 from headrace.services.checks import lenient
 from headrace.services.in_use import AUDIENCE
 from headrace.services.ingestion import Ingestion, Receipt
+from headrace.services.space import refuse_without_room
 from headrace.store import audiences, audit, evaluations, runs
 from headrace.store.database import Store, Transaction
 from headrace.store.evaluations import Evaluation, Part
@@ -140,6 +141,7 @@ class Acting:
             NotFound: the audience is not declared in this sandbox.
             Conflict: its members do not come in files.
             RequestError: `validUntil` is none, or over; or the file is empty, or of no kind that is known (``None``).
+            QuotaFull: the files of the sandbox have as many bytes as they may.
         """
         audience, definition = await self.store.read(lambda tx: _declared(tx, caller, id_))
         if definition.kind != "upload":
@@ -147,6 +149,9 @@ class Acting:
         if kind is None:
             raise RequestError("send the file with the Content-Type text/csv or application/vnd.apache.parquet")
         until = self._until(definition, valid_until)
+        refuse_without_room(self.store)
+        if self.ingestion.quotas is not None:
+            await self.ingestion.quotas.admit_file(caller.number)
         name = f"upload-{uuid.uuid4()}.{kind}"
         file = self.declaring.directory_of(caller.number, audience) / name
         try:

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from headrace.model.change import Changes
 from headrace.store.database import Transaction
 from headrace.store.outbox.lanes import FORGET_LANE
 
@@ -61,6 +62,10 @@ _SHOWN_BY_LANE = """
     SELECT shown FROM lanes
     WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND audience = :audience AND part = :part
 """
+_SUPPOSE = """
+    UPDATE lanes SET shown = coalesce(shown, :shown)
+    WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND audience = :audience AND part = :part
+"""
 
 
 def believe(tx: Transaction, lane: Mapping[str, Any], may: bytes) -> None:
@@ -70,6 +75,12 @@ def believe(tx: Transaction, lane: Mapping[str, Any], may: bytes) -> None:
     more = orjson.loads(may)
     merged = {name: {**known.get(name, {}), **more.get(name, {})} for name in ("audiences", "identities")}
     tx.run(SHOW, {**lane, "shown": orjson.dumps(merged)})
+
+
+def suppose(tx: Transaction, tenant: int, changes: Changes, shown: bytes) -> None:
+    """Suppose that a partner knows somebody by the lanes of some changes, where nothing says what it knows."""
+    whose = {"tenant": tenant, "dataflow": changes.dataflow, "profile": changes.profile, "shown": shown}
+    tx.many(_SUPPOSE, ({**whose, "audience": lane.audience, "part": lane.part} for lane in changes.lanes))
 
 
 def forget_shown(tx: Transaction, tenant: int, dataflow: int, audience: int, first: int, last: int) -> int:

@@ -39,6 +39,7 @@ from headrace.store.tables.governance import (
     usage_labels,
     withheld_reasons,
 )
+from headrace.store.tables.keeping import quotas, restored_dataflows
 from headrace.store.tables.pacing import rates, slowed_accounts
 from headrace.store.tables.parked import parked_messages, parked_numbers, parked_people
 from headrace.store.tables.partner import begun_sign_ins, partner_audiences, sign_in_states, unique_values
@@ -162,7 +163,9 @@ __all__ = [
     "profiles",
     "publish_requests",
     "put_labels",
+    "quotas",
     "rates",
+    "restored_dataflows",
     "runs",
     "schedules",
     "sessions",

@@ -25,6 +25,7 @@ down_revision = "0004"
 
 metadata = MetaData()
 Whole = BigInteger().with_variant(Integer, "sqlite")
+tenants = Table("tenants", metadata, Column("tenant", Whole, primary_key=True))
 
 # Each part below lists the tables it makes, and says what it changes of those that are there.
 
@@ -112,9 +113,6 @@ def _change_parked_back() -> None:
         op.drop_column("parked", name)
     for name in ("may_know", "begun_at"):
         op.drop_column("groups", name)
-
-
-tenants = Table("tenants", metadata, Column("tenant", Whole, primary_key=True))
 
 
 def _tenant() -> "Column[int]":
@@ -257,10 +255,33 @@ def _take_hours() -> None:
         op.drop_column("ledger_deltas", name)
 
 
+# -- keeping: what a restore leaves to be done, and how much a sandbox may have.
+restored_dataflows = Table(
+    "restored_dataflows",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), nullable=False),
+    Column("dataflow", Whole, nullable=False),
+    Column("taken_at", Whole, nullable=False),
+    Column("restored_at", Whole, nullable=False),
+    Column("sequence", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "dataflow"),
+)
+quotas = Table(
+    "quotas",
+    metadata,
+    Column("tenant", Whole, ForeignKey("tenants.tenant"), primary_key=True, autoincrement=False),
+    Column("waiting", Whole, nullable=True),
+    Column("people", Whole, nullable=True),
+    Column("requests", Whole, nullable=True),
+    Column("bytes", Whole, nullable=True),
+    Column("modified_at", Whole, nullable=False),
+)
+KEEPING: tuple[Table, ...] = (restored_dataflows, quotas)
+
 # -- all of it --------------------------------------------------------------------------------------------------------
 
 #: In the order in which they are made.
-NEW: tuple[Table, ...] = (workers, rates, slowed_accounts, *PARKED, *ALERTS, *LEDGER)
+NEW: tuple[Table, ...] = (workers, rates, slowed_accounts, *PARKED, *ALERTS, *LEDGER, *KEEPING)
 
 
 def upgrade() -> None:
