@@ -45,7 +45,7 @@ def _write(source: Connection, tables: Iterable[Table], path: Path) -> None:
     with engine.begin() as connection:
         copies.create_all(connection)
         for table, kept in pairs:
-            rows = source.execution_options(yield_per=_ROWS_AT_ONCE).execute(table.select()).mappings()
+            rows = source.execute(table.select().execution_options(yield_per=_ROWS_AT_ONCE)).mappings()
             for some in rows.partitions():
                 connection.execute(kept.insert(), [dict(row) for row in some])
     engine.dispose()
