@@ -4,8 +4,8 @@ What it costs to remember what became of whose changes, and how long it takes to
     python benchmarks/history.py [--rounds 9] [--messages 1000000]
 
 Accepting and settling is done in a store that remembers and in one that does not, in turns: for each of the two, the
-best may differ by 1.5 microseconds a change at the most, with a hundred changes a message. Then a day of so many messages
-to one person each is written, and somebody's history asked for: it may take 2 seconds.
+best may differ by 1.5 microseconds a change at the most, with a hundred changes a message. Then a day of so many
+messages to one person each is written, and somebody's history asked for: it may take 2 seconds.
 """
 
 import argparse
