@@ -10,7 +10,7 @@ from headrace.store.outbox.accepting import accept
 from headrace.store.outbox.claiming import NOBODY, Claim, claim, expire_leases, next_due, renew
 from headrace.store.outbox.lanes import drop_group
 from headrace.store.outbox.settling import Recorded, settle
-from headrace.store.outbox.showing import Told, forget_shown, known_lanes, laid_aside, shown, told, under_way
+from headrace.store.outbox.showing import Told, certain, forget_shown, known_lanes, laid_aside, shown, told, under_way
 from headrace.store.outbox.waiting import is_any_of, is_waiting
 from headrace.store.outbox.withholding import move, newer, withhold, withhold_audience, withhold_entries
 
@@ -20,6 +20,7 @@ __all__ = [
     "Recorded",
     "Told",
     "accept",
+    "certain",
     "claim",
     "drop_group",
     "expire_leases",
