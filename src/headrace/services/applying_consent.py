@@ -72,6 +72,7 @@ def changes_of(tx: Transaction, tenant: int, flow: LiveDataflow, people: list[Pe
     number, first, last = flow.stored.dataflow, people[0][0], people[-1][0]
     told = _Told(
         outbox.shown(tx, tenant, number, first, last),
+        outbox.certain(tx, tenant, number, first, last),
         outbox.under_way(tx, tenant, number, first, last),
         outbox.laid_aside(tx, tenant, number, first, last),
     )
@@ -91,6 +92,7 @@ class _Told:
     """What a partner knows of some people, is about to be told, and could not be told: (person, audience) each."""
 
     shown: set[tuple[int, int]]
+    certain: set[tuple[int, int]]
     under_way: set[tuple[int, int]]
     parked: set[tuple[int, int]]
 
@@ -121,5 +123,5 @@ def _entering(flow: LiveDataflow, profile: int, members: Iterable[int], told: _T
         if entry in told.under_way:
             if by_status:
                 yield number
-        elif entry not in told.shown and entry not in told.parked:
+        elif entry not in told.certain and entry not in told.parked:
             yield number

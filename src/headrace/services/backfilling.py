@@ -156,13 +156,14 @@ def has_to_be_told(reason: str, profile: int, told: Told, *, is_member: bool) ->
     """
     Say whether a partner has to be told that somebody is a member, or is none.
 
-    What is about to be told is not told again. With ``again``, whoever is a member is; else only what is news.
+    What is about to be told is not told again; what is only believed to have been told is told once more. With
+    ``again``, whoever is a member is told; else only what is news.
     """
     if profile in told.waiting:
         return False
     if reason == "again" and is_member:
         return True
-    return is_member != (profile in told.shown)
+    return profile in told.believed or is_member != (profile in told.shown)
 
 
 def _may_go_on(tx: Transaction, run: Run, flow: LiveDataflow) -> bool:

@@ -1,5 +1,6 @@
 """
-Random lives with consent, policies, backfills, dates, expiry, erasure, pauses and a failing partner all at once.
+Random lives with consent, policies, backfills, dates, expiry, erasure, pauses, replays and a partner that fails and
+refuses, all at once.
 
 In the end the partner knows exactly the members who agreed, of open audiences, and nobody who was erased.
 """
@@ -54,6 +55,7 @@ class Life:
             self.policy_changes: 6,
             self.erase: 2,
             self.send_again: 3,
+            self.replay: 4,
             self.pause: 3,
             self.month: 1,
         }
@@ -81,7 +83,7 @@ class Life:
         }
 
     async def deliver(self):
-        self.house.partner.answers = self.random.choices([200, 503, 429, Unanswered("lost")], [4, 1, 1, 2], k=4)
+        self.house.partner.answers = self.random.choices([200, 400, 503, 429, Unanswered("lost")], [4, 1, 1, 1, 2], k=4)
         await self.house.run()
         self.house.pass_time(self.random.choice([0, 15, 100]))
 
@@ -141,6 +143,11 @@ class Life:
                 self.house.store, self.house.clock, self.house.caller, self.house.flows["flow"]
             )
 
+    async def replay(self):
+        if self.random.random() < 0.5:
+            await self.house.ask()
+        await self.house.replayer.step()
+
     async def pause(self):
         await self.house.switch(False)
         self.diary.append("(paused)")
@@ -161,7 +168,8 @@ class Life:
             await turn(self.house.store, self.house.clock.now())
             await self.house.carry_runs()
             await self.house.run_out()
-            steps = await self.house.backfill()
+            await self.house.ask(resume=True)
+            steps = await self.house.backfill() + await self.house.carry_replays() - 1
             await self.house.run_out()
             states = {state for (state,) in self.house.rows("SELECT state FROM runs")}
             if not steps and len(self.house.partner.messages) == before and not states & {"asked", "begun", "running"}:

@@ -21,7 +21,17 @@ from headrace.store.outbox.claiming import (
 from headrace.store.outbox.lanes import drop_group
 from headrace.store.outbox.numbers import Numbers
 from headrace.store.outbox.settling import Conclusion, Recorded, settle
-from headrace.store.outbox.showing import Told, forget_shown, known_lanes, laid_aside, shown, suppose, told, under_way
+from headrace.store.outbox.showing import (
+    Told,
+    certain,
+    forget_shown,
+    known_lanes,
+    laid_aside,
+    shown,
+    suppose,
+    told,
+    under_way,
+)
 from headrace.store.outbox.waiting import is_any_of, is_claimable, is_waiting, is_waiting_in, oldest
 from headrace.store.outbox.withholding import move, newer, withhold, withhold_audience, withhold_entries
 
@@ -33,6 +43,7 @@ __all__ = [
     "Recorded",
     "Told",
     "accept",
+    "certain",
     "claim",
     "drop_group",
     "expire_leases",

@@ -21,6 +21,8 @@ def known_lanes(tx: Transaction, tenant: int, dataflow: int, profile: int) -> li
     return tx.run(_KNOWN_LANES, whose).fetchall()
 
 
+#: Since when somebody is in an audience of whom it is only believed that the partner was told so.
+BELIEVED = ""
 _UNDER_WAY = """
     SELECT DISTINCT profile FROM changes
     WHERE tenant = :tenant AND dataflow = :dataflow AND profile BETWEEN :first AND :last AND audience = :audience
@@ -33,10 +35,15 @@ _SHOWN = """
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Whom a partner knows to be in an audience, and whose change of the two is about to be told."""
+    """
+    Whom a partner knows to be in an audience, and whose change of the two is about to be told.
+
+    ``believed``: whom it may know, for it is not known whether they were told of.
+    """
 
     shown: frozenset[int]
     waiting: frozenset[int]
+    believed: frozenset[int] = frozenset()
 
 
 def told(tx: Transaction, tenant: int, dataflow: int, audience: int, first: int, last: int) -> Told:
@@ -45,7 +52,10 @@ def told(tx: Transaction, tenant: int, dataflow: int, audience: int, first: int,
     waiting = frozenset(profile for (profile,) in tx.run(_UNDER_WAY, which))
     name = str(audience)
     rows = tx.run(_SHOWN, which)
-    return Told(frozenset(profile for profile, shown in rows if name in orjson.loads(shown)["audiences"]), waiting)
+    found = [(profile, orjson.loads(text)["audiences"]) for profile, text in rows]
+    members = [(profile, audiences[name]) for profile, audiences in found if name in audiences]
+    believed = frozenset(profile for profile, since in members if since == BELIEVED)
+    return Told(frozenset(profile for profile, _ in members), waiting, believed)
 
 
 _SHOWN_LANES = """
@@ -73,8 +83,9 @@ def believe(tx: Transaction, lane: Mapping[str, Any], may: bytes) -> None:
     row = tx.run(_SHOWN_BY_LANE, lane).fetchone()
     known = orjson.loads(row[0]) if row is not None and row[0] else {}
     more = orjson.loads(may)
-    merged = {name: {**known.get(name, {}), **more.get(name, {})} for name in ("audiences", "identities")}
-    tx.run(SHOW, {**lane, "shown": orjson.dumps(merged)})
+    audiences = dict.fromkeys(more.get("audiences", {}), BELIEVED) | known.get("audiences", {})
+    identities = {**known.get("identities", {}), **more.get("identities", {})}
+    tx.run(SHOW, {**lane, "shown": orjson.dumps({"audiences": audiences, "identities": identities})})
 
 
 def suppose(tx: Transaction, tenant: int, changes: Changes, shown: bytes) -> None:
@@ -118,6 +129,17 @@ def shown(tx: Transaction, tenant: int, dataflow: int, first: int, last: int) ->
         (profile, int(audience))
         for profile, shown in tx.run(_SHOWN, which)
         for audience in orjson.loads(shown)["audiences"]
+    }
+
+
+def certain(tx: Transaction, tenant: int, dataflow: int, first: int, last: int) -> set[tuple[int, int]]:
+    """Return what the partner certainly knows of the people between two numbers: ``shown`` without what is believed."""
+    which = {"tenant": tenant, "dataflow": dataflow, "first": first, "last": last}
+    return {
+        (profile, int(audience))
+        for profile, text in tx.run(_SHOWN, which)
+        for audience, since in orjson.loads(text)["audiences"].items()
+        if since != BELIEVED
     }
 
 
