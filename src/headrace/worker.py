@@ -38,6 +38,7 @@ class Worker:
         policy: RetryPolicy,
         deadline: float,
         requests_per_account: int,
+        jitter: Random | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -46,19 +47,19 @@ class Worker:
         self._policy = policy
         self._deadline = deadline
         self._requests_per_account = requests_per_account
+        self._jitter = jitter or Random()  # noqa: S311 - it spreads retries, it guards nothing
         self._outbox: StoredOutbox | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Take over what processes before this one left, and begin."""
-        jitter = Random()  # noqa: S311 - it spreads retries, it guards nothing
         self._outbox = await StoredOutbox.open(
             self._store,
             self._clock,
             self._live,
             self._announce,
             self._policy,
-            jitter,
+            self._jitter,
             lease=self._deadline + LEASE_MARGIN,
             deadline=self._deadline,
         )
@@ -90,7 +91,7 @@ class Worker:
     async def _deliver(self, outbox: StoredOutbox) -> None:
         while True:
             try:
-                return await pipeline.run(outbox, Slots(self._requests_per_account))
+                return await pipeline.run(outbox, Slots(self._requests_per_account, self._clock.monotonic))
             except Exception as error:  # What was claimed comes back when its lease ends; the rest must go on.
                 self._announce(WorkerFailed(step="deliver", error=told(error)))
                 await asyncio.sleep(1)

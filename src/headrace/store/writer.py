@@ -10,7 +10,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 LARGEST_COMMIT = 256
 
 
-class _Piece:
+class Piece:
     """One piece of work, and where its answer goes: ``loop`` is the event loop that waits, if one does."""
 
     __slots__ = ("error", "loop", "on_error", "on_result", "result", "work")
@@ -41,6 +41,11 @@ class _Piece:
         self.loop = loop
         self.result: Any = None
         self.error: BaseException | None = None
+
+    @classmethod
+    def of(cls, work: Callable[[Transaction], T], future: "asyncio.Future[T]", loop: asyncio.AbstractEventLoop) -> Self:
+        """Make a piece whose answer goes to a future of an event loop, if somebody still waits."""
+        return cls(work, _unless_gone(future, "set_result"), _unless_gone(future, "set_exception"), loop)
 
     def answer(self) -> None:
         if self.error is not None:
@@ -60,7 +65,7 @@ class Writer:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._engine: Engine = dialect.engine(writes=True)
-        self._pieces: queue.SimpleQueue[_Piece | None] = queue.SimpleQueue()
+        self._pieces: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_all, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -68,13 +73,13 @@ class Writer:
         """Run work in a transaction and return its result once that is on disk."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._pieces.put(_Piece(work, _unless_gone(future, "set_result"), _unless_gone(future, "set_exception"), loop))
+        self._pieces.put(Piece.of(work, future, loop))
         return await future
 
     def write_now(self, work: Callable[[Transaction], T]) -> T:
         """Run work in a transaction and wait in this thread."""
         future: Future[T] = Future()
-        self._pieces.put(_Piece(work, future.set_result, future.set_exception, None))
+        self._pieces.put(Piece(work, future.set_result, future.set_exception, None))
         return future.result()
 
     def close(self) -> None:
@@ -98,9 +103,9 @@ class Writer:
         if connection is not None:
             connection.close()
 
-    def _next_pieces(self) -> list[_Piece]:
+    def _next_pieces(self) -> list[Piece]:
         """Wait for work and take all that is there, up to one commit's worth. Nothing: the store closes."""
-        pieces: list[_Piece] = []
+        pieces: list[Piece] = []
         piece = self._pieces.get()
         while piece is not None:
             pieces.append(piece)
@@ -114,13 +119,13 @@ class Writer:
             self._pieces.put(None)
         return pieces
 
-    def _commit(self, connection: Connection, pieces: list[_Piece]) -> None:
+    def _commit(self, connection: Connection, pieces: list[Piece]) -> None:
         with connection.begin():
             transaction = Transaction(connection, self._dialect.translate)
             for piece in pieces:
                 self._run_alone(transaction, piece)
 
-    def _run_alone(self, transaction: Transaction, piece: _Piece) -> None:
+    def _run_alone(self, transaction: Transaction, piece: Piece) -> None:
         """Run a piece so that its failure undoes it and nothing else."""
         transaction.run("SAVEPOINT piece")
         try:
@@ -147,16 +152,17 @@ def _unless_gone(future: "asyncio.Future[Any]", method: str) -> Callable[[Any], 
     return answer
 
 
-def _answer(pieces: list[_Piece]) -> None:
+def _answer(pieces: list[Piece]) -> None:
     """Answer pieces where they wait, one wake-up for each event loop."""
     for loop in {piece.loop for piece in pieces}:
         mine = [piece for piece in pieces if piece.loop is loop]
         if loop is None:
-            _answer_all(mine)
+            answer_all(mine)
         elif not loop.is_closed():
-            loop.call_soon_threadsafe(_answer_all, mine)
+            loop.call_soon_threadsafe(answer_all, mine)
 
 
-def _answer_all(pieces: list[_Piece]) -> None:
+def answer_all(pieces: list[Piece]) -> None:
+    """Answer pieces that wait in this event loop or thread."""
     for piece in pieces:
         piece.answer()
