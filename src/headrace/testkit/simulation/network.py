@@ -153,7 +153,7 @@ class Line:
         network.on_sent(attempt)
         try:
             answer = await _Exchange(network, attempt, drawn).carry(deadline)
-        except (Unanswered, Garbled):
+        except BaseException:  # It may be given up as well, by whoever sends.
             attempt.heard = "unknown"
             raise
         attempt.heard = answer.status

@@ -38,7 +38,7 @@ from headrace.worker import Worker
 START = 1_774_000_000_000
 #: Seconds that a request may take.
 DEADLINE = 30.0
-_RUNS = Pace(look=15.0, beat=5.0, dead=30.0, idle=float("inf"), tidy=float("inf"))
+_RUNS = Pace(look=30.0, beat=5.0, dead=30.0, idle=float("inf"), tidy=float("inf"))
 
 
 class Clock:

@@ -188,7 +188,7 @@ class World:
     async def _send(self, names: list[str], place: int) -> None:
         """Send records of some people, each until it is acknowledged; nobody else sends records of theirs."""
         luck = self._luck(f"sender {place}")
-        for number in range(luck.randint(10, 25) if names else 0):
+        for number in range(luck.randint(5, 16) if names else 0):
             await asyncio.sleep(luck.choice((0, 0.01, 0.5, 3, 15)))
             is_bulk = "bulk" in self.troubles and luck.random() < 0.15
             count = luck.randint(5, 15) if is_bulk else luck.choice((1, 1, 1, 2, 3))
