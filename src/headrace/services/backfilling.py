@@ -156,13 +156,14 @@ def has_to_be_told(reason: str, profile: int, told: Told, *, is_member: bool) ->
     """
     Say whether a partner has to be told that somebody is a member, or is none.
 
-    What is about to be told is not told again. With ``again``, whoever is a member is; else only what is news.
+    What is about to be told is not told again. With ``again``, whoever is a member is; else only what is news. Of whom
+    it is not known whether a message arrived, both are.
     """
     if profile in told.waiting:
         return False
-    if reason == "again" and is_member:
-        return True
-    return is_member != (profile in told.shown)
+    if is_member:
+        return reason == "again" or profile not in told.acknowledged
+    return profile in told.shown
 
 
 def _may_go_on(tx: Transaction, run: Run, flow: LiveDataflow) -> bool:

@@ -30,10 +30,14 @@ _SHOWN = """
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Whom a partner knows to be in an audience, and whose change of the two is about to be told."""
+    """
+    Whom a partner may know to be in an audience, whose change of the two is about to be told, and whom it has said that
+    it knows: what became of the message of the others, nobody knows any more.
+    """
 
     shown: frozenset[int]
     waiting: frozenset[int]
+    acknowledged: frozenset[int]
 
 
 def told(tx: Transaction, tenant: int, dataflow: int, audience: int, first: int, last: int) -> Told:
@@ -41,8 +45,9 @@ def told(tx: Transaction, tenant: int, dataflow: int, audience: int, first: int,
     which = {"tenant": tenant, "dataflow": dataflow, "audience": audience, "first": first, "last": last}
     waiting = frozenset(profile for (profile,) in tx.run(_UNDER_WAY, which))
     name = str(audience)
-    rows = tx.run(_SHOWN, which)
-    return Told(frozenset(profile for profile, shown in rows if name in orjson.loads(shown)["audiences"]), waiting)
+    held = [(profile, orjson.loads(text)["audiences"].get(name)) for profile, text in tx.run(_SHOWN, which)]
+    shown = frozenset(profile for profile, since in held if since is not None)
+    return Told(shown, waiting, frozenset(profile for profile, since in held if since))
 
 
 _SHOWN_LANES = """
@@ -83,14 +88,18 @@ _PARKED_BETWEEN = """
 """
 
 
-def shown(tx: Transaction, tenant: int, dataflow: int, first: int, last: int) -> set[tuple[int, int]]:
-    """Return what the partner knows of the people between two numbers: (person, audience) of each membership."""
+def shown(tx: Transaction, tenant: int, dataflow: int, first: int, last: int) -> dict[tuple[int, int], bool]:
+    """
+    Return what the partner may know of the people between two numbers: (person, audience) of each membership, and
+    whether it has said that it does.
+    """
     which = {"tenant": tenant, "dataflow": dataflow, "first": first, "last": last}
-    return {
-        (profile, int(audience))
-        for profile, shown in tx.run(_SHOWN, which)
-        for audience in orjson.loads(shown)["audiences"]
-    }
+    found: dict[tuple[int, int], bool] = {}
+    for profile, text in tx.run(_SHOWN, which):
+        for audience, since in orjson.loads(text)["audiences"].items():
+            entry = (profile, int(audience))
+            found[entry] = bool(since) or found.get(entry, False)
+    return found
 
 
 def under_way(tx: Transaction, tenant: int, dataflow: int, first: int, last: int) -> set[tuple[int, int]]:

@@ -32,7 +32,7 @@ class Attempt:
 
     ``applied_at`` is when the partner took it in, ``status`` its answer, ``taken`` the people of it that it took.
     ``heard`` is what the sender knows in the end: the answer's status, or ``unknown``; nothing where it died.
-    ``settled_at``: the sender has written down that it was delivered.
+    ``settled_at``: the sender has written down that it was delivered; ``is_unrecorded``: it was sent again before that.
     """
 
     number: int
@@ -45,6 +45,7 @@ class Attempt:
     taken: frozenset[str] = frozenset()
     heard: int | str | None = None
     settled_at: float | None = None
+    is_unrecorded: bool = False
 
     @property
     def id(self) -> str:

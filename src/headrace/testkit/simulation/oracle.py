@@ -187,6 +187,8 @@ class Oracle:
                 self.accuse("I2", f"message {attempt.id} was sent with other bytes than before")
             if any(other.settled_at is not None for other in before):
                 self.accuse("I4", f"message {attempt.id} was sent again after it was recorded as delivered")
+            for other in before:
+                other.is_unrecorded |= other.settled_at is None
         before.append(attempt)
 
     # -- consent and erasure ------------------------------------------------------------------------------------------
@@ -269,14 +271,14 @@ class Oracle:
         repeats = Counter(attempt.id for attempt in taken)
         duplicates = sum(count - 1 for count in repeats.values())
         self.counts["duplicates"] += duplicates
-        unknown = [attempt for attempt in taken if attempt.heard in ("unknown", None) or attempt.settled_at is None]
-        if duplicates > len([a for a in attempts if a.heard in ("unknown", None)]) + len(unknown):
+        unknown = [attempt for attempt in taken if not _is_known(attempt)]
+        if duplicates > len(unknown):
             self.accuse("I4", f"{duplicates} messages were taken twice, and {len(unknown)} were unknown")
         if self.is_remapped or self.is_bound:
             return
         entries = Counter(_name(item) for attempt in taken for item in said_by(attempt) if item.who in attempt.taken)
         twice = sum(count - 1 for count in entries.values())
-        owed = sum(len(attempt.said["people"]) for attempt in taken if not _is_known(attempt))
+        owed = sum(len(attempt.said["people"]) for attempt in unknown)
         self.counts["duplicate entries"] += twice
         if twice > owed:
             self.accuse("I4", f"{twice} entries were taken twice; unknown outcomes account for {owed}")
@@ -284,7 +286,7 @@ class Oracle:
 
 def _is_known(attempt: Attempt) -> bool:
     """Say whether the sender heard the answer and lived to write it down."""
-    return isinstance(attempt.heard, int) and attempt.settled_at is not None
+    return isinstance(attempt.heard, int) and attempt.settled_at is not None and not attempt.is_unrecorded
 
 
 def _name(item: Said) -> str:
