@@ -83,6 +83,7 @@ class Oracle:
     _newest: dict[Lane, tuple[int, int]] = field(default_factory=dict)
     _applied: dict[Lane, tuple[int, Attempt]] = field(default_factory=dict)
     _by_id: dict[str, list[Attempt]] = field(default_factory=dict)
+    _by_content: dict[bytes, str] = field(default_factory=dict)
     _trace: Any = field(default_factory=hashlib.sha256)
     diary: list[str] | None = None
 
@@ -190,6 +191,10 @@ class Oracle:
             for other in before:
                 other.is_unrecorded |= other.settled_at is None
         before.append(attempt)
+        content = attempt.body.replace(attempt.id.encode(), b"", 1)
+        known = self._by_content.setdefault(content, attempt.id)
+        if known != attempt.id and not self.is_remapped:
+            self.accuse("I4", f"message {attempt.id} has the content of {known}, by which nobody can recognise it")
 
     # -- consent and erasure ------------------------------------------------------------------------------------------
 
