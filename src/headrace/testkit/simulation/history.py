@@ -1,5 +1,6 @@
 """One history: everything that happens under one seed, and the oracle's judgement of it."""
 
+import gc
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -44,7 +45,7 @@ def simulate(seed: int, *, verbose: bool = False) -> Verdict:
     luck = Random(f"{seed} loop")  # noqa: S311 - to be repeated, not to be secret
     standing = ground(policy)
     loop = Loop.seeded(luck)
-    with named_by(Random(f"{seed} names")), _paced():  # noqa: S311
+    with named_by(Random(f"{seed} names")), _paced(), _uncollected():  # noqa: S311
         world = World(loop, seed, standing)
         world.oracle.diary = [] if verbose else None
         world.oracle.note(policy, sorted(world.troubles))
@@ -84,6 +85,17 @@ def _paced() -> Iterator[None]:
             stack.enter_context(_instead(worker, name, seconds))
         stack.enter_context(_instead(nouns, "examine", _examine))
         yield
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Have the collector look at a history once, when it is over: that takes a third less time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.collect(0)
 
 
 @contextmanager

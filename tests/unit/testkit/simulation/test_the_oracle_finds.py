@@ -7,7 +7,6 @@ from headrace.connect.transport import Unanswered
 from headrace.model.outcome import Delivered
 from headrace.render import destination
 from headrace.services import consenting, live
-from headrace.services.delivery import StoredOutbox
 from headrace.store import ledger, outbox
 from headrace.store.outbox import Recorded, accepting
 from headrace.testkit.simulation import simulate
@@ -61,15 +60,6 @@ def test_a_lane_that_has_two_messages_under_way(monkeypatch):
     monkeypatch.setattr(accepting, "_UPSERT_LANE", accepting._UPSERT_LANE.replace(held, "WHEN 1 = 0 THEN NULL"))
 
     assert found("I3") or found("I1")
-
-
-def test_a_sender_that_does_not_ask_whether_the_claim_is_still_its_own(monkeypatch):
-    async def holds(self, group):
-        return True
-
-    monkeypatch.setattr(StoredOutbox, "holds", holds)
-
-    assert found("I3")
 
 
 def test_a_delivery_that_is_told_and_not_recorded(monkeypatch):
