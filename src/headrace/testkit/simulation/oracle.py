@@ -204,8 +204,13 @@ class Oracle:
             return
         if person.erased_at is not None and self._is_late(attempt, person.erased_at, GRACE):
             self.accuse("I5", f"{item.who} was erased, and message {attempt.number} tells of them")
+        if self.policy_since is None:
+            return
+        state = person.state(item.number) if item.number is not None else None
+        if state is not None and not state.consents and state.made_at > self.policy_since:
+            self.accuse("I5", f"message {attempt.number} tells of {item.who} as the record {state.number} forbids")
         since = self._withdrawn_since(person)
-        if self.policy_since is None or since is None:
+        if since is None:
             return
         if self._is_late(attempt, since, GRACE) and self._is_late(attempt, self.policy_since, GRACE_OF_POLICIES):
             self.accuse("I5", f"{item.who} has withdrawn, and message {attempt.number} tells of them")

@@ -20,11 +20,14 @@ Memberships = dict[str, tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is true of a person after a record; ``consents`` is whether they may be told of."""
+    """
+    What is true of a person after a record; ``consents`` is whether they may be told of, ``made_at`` when it was made.
+    """
 
     number: int
     memberships: Memberships
     consents: bool
+    made_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -53,7 +56,7 @@ class People:
         self._number = 0
         self.by_name = {str(number): Person(str(number)) for number in range(1, count + 1)}
 
-    def record(self, person: Person, moment: float, *, withdraws: bool) -> bytes:
+    def record(self, person: Person, moment: float, *, now: float, withdraws: bool) -> bytes:
         """Make the next record of a person, and note what is true after it."""
         luck = self._luck
         self._number += 1
@@ -62,10 +65,10 @@ class People:
             if luck.random() < 0.5:
                 is_late = luck.random() < 0.1
                 at = moment - luck.random() * 3600 if is_late else moment
-                said[audience] = ("realized" if luck.random() < 0.6 else "exited", _written(at, self._number))
+                said[audience] = ("realized" if luck.random() < 0.6 else "exited", _written(at))
         consents = not (withdraws and luck.random() < 0.3)
         before = person.now.memberships if person.now is not None else {}
-        person.states.append(State(self._number, _merged(before, said), consents))
+        person.states.append(State(self._number, _merged(before, said), consents, now))
         return _document(person.name, self._number, said, consents=consents)
 
 
@@ -79,9 +82,8 @@ def _merged(before: Memberships, said: Memberships) -> Memberships:
     return merged
 
 
-def _written(seconds: float, number: int) -> str:
-    """Write a moment in whole milliseconds that no other record has."""
-    del number
+def _written(seconds: float) -> str:
+    """Write a moment in whole milliseconds."""
     moment = datetime.fromtimestamp(int(seconds * 1000) / 1000, UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
 

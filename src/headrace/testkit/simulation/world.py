@@ -202,7 +202,7 @@ class World:
         withdraws = "consent" in self.troubles
         made = []
         for place, person in enumerate(chosen):
-            body = self.people.record(person, moment + place * 0.01, withdraws=withdraws)
+            body = self.people.record(person, moment + place * 0.01, now=self.loop.time(), withdraws=withdraws)
             made.append((person, person.states[-1].number, body))
         lines = b"\n".join(body for _, _, body in made)
         receipt = await self.insist(lambda one: one.ingestion.take(self.ground.caller, lines, lines=True, key=key))
@@ -343,12 +343,14 @@ class World:
     async def _change_policy(self) -> None:
         """Have a policy of consent from time to time."""
         self.oracle.is_bound = self.oracle.is_remapped = True
-        while await self._every(40):
+        goes_on = True
+        while goes_on:
             self.oracle.policy_since = None
             await self.insist(self._toggle_policy)
             self.counts["policies"] += 1
             self.oracle.policy_since = self.loop.time() if self._is_bound_now() else None
             self.oracle.note("policy", self.oracle.policy_since)
+            goes_on = await self._every(60)
 
     async def _toggle_policy(self, one: Process) -> None:
         caller, known = self.ground.caller, await one.store.read(self._policy)

@@ -96,6 +96,12 @@ def test_a_message_that_says_what_never_was(monkeypatch):
     assert found("I2")
 
 
+def test_an_id_that_does_not_follow_what_is_no_news(monkeypatch):
+    monkeypatch.setattr(destination, "_written", lambda target: b"")
+
+    assert found("I2")
+
+
 def test_a_repeat_that_nobody_can_recognise(monkeypatch):
     counter = itertools.count()
     monkeypatch.setattr(destination, "message_id", lambda *_: f"message {next(counter)}")
