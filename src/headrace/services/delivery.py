@@ -242,7 +242,8 @@ class StoredOutbox:
             self._last_bucket[address] = groups[-1].bucket.encode()
         if len(groups) < wanted:
             self._rest(address, outbox.next_due(tx, tenant, number))
-        return groups
+        known = (outbox.withhold_nobody(tx, group) for group in groups)
+        return [group for group in known if group.entries]
 
     def _looked_at(self, tx: Transaction, flow: LiveDataflow, claimed: Sequence[Group], now: int) -> list[Group]:
         """Hold what was claimed against the policies of consent, as they are now."""

@@ -12,7 +12,14 @@ from headrace.store.outbox.lanes import drop_group
 from headrace.store.outbox.settling import Recorded, settle
 from headrace.store.outbox.showing import Told, forget_shown, known_lanes, laid_aside, shown, told, under_way
 from headrace.store.outbox.waiting import is_any_of, is_waiting
-from headrace.store.outbox.withholding import move, newer, withhold, withhold_audience, withhold_entries
+from headrace.store.outbox.withholding import (
+    move,
+    newer,
+    withhold,
+    withhold_audience,
+    withhold_entries,
+    withhold_nobody,
+)
 
 __all__ = [
     "NOBODY",
@@ -39,4 +46,5 @@ __all__ = [
     "withhold",
     "withhold_audience",
     "withhold_entries",
+    "withhold_nobody",
 ]

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -10,8 +11,9 @@ from headrace.model.change import NO_AUDIENCE
 from headrace.model.message import Entry, Group
 from headrace.store import ledger, withheld
 from headrace.store.database import Transaction
-from headrace.store.outbox.claiming import may_know
-from headrace.store.outbox.lanes import FORGET_LANE, FREE_LANE, TAKE_CHANGES, lane_of
+from headrace.store.erasing import ERASED
+from headrace.store.outbox.claiming import NOBODY, may_know
+from headrace.store.outbox.lanes import FORGET_LANE, FREE_LANE, TAKE_CHANGES, drop_group, lane_of
 from headrace.store.outbox.showing import SHOW
 
 _MOVE_LANE = """
@@ -51,6 +53,22 @@ def withhold_entries(tx: Transaction, group: Group, entries: Sequence[tuple[Entr
         tx.run(FORGET_LANE, lane)
     ledger.post(tx, group.tenant, tally)
     withheld.post(tx, group.tenant, reasons)
+
+
+def withhold_nobody(tx: Transaction, group: Group) -> Group:
+    """
+    Withhold the entries of a group that was just claimed of which nothing is known any more, and return the others.
+
+    Such a person was erased, and what the partner knew of them has been taken back meanwhile.
+    """
+    gone = [entry for entry in group.entries if entry.document is NOBODY and entry.shown is None]
+    if not gone:
+        return group
+    withhold_entries(tx, group, [(entry, ERASED) for entry in gone])
+    kept = tuple(entry for entry in group.entries if entry not in gone)
+    if not kept:
+        drop_group(tx, group)
+    return replace(group, entries=kept)
 
 
 _WITHHOLD = """

@@ -66,6 +66,10 @@ REFUSING: dict[str, tuple[dict[str, float], float]] = {
     "forbidding": ({"answered": 1, "403": 1}, 0.05),
 }
 
+#: How far clocks jump, in milliseconds. Leases are kept by the wall clock, so one that leaps ahead by more than a lease
+#: has over a request would end claims whose requests are under way.
+JUMPS = (-3_600_000, -60_000, -2000, 500, 2000, 5000)
+
 
 class Died(Exception):
     """The process that was asked is not there any more: what became of it is not known."""
@@ -257,7 +261,7 @@ class World:
 
     async def _jump(self) -> None:
         while await self._every(30):
-            self.process.clock.jumped += self.luck.choice((-3_600_000, -60_000, -2000, 2000, 60_000, 3_600_000))
+            self.process.clock.jumped += self.luck.choice(JUMPS)
             self.counts["clock jumps"] += 1
             self.oracle.note("clock", self.process.clock.jumped)
 
