@@ -5,6 +5,8 @@ It is made once for each way of gathering people, and kept as bytes.
 """
 
 import asyncio
+import atexit
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -118,7 +120,9 @@ def _empty() -> bytes:
 
 @lru_cache(maxsize=1)
 def _key_file() -> Path:
-    return Path(mkdtemp(prefix="headrace-simulation-")) / "key"
+    folder = Path(mkdtemp(prefix="headrace-simulation-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder / "key"
 
 
 async def _author(policy: str, disk: Disk) -> Ground:
