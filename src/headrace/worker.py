@@ -45,6 +45,7 @@ class Worker:
         requests_per_account: int,
         presence: Presence,
         kept: Kept,
+        jitter: Random | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -55,20 +56,20 @@ class Worker:
         self._requests_per_account = requests_per_account
         self._presence = presence
         self._kept = kept
+        self._jitter = jitter or Random()  # noqa: S311 - it spreads retries, it guards nothing
         self._outbox: StoredOutbox | None = None
-        self._slots = Slots(requests_per_account)
+        self._slots = Slots(requests_per_account, clock.monotonic)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin."""
-        jitter = Random()  # noqa: S311 - it spreads retries, it guards nothing
         self._outbox = await StoredOutbox.open(
             self._store,
             self._clock,
             self._live,
             self._announce,
             self._policy,
-            jitter,
+            self._jitter,
             lease=self._deadline + LEASE_MARGIN,
             deadline=self._deadline,
             presence=self._presence,
@@ -116,7 +117,7 @@ class Worker:
     async def _deliver(self, outbox: StoredOutbox) -> None:
         while True:
             try:
-                self._slots = Slots(self._requests_per_account)
+                self._slots = Slots(self._requests_per_account, self._clock.monotonic)
                 return await pipeline.run(outbox, self._slots)
             except Exception as error:  # What was claimed comes back when its lease ends; the rest must go on.
                 self._announce(WorkerFailed(step="deliver", error=told(error)))

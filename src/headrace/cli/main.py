@@ -38,6 +38,7 @@ COMMANDS = {
     "access": ("headrace.cli.access:app", "Say who may do what: users, API clients, sandboxes."),
     "keys": ("headrace.cli.keys:app", "Give secrets other keys, while everything runs."),
     "partner": ("headrace.cli.partner:app", "Be a partner to send to, and show what arrives."),
+    "simulate": ("headrace.cli.simulate:app", "Live through histories in which everything goes wrong."),
     "profiles": ("headrace.cli.profiles:app", "Make source profiles to try things with; erase people."),
     "alerts": ("headrace.cli.alerts:app", "See what is wrong, and say who is told of it."),
     "consent": ("headrace.cli.consent:app", "Consent policies: list them, set one, delete one."),

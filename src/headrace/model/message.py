@@ -1,6 +1,7 @@
 """What travels: entries of lanes, grouped by what they share, rendered into messages."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -115,14 +116,17 @@ class Settled:
     shown: bytes | None = None
 
 
-def message_id(dataflow: str, version: str, entries: tuple[Entry, ...]) -> str:
+def message_id(dataflow: str, version: str, entries: tuple[Entry, ...], contents: Sequence[bytes] = ()) -> str:
     """
     Name a message by its content: the same entries in the same state under the same configuration.
 
-    A repeat carries the same id, so a partner can recognise it; a new state of one entry makes a new id.
+    A repeat carries the same id, so a partner can recognise it; a new state of one entry makes a new id. So does what
+    is said of somebody without being news: ``contents`` are what templates see of each entry.
     """
     digest = hashlib.sha256(f"{dataflow}\n{version}".encode())
     for entry in entries:
         part = entry.part.encode()
         digest.update(b"\n%d %d %d %d " % (entry.profile, entry.audience, entry.seq, len(part)) + part)
+    for content in contents:
+        digest.update(b"\n%d " % len(content) + content)
     return digest.hexdigest()[:32]

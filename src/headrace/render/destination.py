@@ -172,7 +172,7 @@ class CompiledDestination:
     def _message(self, group: Group, prepared: Sequence[_Prepared]) -> Message:
         entries = tuple(item.entry for item in prepared)
         targets = [item.told for item in prepared]
-        name = message_id(self.recipe.dataflow, self.recipe.version, entries)
+        name = message_id(self.recipe.dataflow, self.recipe.version, entries, [*map(_written, targets)])
         context = {
             **self._context,
             "input": {
@@ -238,6 +238,14 @@ def _id_reader(path: str) -> Callable[[Any], str | None]:
         return None if value is None or isinstance(value, dict | list) else str(value)
 
     return read_id
+
+
+def _written(target: TargetProfile) -> bytes:
+    """Write what templates see of somebody, the same whatever order it came in."""
+    try:
+        return orjson.dumps(target, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError:  # What was calculated may be a number beyond 64 bits.
+        return repr(target).encode(errors="backslashreplace")
 
 
 def _check_json(body: bytes) -> None:

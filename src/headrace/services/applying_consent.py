@@ -72,7 +72,6 @@ def changes_of(tx: Transaction, tenant: int, flow: LiveDataflow, people: list[Pe
     number, first, last = flow.stored.dataflow, people[0][0], people[-1][0]
     told = _Told(
         outbox.shown(tx, tenant, number, first, last),
-        outbox.certain(tx, tenant, number, first, last),
         outbox.under_way(tx, tenant, number, first, last),
         outbox.laid_aside(tx, tenant, number, first, last),
     )
@@ -89,10 +88,13 @@ def changes_of(tx: Transaction, tenant: int, flow: LiveDataflow, people: list[Pe
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What a partner knows of some people, is about to be told, and could not be told: (person, audience) each."""
+    """
+    What a partner may know of some people, is about to be told, and could not be told: (person, audience) each.
 
-    shown: set[tuple[int, int]]
-    certain: set[tuple[int, int]]
+    ``shown`` says of each whether the partner has said that it knows it.
+    """
+
+    shown: dict[tuple[int, int], bool]
     under_way: set[tuple[int, int]]
     parked: set[tuple[int, int]]
 
@@ -123,5 +125,5 @@ def _entering(flow: LiveDataflow, profile: int, members: Iterable[int], told: _T
         if entry in told.under_way:
             if by_status:
                 yield number
-        elif entry not in told.certain and entry not in told.parked:
+        elif not told.shown.get(entry) and entry not in told.parked:
             yield number

@@ -358,7 +358,8 @@ class StoredOutbox:
             self._rest(address, outbox.next_due(tx, tenant, number, patience))
             taken = int((self._clock.monotonic() - began) * 1000)
             self._early_until[address] = now + min(max(LOOK_EVERY, taken * LOOKS_PAUSE), LONGEST_PAUSE)
-        return groups
+        known = (outbox.withhold_nobody(tx, group, now) for group in groups)
+        return [group for group in known if group.entries]
 
     def _is_early(self, address: Address, now: int) -> bool:
         """Put off the look at a dataflow that has just been looked at: what wakes it has hardly filled a message."""

@@ -305,11 +305,15 @@ def _exit_bucket(watched: Watched, lane: Lane) -> int:
 
 
 def _may_have_shown(watched: Watched, profile: int, person: Profile, lane: Lane) -> bytes | None:
-    """Return what a message that is under way shows the partner."""
+    """
+    Return what a message that is under way shows the partner, if it arrives.
+
+    It may have been rendered when the person was still in what they have left by now.
+    """
     if lane.audience and lane.audience not in watched.audiences.by_number:
         return None
     entry = Entry(profile, lane.audience, lane.part, lane.desired_seq, b"", tuple(watched.audiences.by_number))
-    target = target_profile(entry, person, watched.mapping, watched.audiences)
+    target = target_profile(entry, _in_all(person), watched.mapping, watched.audiences)
     if lane.audience:
         audience = watched.audiences.by_number[lane.audience]
         target = narrow(target, audience=(audience.namespace, audience.id))
@@ -317,6 +321,16 @@ def _may_have_shown(watched: Watched, profile: int, person: Profile, lane: Lane)
         part = Part.read(lane.part)
         target = narrow(target, namespaces=watched.parting.namespaces(part.identity_group), identity=part.identity)
     return shown_after(target, watched.audiences)
+
+
+def _in_all(person: Profile) -> Profile:
+    """Return a person as a member of every audience that they are or were in."""
+    held = (person.get("segmentMembership") or {}).items()
+    memberships = {
+        namespace: {id_: {**membership, "status": "realized"} for id_, membership in audiences.items()}
+        for namespace, audiences in held
+    }
+    return {**person, "segmentMembership": memberships}
 
 
 def _named(watched: Watched, person: Profile, shown: bytes) -> bytes:

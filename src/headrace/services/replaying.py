@@ -24,9 +24,9 @@ from headrace.services.live import LiveDataflow, LiveDataflows
 from headrace.services.replays import DISCARD, REPLAY, chosen_of
 from headrace.store import outbox, parked, profiles, runs
 from headrace.store.database import Store, Transaction
-from headrace.store.erasing import ERASED
 from headrace.store.parked import KnownLane, Laid
 from headrace.store.runs import Run
+from headrace.store.withheld import ERASED
 from headrace.streaming.triggers import Watched, lanes
 
 #: Parked changes looked at in one step.

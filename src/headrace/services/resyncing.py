@@ -99,7 +99,7 @@ def changes_of(tx: Transaction, tenant: int, flow: LiveDataflow, people: list[Pe
     if not people:
         return []
     number, first, last = flow.stored.dataflow, people[0][0], people[-1][0]
-    known = outbox.shown(tx, tenant, number, first, last) | outbox.under_way(tx, tenant, number, first, last)
+    known = outbox.shown(tx, tenant, number, first, last).keys() | outbox.under_way(tx, tenant, number, first, last)
     seq = profiles.next_sequence(tx, tenant, len(people))
     made: list[Changes] = []
     for place, (profile, state, person) in enumerate(people):

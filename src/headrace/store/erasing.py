@@ -12,9 +12,8 @@ from headrace.store.books import Books
 from headrace.store.database import Transaction
 from headrace.store.outbox import noting
 from headrace.store.tables import audience_evaluations, dataset_snapshots, runs, taken_requests
+from headrace.store.withheld import ERASED
 
-#: The reason in the ledger.
-ERASED = "erased"
 #: What stands in the place of words that may say something of an erased person.
 REMOVED = "removed: it may have named somebody who was erased"
 

@@ -12,7 +12,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine
 
@@ -27,7 +27,7 @@ IN_DOUBT = 74
 LARGEST_COMMIT = 256
 
 
-class _Piece:
+class Piece:
     """One piece of work, and where its answer goes: ``loop`` is the event loop that waits, if one does."""
 
     __slots__ = ("error", "loop", "on_error", "on_result", "result", "work")
@@ -45,6 +45,11 @@ class _Piece:
         self.loop = loop
         self.result: Any = None
         self.error: BaseException | None = None
+
+    @classmethod
+    def of(cls, work: Callable[[Transaction], T], future: "asyncio.Future[T]", loop: asyncio.AbstractEventLoop) -> Self:
+        """Make a piece whose answer goes to a future of an event loop, if somebody still waits."""
+        return cls(work, _unless_gone(future, "set_result"), _unless_gone(future, "set_exception"), loop)
 
     def answer(self) -> None:
         if self.error is not None:
@@ -69,7 +74,7 @@ class Writer:
         self._on_full = on_full
         self._remembers = remembers
         self._engine: Engine = dialect.engine(writes=True)
-        self._pieces: queue.SimpleQueue[_Piece | None] = queue.SimpleQueue()
+        self._pieces: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_all, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -77,13 +82,13 @@ class Writer:
         """Run work in a transaction and return its result once that is on disk."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._pieces.put(_Piece(work, _unless_gone(future, "set_result"), _unless_gone(future, "set_exception"), loop))
+        self._pieces.put(Piece.of(work, future, loop))
         return await future
 
     def write_now(self, work: Callable[[Transaction], T]) -> T:
         """Run work in a transaction and wait in this thread."""
         future: Future[T] = Future()
-        self._pieces.put(_Piece(work, future.set_result, future.set_exception, None))
+        self._pieces.put(Piece(work, future.set_result, future.set_exception, None))
         return future.result()
 
     def close(self) -> None:
@@ -111,7 +116,7 @@ class Writer:
         if connection is not None:
             connection.close()
 
-    def _next_pieces(self) -> list[_Piece]:
+    def _next_pieces(self) -> list[Piece]:
         """Wait for work and take all that is there, up to one commit's worth. Nothing: the store closes."""
         first = self._pieces.get()
         if first is None:
@@ -120,7 +125,7 @@ class Writer:
         self._add_waiting(pieces)
         return pieces
 
-    def _add_waiting(self, pieces: list[_Piece]) -> None:
+    def _add_waiting(self, pieces: list[Piece]) -> None:
         """Add what is there by now. That the store closes is put back, for the next time."""
         while len(pieces) < LARGEST_COMMIT:
             try:
@@ -132,7 +137,7 @@ class Writer:
                 return
             pieces.append(piece)
 
-    def _commit(self, connection: Connection, pieces: list[_Piece]) -> None:
+    def _commit(self, connection: Connection, pieces: list[Piece]) -> None:
         with connection.begin():
             if self._dialect.is_shared:
                 self._add_waiting(pieces)
@@ -141,7 +146,7 @@ class Writer:
                 self._run_alone(transaction, piece)
             self._dialect.tell(connection, transaction.woken)
 
-    def _run_alone(self, transaction: Transaction, piece: _Piece) -> None:
+    def _run_alone(self, transaction: Transaction, piece: Piece) -> None:
         """Run a piece so that its failure undoes it and nothing else."""
         transaction.run("SAVEPOINT piece")
         try:
@@ -176,16 +181,17 @@ def _unless_gone(future: "asyncio.Future[Any]", method: str) -> Callable[[Any], 
     return answer
 
 
-def _answer(pieces: list[_Piece]) -> None:
+def _answer(pieces: list[Piece]) -> None:
     """Answer pieces where they wait, one wake-up for each event loop."""
     for loop in {piece.loop for piece in pieces}:
         mine = [piece for piece in pieces if piece.loop is loop]
         if loop is None:
-            _answer_all(mine)
+            answer_all(mine)
         elif not loop.is_closed():
-            loop.call_soon_threadsafe(_answer_all, mine)
+            loop.call_soon_threadsafe(answer_all, mine)
 
 
-def _answer_all(pieces: list[_Piece]) -> None:
+def answer_all(pieces: list[Piece]) -> None:
+    """Answer pieces that wait in this event loop or thread."""
     for piece in pieces:
         piece.answer()

@@ -62,6 +62,13 @@ def test_other_content_has_another_id(one, other):
     assert (message_id("flow", "1", one) == message_id("flow", "1", other)) == is_same
 
 
+@given(groups, st.binary(max_size=3), st.binary(max_size=3))
+def test_what_is_said_without_being_news_makes_another_id(group, one, other):
+    ids = [message_id("flow", "1", group, [content] * len(group)) for content in (one, other)]
+
+    assert (ids[0] == ids[1]) == (one == other)
+
+
 @given(groups)
 def test_another_dataflow_or_configuration_has_another_id(group):
     ids = {message_id(flow, version, group) for flow in ("a", "b") for version in ("1", "2")}

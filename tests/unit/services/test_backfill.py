@@ -2,6 +2,7 @@
 
 import pytest
 
+from headrace.connect.transport import NotSent
 from headrace.services import backfilling, backfills
 from headrace.services.backfilling import Backfiller
 from headrace.store import runs
@@ -291,3 +292,18 @@ def runs_of(house):
 
 def test_a_backfiller_needs_no_more_than_it_is_given(house):
     assert Backfiller(house.store, house.clock, house.live, None)
+
+
+async def test_whose_message_was_lost_when_an_audience_was_taken_out_is_told_when_it_is_mapped_again(house):
+    await house.activate("b", "a")
+    house.partner.answers = [NotSent("it is down")]
+    await house.ingest(person(1, "a"))
+    await house.run()
+    await house.unmap_audience(1)
+    house.pass_time(100)
+    await house.run_out()
+    await house.map_audience("a")
+    await house.backfill()
+    await house.run_out()
+
+    assert house.partner.knows() == {("1", "a")}

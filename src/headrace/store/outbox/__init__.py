@@ -23,7 +23,6 @@ from headrace.store.outbox.numbers import Numbers
 from headrace.store.outbox.settling import Conclusion, Recorded, settle
 from headrace.store.outbox.showing import (
     Told,
-    certain,
     forget_shown,
     known_lanes,
     laid_aside,
@@ -33,7 +32,14 @@ from headrace.store.outbox.showing import (
     under_way,
 )
 from headrace.store.outbox.waiting import is_any_of, is_claimable, is_waiting, is_waiting_in, oldest
-from headrace.store.outbox.withholding import move, newer, withhold, withhold_audience, withhold_entries
+from headrace.store.outbox.withholding import (
+    move,
+    newer,
+    withhold,
+    withhold_audience,
+    withhold_entries,
+    withhold_nobody,
+)
 
 __all__ = [
     "NOBODY",
@@ -43,7 +49,6 @@ __all__ = [
     "Recorded",
     "Told",
     "accept",
-    "certain",
     "claim",
     "drop_group",
     "expire_leases",
@@ -70,4 +75,5 @@ __all__ = [
     "withhold",
     "withhold_audience",
     "withhold_entries",
+    "withhold_nobody",
 ]

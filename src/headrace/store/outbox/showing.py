@@ -122,25 +122,18 @@ _PARKED_BETWEEN = """
 """
 
 
-def shown(tx: Transaction, tenant: int, dataflow: int, first: int, last: int) -> set[tuple[int, int]]:
-    """Return what the partner knows of the people between two numbers: (person, audience) of each membership."""
+def shown(tx: Transaction, tenant: int, dataflow: int, first: int, last: int) -> dict[tuple[int, int], bool]:
+    """
+    Return what the partner may know of the people between two numbers: (person, audience) of each membership, and
+    whether it has said that it does.
+    """
     which = {"tenant": tenant, "dataflow": dataflow, "first": first, "last": last}
-    return {
-        (profile, int(audience))
-        for profile, shown in tx.run(_SHOWN, which)
-        for audience in orjson.loads(shown)["audiences"]
-    }
-
-
-def certain(tx: Transaction, tenant: int, dataflow: int, first: int, last: int) -> set[tuple[int, int]]:
-    """Return what the partner certainly knows of the people between two numbers: ``shown`` without what is believed."""
-    which = {"tenant": tenant, "dataflow": dataflow, "first": first, "last": last}
-    return {
-        (profile, int(audience))
-        for profile, text in tx.run(_SHOWN, which)
-        for audience, since in orjson.loads(text)["audiences"].items()
-        if since != BELIEVED
-    }
+    found: dict[tuple[int, int], bool] = {}
+    for profile, text in tx.run(_SHOWN, which):
+        for audience, since in orjson.loads(text)["audiences"].items():
+            entry = (profile, int(audience))
+            found[entry] = bool(since) or found.get(entry, False)
+    return found
 
 
 def under_way(tx: Transaction, tenant: int, dataflow: int, first: int, last: int) -> set[tuple[int, int]]:

@@ -1,6 +1,7 @@
 """Withholding: what waits, or was claimed, and is not to be sent after all."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -11,8 +12,8 @@ from headrace.store.books import Books
 from headrace.store.database import Transaction
 from headrace.store.dialect import Rows
 from headrace.store.outbox import noting
-from headrace.store.outbox.claiming import may_know
-from headrace.store.outbox.lanes import FORGET_LANE, FREE_LANE, TAKE_CHANGES, lane_of
+from headrace.store.outbox.claiming import NOBODY, may_know
+from headrace.store.outbox.lanes import FORGET_LANE, FREE_LANE, TAKE_CHANGES, drop_group, lane_of
 from headrace.store.outbox.showing import SHOW
 
 # It has waited for its turn already: wherever it goes now, it is the first.
@@ -55,6 +56,22 @@ def withhold_entries(tx: Transaction, group: Group, entries: Sequence[tuple[Entr
         tx.run(FREE_LANE, {**lane, "claim_group": group.number})
         tx.run(FORGET_LANE, lane)
     books.close(tx, group.tenant, now)
+
+
+def withhold_nobody(tx: Transaction, group: Group, now: int) -> Group:
+    """
+    Withhold the entries of a group that was just claimed of which nothing is known any more, and return the others.
+
+    Such a person was erased, and what the partner knew of them has been taken back meanwhile.
+    """
+    gone = [entry for entry in group.entries if entry.document is NOBODY and entry.shown is None]
+    if not gone:
+        return group
+    withhold_entries(tx, group, [(entry, withheld.ERASED) for entry in gone], now)
+    kept = tuple(entry for entry in group.entries if entry not in gone)
+    if not kept:
+        drop_group(tx, group)
+    return replace(group, entries=kept)
 
 
 _WITHHOLD = """
