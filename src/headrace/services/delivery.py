@@ -220,6 +220,8 @@ class StoredOutbox:
             return None
         newer = await self._store.read(lambda tx: outbox.newer(tx, group))
         if not self._leases.last(group):
+            self._leases.ended(group)
+            self._load.give_back(group.number)
             raise LostClaim
         return consenting.objection(consents, newer)
 
@@ -349,7 +351,16 @@ class StoredOutbox:
         wanted = min(free, max(1, MOST_CLAIMED // most))
         patience = going.route.patience
         claim = outbox.Claim(
-            tenant, number, self._epoch, wanted, most, self._leases.milliseconds, self._numbers, patience, tries=tries
+            tenant,
+            number,
+            self._epoch,
+            wanted,
+            most,
+            self._leases.milliseconds,
+            self._numbers,
+            patience,
+            tries=tries,
+            is_under_way=self._leases.is_under_way,
         )
         groups = outbox.claim(tx, claim, now, self._last_bucket.get(address, -1))
         if groups:

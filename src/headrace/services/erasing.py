@@ -255,6 +255,14 @@ def take_back(
     tx: Transaction, tenant: int, flow: LiveDataflow, profile: int, person: Profile, now: int
 ) -> tuple[str, str | None]:
     """Have a partner told that a person has left, if it knows them; return the receipt's state, and its reason."""
+    told = _take_back(tx, tenant, flow, profile, person, now)
+    erasing.withhold_laneless(tx, tenant, flow.stored.dataflow, profile, now)
+    return told
+
+
+def _take_back(
+    tx: Transaction, tenant: int, flow: LiveDataflow, profile: int, person: Profile, now: int
+) -> tuple[str, str | None]:
     number = flow.stored.dataflow
     parked = erasing.take_parked(tx, tenant, number, profile, now)
     lanes = erasing.lanes_of(tx, tenant, number, profile)

@@ -54,8 +54,14 @@ class Leases:
         self._under_way[group.number] = _Claimed(group, began, began + self._lease)
 
     def ended(self, group: Group) -> None:
-        """Note that a group is done with."""
-        self._under_way.pop(group.number, None)
+        """Note that a group is done with; where it was claimed again since, that goes on."""
+        if self._known(group) is not None:
+            del self._under_way[group.number]
+
+    def is_under_way(self, number: int, attempt: int) -> bool:
+        """Say whether an attempt is carried here at this moment. Asked from the writer's thread, too."""
+        known = self._under_way.get(number)
+        return known is not None and known.group.attempt == attempt
 
     async def holds(self, group: Group, *, may_begin: bool) -> bool:
         """
@@ -63,7 +69,7 @@ class Leases:
 
         Unless something ``may_begin`` to leave, only groups are held of which a part has left.
         """
-        known = self._under_way.get(group.number)
+        known = self._known(group)
         if known is None or not (may_begin or known.is_sent):
             return False
         if not self._lasts(known) and not await self._renewed(known):
@@ -74,7 +80,7 @@ class Leases:
 
     def last(self, group: Group) -> bool:
         """Say whether a claim is still ours for as long as a request may take. Asks no store."""
-        known = self._under_way.get(group.number)
+        known = self._known(group)
         return known is not None and self._lasts(known)
 
     async def release(self) -> None:
@@ -83,6 +89,11 @@ class Leases:
         if groups:
             await self._store.write(lambda tx: outbox.release(tx, groups, self._moment(tx)))
         self._under_way.clear()
+
+    def _known(self, group: Group) -> _Claimed | None:
+        """Return what is known of a claim, unless the group was claimed again since."""
+        known = self._under_way.get(group.number)
+        return known if known is not None and known.group.attempt == group.attempt else None
 
     def _lasts(self, known: _Claimed) -> bool:
         """Say whether a lease lasts for a request, and nobody can hold this process for gone."""

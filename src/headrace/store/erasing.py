@@ -10,6 +10,7 @@ from sqlalchemy import delete, select, update
 from headrace.store import parked
 from headrace.store.books import Books
 from headrace.store.database import Transaction
+from headrace.store.dialect import Rows
 from headrace.store.outbox import noting
 from headrace.store.tables import audience_evaluations, dataset_snapshots, runs, taken_requests
 from headrace.store.withheld import ERASED
@@ -33,6 +34,16 @@ _DROP_LANE = """
 """
 _TAKE_WAITING = """
     DELETE FROM changes WHERE tenant = :tenant AND dataflow = :dataflow AND profile = :profile AND seq > :under_way
+    RETURNING audience, seq
+"""
+_TAKE_LANELESS = """
+    DELETE FROM changes AS c WHERE c.tenant = :tenant AND c.dataflow = :dataflow AND c.profile = :profile
+        AND NOT EXISTS (
+            SELECT 1 FROM lanes o
+            WHERE o.tenant = c.tenant AND o.dataflow = c.dataflow AND o.profile = c.profile
+                AND (o.audience = 0 OR c.audience = 0 OR o.audience = c.audience)
+                AND (o.due IS NOT NULL OR o.claim_group IS NOT NULL)
+                AND o.desired_seq >= c.seq AND coalesce(o.acked_seq, 0) < c.seq)
     RETURNING audience, seq
 """
 _TAKE_PARKED = """
@@ -85,10 +96,20 @@ def drop_lane(tx: Transaction, tenant: int, dataflow: int, profile: int, lane: L
 def withhold_waiting(tx: Transaction, tenant: int, dataflow: int, profile: int, under_way: int, now: int) -> None:
     """Withhold what waits to be told of a person; what is under way, up to a sequence number, is settled as it ends."""
     whose = {"tenant": tenant, "dataflow": dataflow, "profile": profile}
+    _withhold(tx, whose, tx.run(_TAKE_WAITING, {**whose, "under_way": under_way}), now)
+
+
+def withhold_laneless(tx: Transaction, tenant: int, dataflow: int, profile: int, now: int) -> None:
+    """Withhold what no lane of a person is left to tell, since lanes were dropped."""
+    whose = {"tenant": tenant, "dataflow": dataflow, "profile": profile}
+    _withhold(tx, whose, tx.run(_TAKE_LANELESS, whose), now)
+
+
+def _withhold(tx: Transaction, whose: dict[str, int], changes: Rows, now: int) -> None:
     books = Books(tx)
-    for audience, seq in tx.run(_TAKE_WAITING, {**whose, "under_way": under_way}):
-        noting.withheld(books, dataflow, profile, audience, seq, ERASED)
-    books.close(tx, tenant, now)
+    for audience, seq in changes:
+        noting.withheld(books, whose["dataflow"], whose["profile"], audience, seq, ERASED)
+    books.close(tx, whose["tenant"], now)
 
 
 def take_parked(tx: Transaction, tenant: int, dataflow: int, profile: int, now: int) -> list[tuple[str, str]]:

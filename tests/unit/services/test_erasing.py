@@ -413,3 +413,18 @@ async def test_a_run_that_is_repeated_removes_nobody_twice(house):
     await house.run()
 
     assert house.partner.told() == [("1", "a", "realized"), ("1", "a", "exited")]
+
+
+async def test_what_no_lane_is_left_to_tell_is_withheld_while_another_is_under_way(house):
+    house.partner.answers = [503]
+    await ready(house, "a", "b", includeSegmentId=True)
+    await house.ingest(person(1, "a"))
+    await house.run()
+    await house.ingest(person(1, "a", "b", city="Bern", minute=1))
+    claimed_again = "UPDATE lanes SET claimed_seq = desired_seq WHERE claim_group IS NOT NULL"
+    assert house.store.write_now(lambda tx: tx.run(claimed_again).rowcount) == 1
+
+    await house.erase("crmId:1")
+    await house.run_out()
+
+    assert "pending" not in await house.balance()

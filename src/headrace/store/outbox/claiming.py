@@ -1,6 +1,6 @@
 """Claiming: entries that wait become groups, each with a lease; groups whose retry is due are claimed again."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -49,15 +49,16 @@ _INSERT_GROUP = """
 """
 # Each half stops at what it may claim, however many groups wait for a partner that is down.
 _DUE_GROUPS = """
-    SELECT claim_group, bucket, attempt FROM (
-        SELECT claim_group, bucket, attempt FROM groups
+    SELECT claim_group, bucket, attempt, due FROM (
+        SELECT claim_group, bucket, attempt, due FROM groups
         WHERE tenant = :tenant AND dataflow = :dataflow AND due <= :now ORDER BY due LIMIT :most) AS retried
     UNION ALL
-    SELECT claim_group, bucket, attempt FROM (
-        SELECT claim_group, bucket, attempt FROM groups
+    SELECT claim_group, bucket, attempt, due FROM (
+        SELECT claim_group, bucket, attempt, due FROM groups
         WHERE tenant = :tenant AND dataflow = :dataflow AND due IS NULL AND lease_until <= :now LIMIT :most) AS expired
     LIMIT :most
 """
+_PROLONG = "UPDATE groups SET lease_until = :lease_until WHERE tenant = :tenant AND claim_group = :claim_group"
 _RELEASE_MOVED = """
     UPDATE lanes SET claim_group = NULL, claimed_seq = NULL, due = coalesce(waiting_since, :now),
         shown = coalesce(shown, :may_know)
@@ -87,6 +88,10 @@ _CHANGED = """
 """
 
 
+def _nothing(_number: int, _attempt: int) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """
@@ -95,7 +100,8 @@ class Claim:
     ``numbers`` gives each new group a number that was never used, so that a late answer cannot settle another's claim.
     With ``patience``, a bucket is left alone until enough wait in it, or its oldest entry has waited long enough. With
     ``tries``, what was never tried comes before retries, and the newest of it first: whether the partner is back must
-    not hang on messages that it fails at.
+    not hang on messages that it fails at. What ``is_under_way`` with who asks, given a number and an attempt, is kept
+    for them although its lease ran out: clocks leap, and what is on its way must not be overtaken.
     """
 
     tenant: int
@@ -107,6 +113,7 @@ class Claim:
     numbers: Numbers
     patience: Patience | None = None
     tries: bool = False
+    is_under_way: Callable[[int, int], bool] = _nothing
 
 
 def claim(tx: Transaction, asked: Claim, now: int, after_bucket: int = -1) -> list[Group]:
@@ -165,14 +172,17 @@ def _claim_again(tx: Transaction, asked: Claim, now: int) -> list[Group]:
     """Claim groups whose retry is due or whose lease ran out, without the entries that have moved to another bucket."""
     whose = {"tenant": asked.tenant, "dataflow": asked.dataflow, "now": now, "most": asked.most_groups}
     groups: list[Group] = []
-    for number, bucket, tried in tx.run(_DUE_GROUPS, whose).fetchall():
+    until = now + asked.lease
+    for number, bucket, tried, due in tx.run(_DUE_GROUPS, whose).fetchall():
         row = {"tenant": asked.tenant, "claim_group": number}
+        if due is None and asked.is_under_way(number, tried):
+            tx.run(_PROLONG, {**row, "lease_until": until})
+            continue
         tx.run(_RELEASE_MOVED, {**row, "bucket": bucket, "now": now, "may_know": may_know(bucket, tried)})
         if tx.run(_RECLAIM_LANES, row).rowcount == 0:
             tx.run(DELETE_GROUP, row)
             continue
-        again = {**row, "epoch": asked.epoch, "lease_until": now + asked.lease}
-        attempt, since = tx.run(_RECLAIM_GROUP, again).fetchone()
+        attempt, since = tx.run(_RECLAIM_GROUP, {**row, "epoch": asked.epoch, "lease_until": until}).fetchone()
         groups += _load(tx, asked, {number: since or 0}, attempt, bucket, now)
     return groups
 

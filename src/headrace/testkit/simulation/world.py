@@ -66,9 +66,8 @@ REFUSING: dict[str, tuple[dict[str, float], float]] = {
     "forbidding": ({"answered": 1, "403": 1}, 0.05),
 }
 
-#: How far clocks jump, in milliseconds. Leases are kept by the wall clock, so one that leaps ahead by more than a lease
-#: has over a request would end claims whose requests are under way.
-JUMPS = (-3_600_000, -60_000, -2000, 500, 2000, 5000)
+#: How far clocks jump, in milliseconds: ahead also by more than a lease, whose claims are still under way.
+JUMPS = (-3_600_000, -60_000, -2000, 500, 2000, 5000, 31_000, 61_000, 90_000, 600_000, 3_600_000)
 
 
 class Died(Exception):
