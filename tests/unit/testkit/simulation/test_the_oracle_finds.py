@@ -46,8 +46,8 @@ def test_a_guess_that_what_was_not_answered_arrived(monkeypatch):
 def test_books_that_do_not_add_up(monkeypatch):
     real = ledger.post
 
-    def post(tx, tenant, tally):
-        real(tx, tenant, ledger.Tally({key: n for key, n in tally.items() if key[2] != "superseded"}))
+    def post(tx, tenant, tally, now):
+        real(tx, tenant, ledger.Tally({key: n for key, n in tally.items() if key[2] != "superseded"}), now)
 
     monkeypatch.setattr(ledger, "post", post)
 
@@ -65,10 +65,10 @@ def test_a_lane_that_has_two_messages_under_way(monkeypatch):
 def test_a_delivery_that_is_told_and_not_recorded(monkeypatch):
     real, now_and_then = outbox.settle, every(10)
 
-    def settle(tx, group, settled, *more):
-        if now_and_then() and all(isinstance(item.outcome, Delivered) for item in settled):
-            return Recorded()
-        return real(tx, group, settled, *more)
+    def settle(tx, concluded, now):
+        if now_and_then() and all(one.is_delivered for one in concluded):
+            return [Recorded() for _ in concluded]
+        return real(tx, concluded, now)
 
     monkeypatch.setattr(outbox, "settle", settle)
 
