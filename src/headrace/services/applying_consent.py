@@ -73,6 +73,7 @@ def changes_of(tx: Transaction, tenant: int, flow: LiveDataflow, people: list[Pe
     told = _Told(
         outbox.shown(tx, tenant, number, first, last),
         outbox.under_way(tx, tenant, number, first, last),
+        outbox.claimed(tx, tenant, number, first, last),
         outbox.laid_aside(tx, tenant, number, first, last),
     )
     moves = [(profile, person, moved) for profile, person in people if (moved := _moved(flow, profile, person, told))]
@@ -89,13 +90,15 @@ def changes_of(tx: Transaction, tenant: int, flow: LiveDataflow, people: list[Pe
 @dataclass(frozen=True, slots=True)
 class _Told:
     """
-    What a partner may know of some people, is about to be told, and could not be told: (person, audience) each.
+    What a partner may know of some people, is about to be told, maybe as they were by other policies, since it is
+    ``claimed``, and could not be told: (person, audience) each.
 
     ``shown`` says of each whether the partner has said that it knows it.
     """
 
     shown: dict[tuple[int, int], bool]
     under_way: set[tuple[int, int]]
+    claimed: set[tuple[int, int]]
     parked: set[tuple[int, int]]
 
 
@@ -116,14 +119,14 @@ def _entering(flow: LiveDataflow, profile: int, members: Iterable[int], told: _T
     Yield the audiences of which the partner does not know that a person is a member.
 
     What waits is rendered as the person is when it leaves; only where entries are grouped by status it may wait in the
-    wrong group, and is asked for anew.
+    wrong group, and is asked for anew. So is what was claimed: it may have been rendered by the policies before.
     """
     key = flow.watched.policy.aggregation_key
     by_status = key is not None and key.include_segment_status
     for number in members:
         entry = (profile, number)
         if entry in told.under_way:
-            if by_status:
+            if by_status or entry in told.claimed:
                 yield number
         elif not told.shown.get(entry) and entry not in told.parked:
             yield number

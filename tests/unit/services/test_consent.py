@@ -189,6 +189,27 @@ async def test_a_policy_that_comes_and_goes_leaves_the_partner_as_it_was(house):
             assert who["segmentMembership"]["ups"]["a"]["status"] == message["key"]["segmentStatus"]
 
 
+async def test_who_may_be_told_of_again_while_their_exit_is_under_way_enters(house, monkeypatch):
+    await ready(house)
+    await house.ingest(person(1, "a", **NO))
+    await house.run()
+    policies, send = [await house.consent()], house.partner.send
+    await house.carry_runs()
+
+    async def send_meanwhile(request, **more):
+        if policies:
+            await house.drop_policy(policies.pop())
+            await house.carry_runs()
+        return await send(request, **more)
+
+    monkeypatch.setattr(house.partner, "send", send_meanwhile)
+    await house.run()
+
+    assert [status for _, _, status in house.partner.told()] == ["realized", "exited", "realized"]
+    assert house.partner.knows() == {("1", "a")}
+    await house.balance()
+
+
 async def test_what_waits_when_a_policy_comes_is_never_sent_as_realized(house):
     await ready(house, includeSegmentId=True, includeSegmentStatus=True)
     await house.ingest(person(1, "a", **NO), person(2, "a", **YES))

@@ -23,6 +23,7 @@ from headrace.store.outbox.numbers import Numbers
 from headrace.store.outbox.settling import Conclusion, Recorded, settle
 from headrace.store.outbox.showing import (
     Told,
+    claimed,
     forget_shown,
     known_lanes,
     laid_aside,
@@ -50,6 +51,7 @@ __all__ = [
     "Told",
     "accept",
     "claim",
+    "claimed",
     "drop_group",
     "expire_leases",
     "forget_shown",

@@ -116,6 +116,12 @@ _ALL_UNDER_WAY = """
     SELECT DISTINCT profile, audience FROM changes
     WHERE tenant = :tenant AND dataflow = :dataflow AND profile BETWEEN :first AND :last AND audience <> 0
 """
+_CLAIMED = """
+    SELECT DISTINCT c.profile, c.audience FROM lanes l JOIN changes c
+        ON c.tenant = l.tenant AND c.dataflow = l.dataflow AND c.profile = l.profile AND c.seq <= l.claimed_seq
+    WHERE l.tenant = :tenant AND l.dataflow = :dataflow AND l.profile BETWEEN :first AND :last
+        AND l.claim_group IS NOT NULL AND c.audience <> 0 AND (l.audience = 0 OR c.audience = l.audience)
+"""
 _PARKED_BETWEEN = """
     SELECT DISTINCT profile, audience FROM parked
     WHERE tenant = :tenant AND dataflow = :dataflow AND profile BETWEEN :first AND :last
@@ -140,6 +146,12 @@ def under_way(tx: Transaction, tenant: int, dataflow: int, first: int, last: int
     """Return the people between two numbers of whom the partner is about to be told, each with the audience."""
     which = {"tenant": tenant, "dataflow": dataflow, "first": first, "last": last}
     return {(profile, audience) for profile, audience in tx.run(_ALL_UNDER_WAY, which)}
+
+
+def claimed(tx: Transaction, tenant: int, dataflow: int, first: int, last: int) -> set[tuple[int, int]]:
+    """Return the people between two numbers of whom a message may be rendered by now, each with the audience."""
+    which = {"tenant": tenant, "dataflow": dataflow, "first": first, "last": last}
+    return {(profile, audience) for profile, audience in tx.run(_CLAIMED, which)}
 
 
 def laid_aside(tx: Transaction, tenant: int, dataflow: int, first: int, last: int) -> set[tuple[int, int]]:

@@ -151,12 +151,17 @@ class World:
         self.loop.start(process.life, self._start(process))
 
     async def _start(self, process: Process) -> None:
-        """Start, and again while the store cannot take anything, as whoever looks after processes does."""
-        while True:
-            try:
-                return await process.start()
-            except StoreUnavailable:
-                await asyncio.sleep(1)
+        """Start; one that fails at it ends, and another is started, as whoever looks after processes does."""
+        try:
+            await process.start()
+        except StoreUnavailable:
+            self.loop.start(None, self._start_another(process))
+
+    async def _start_another(self, failed: Process) -> None:
+        failed.kill()
+        await asyncio.sleep(1)
+        if self.process is failed:
+            self.begin()
 
     async def ask(self, what: Callable[[Process], Coroutine[Any, Any, T]]) -> T:
         """
