@@ -1,0 +1,165 @@
+"""
+Lives of the engine that end at a crash point. One process has everything imported; each life is a fork of it.
+
+It is told what to do line by line on its standard input, as JSON, and answers with how the life ended. A life is the
+whole engine without its door: store, delivery, runs, and the transport to real sockets.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import headrace.orchestrate.dbos  # noqa: F401 - a life has no second to import it
+from headrace import crashpoints, worker
+from headrace.app import Engine
+from headrace.model.roles import PERMISSIONS
+from headrace.services import access as letting_in
+from headrace.services import delivery, presence
+from headrace.services.caller import Caller
+from headrace.services.erasures import Erasures
+from headrace.settings import Settings
+from headrace.store import access, ledger
+from unit.services.house import House
+
+#: After how many seconds a life is given up that neither dies nor ends.
+LONGEST = 30
+#: Waits of the engine that would only make a life longer.
+presence.BEAT = 0.2
+worker.BACKFILLING = 0.1
+worker.HOUSEKEEPING = 0.2
+delivery.LONGEST_SLEEP = 0.5
+
+
+class Home(House):
+    """The words of a house for an engine that runs in earnest."""
+
+    def __init__(self, engine, given):
+        self.engine, self.given = engine, given
+        self.store, self.clock, self.keyring = engine.store, engine.clock, engine.keyring
+        self.live, self.ingestion, self.runs = engine.live, engine.ingestion, engine.runs
+        self.erasures = Erasures(engine.store, engine.clock, engine.erased, engine.erasure_log)
+        self.store.write_now(lambda tx: letting_in.begin(tx, self.clock.now()))
+        (tenant,) = self.store.read_now(access.all_tenants)
+        self.caller = Caller("client:house", tenant, frozenset(PERMISSIONS))
+        self.servers, self.destinations, self.flows = {}, {}, {}
+        self._notes = engine.settings.data_dir.parent / "notes.json"
+        self.notes = json.loads(self._notes.read_text()) if self._notes.exists() else {"acked": 0, "flows": {}}
+        self.flows = self.notes["flows"]
+
+    def note(self, **what):
+        """Keep in mind what the next life has to know."""
+        self.notes |= what
+        whole = self._notes.with_suffix(".new")
+        whole.write_text(json.dumps(self.notes))
+        whole.replace(self._notes)
+
+    def server_document(self, *body):
+        document = super().server_document(*body)
+        document["urlBasedDestination"]["url"]["value"] = self.given["url"]
+        if "server" in self.given:
+            document["httpTemplate"]["x-headrace"] |= self.given["server"]
+        return document
+
+    def destination_document(self, *name, **policy):
+        return super().destination_document(*name, **policy) | self.given.get("destination", {})
+
+    def _wake(self, tenant, numbers):
+        self.engine.worker.wake(tenant, numbers)
+        self.engine.runs.wake()
+
+    async def feed(self):
+        """Take in what was not acknowledged yet, as a sender does that tries again."""
+        batches = self.given["batches"]
+        while self.notes["acked"] < len(batches):
+            batch = batches[self.notes["acked"]]
+            receipt = await self.ingest(*(json.dumps(state).encode() for state in batch))
+            assert receipt.accepted + sum(item.code == "erased" for item in receipt.rejected) == len(batch), receipt
+            self.note(acked=self.notes["acked"] + 1)
+
+    async def rest(self):
+        """Wait until nothing is pending and no run is under way, and keep the books in mind."""
+        while not self._is_still() or self.waiting():
+            await asyncio.sleep(0.01)
+        self.note(books={name: await self.balance(name) for name in self.flows}, parked=len(self.parked()))
+
+    def waiting(self):
+        (tenant,) = self.store.read_now(access.all_tenants)
+        numbers = range(1, len(self.flows) + 1)
+        return self.store.read_now(lambda tx: sum(ledger.waiting(tx, tenant.tenant, number) for number in numbers))
+
+    def _is_still(self):
+        now = self.clock.now() + 1000
+        return not self.rows("SELECT 1 FROM runs WHERE ended_at IS NULL AND due_at < :now", now=now)
+
+
+# -- what is done in a life -------------------------------------------------------------------------------------------
+
+
+async def begin(home):
+    await home.activate("a", **home.given.get("policy", {}))
+    home.note(flows=home.flows)
+
+
+async def deliver(home):
+    await home.feed()
+    await home.rest()
+
+
+async def claim(home):
+    """Stop as soon as something is claimed: what was not sent is given back."""
+    await home.feed()
+    while not home.rows("SELECT 1 FROM groups WHERE lease_until IS NOT NULL"):
+        await asyncio.sleep(0.001)
+
+
+WORKS = {work.__name__: work for work in (begin, deliver, claim)}
+
+
+# -- the process ------------------------------------------------------------------------------------------------------
+
+
+async def live(job):
+    engine = Engine(Settings(**job["settings"]))
+    home = Home(engine, job["given"])
+    async with engine.running():
+        await WORKS[job["work"]](home)
+
+
+def run(job):
+    """Live once, in a fork: its exit code is how it ended."""
+    signal.alarm(LONGEST)
+    try:
+        for place, value in job.get("constants", {}).items():
+            module, _, name = place.rpartition(".")
+            setattr(sys.modules[module], name, value)
+        crashpoints.arm(job["crash_at"])
+        asyncio.run(live(job))
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def main():
+    gc.freeze()
+    for line in sys.stdin:
+        job = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            with open(job["log"], "a") as log:
+                os.dup2(log.fileno(), 1)
+                os.dup2(log.fileno(), 2)
+            run(job)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        print(status, flush=True)
+
+
+if __name__ == "__main__":
+    main()
