@@ -9,7 +9,7 @@ import os
 import signal
 from typing import Final
 
-#: Every point there is. The test of process death arms each in turn, so a name without its test cannot exist.
+#: Every point there is. ``tests/deaths`` has a process die at each, so a name without its test cannot exist.
 POINTS: Final = (
     # taking people in
     "before_ingest_parse",
@@ -42,7 +42,6 @@ POINTS: Final = (
     "after_epoch",
     "before_beat_commit",
     "before_farewell_commit",
-    "between_folds",
     "after_fold",
     "after_hours_forgotten",
     "after_history_forgotten",

@@ -46,7 +46,7 @@ class Story:
             "egress_allow": partner.origin,
             **SETTINGS,
         }
-        self.live("begin")
+        self.live("begin" if given.get("is_begun", True) else "nothing")
 
     def tell(self, *states):
         """Have something told in the next life: one batch."""
@@ -106,7 +106,18 @@ class Story:
                     }
                     yield someone["identityMap"]["id"][0]["id"], int(someone["attributes"]["city"]["value"]), statuses
 
-    def judge(self, parked=()):
+    def believed(self):
+        """Return whom the partner takes for members."""
+        last = {}
+        for who, _, statuses in self.told():
+            last[who] = last.get(who, {}) | statuses
+        return {who for who, statuses in last.items() if statuses.get("a") == "realized"}
+
+    def lose(self):
+        """Lose the data directory."""
+        (self.home / "data").rename(self.home / "lost")
+
+    def judge(self, parked=(), *, twice=False):
         """Hold the partner's record and the books against what is true."""
         last = {}
         for who, number, statuses in self.told():
@@ -122,7 +133,8 @@ class Story:
                 is_member = states[-1]["segmentMembership"]["ups"]["a"]["status"] == "realized"
                 assert (last.get(who, {}).get("a") == "realized") == is_member, f"{who}: {last.get(who)}"
         check_ids(list(self.partner.received))
-        self.judge_duplicates()
+        if not twice:
+            self.judge_duplicates()
         self.judge_books()
 
     def judge_duplicates(self):

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import closing
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -19,13 +20,16 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import headrace.orchestrate.dbos  # noqa: F401 - a life has no second to import it
 from headrace import crashpoints, worker
 from headrace.app import Engine
+from headrace.clock import SystemClock
 from headrace.model.roles import PERMISSIONS
 from headrace.services import access as letting_in
-from headrace.services import delivery, presence
+from headrace.services import backing_up, delivery, key_rotation, presence, restoring
 from headrace.services.caller import Caller
 from headrace.services.erasures import Erasures
 from headrace.settings import Settings
-from headrace.store import access, ledger
+from headrace.store import access, ledger, migrate
+from headrace.store.backup import archive
+from headrace.store.database import Store
 from unit.services.house import House
 
 #: After how many seconds a life is given up that neither dies nor ends.
@@ -103,8 +107,15 @@ class Home(House):
 
 
 async def begin(home):
-    await home.activate("a", **home.given.get("policy", {}))
-    home.note(flows=home.flows)
+    """Activate, unless a life before has, and have those told of who are there."""
+    if "flow" not in home.flows:
+        await home.activate("a", **home.given.get("policy", {}))
+        home.note(flows=home.flows)
+    await home.rest()
+
+
+async def nothing(home):
+    del home
 
 
 async def deliver(home):
@@ -119,7 +130,100 @@ async def claim(home):
         await asyncio.sleep(0.001)
 
 
-WORKS = {work.__name__: work for work in (begin, deliver, claim)}
+async def replay(home, kind="replay"):
+    if not home.rows("SELECT 1 FROM runs WHERE kind = :kind AND ended_at IS NULL", kind=kind):
+        await home.ask(kind)
+    await home.rest()
+
+
+async def discard(home):
+    await replay(home, "discard")
+
+
+async def end_window(home):
+    """Let the dates of an audience be over."""
+    schedule = {"startDate": "2026-01-01", "endDate": "2026-01-02"}
+    path = "/transformations/0/params/segmentSelectors/selectors/0/value/schedule"
+    if not home.rows("SELECT 1 FROM dataflows WHERE window_at IS NOT NULL"):
+        await home.patch({"op": "add", "path": path, "value": schedule})
+        home.store.write_now(lambda tx: tx.run("UPDATE dataflows SET window_at = 1"))
+    await asyncio.sleep(1)
+
+
+async def age(home):
+    """Have what is remembered be of long ago."""
+
+    def work(tx):
+        tx.run("UPDATE ledger_hours SET hour = 1")
+        tx.run("UPDATE history SET day = 1")
+
+    await asyncio.sleep(0.5)
+    home.store.write_now(work)
+
+
+async def forbid(home):
+    """Declare that nobody may be told of who has not agreed, which nobody has."""
+    if not home.notes.get("policy"):
+        home.note(policy=await home.consent())
+    home.runs.wake()
+    await home.rest()
+
+
+async def erase(home):
+    if not home.notes.get("erasure"):
+        asked = await home.erasures.ask(home.caller, {"profile": "crmId:1"})
+        home.note(erasure=asked.erasure.erasure)
+    home.runs.wake()
+    await home.rest()
+
+
+async def let_go(home):
+    """Feed what came since the backup, and enable what was restored."""
+    await home.feed()
+    if (await home.state())[0] != "enabled":
+        await home.switch(True)
+    home.runs.wake()
+    await home.rest()
+
+
+async def rotate(home):
+    """Rotate both keys, and seal and wrap all anew."""
+    principal = Principal("client:house", home.caller.tenant_of_host, None)
+    await key_rotation.rotate(home.store, home.clock, home.keyring, principal)
+
+
+# -- what is done without an engine -----------------------------------------------------------------------------------
+
+
+def back_up(job):
+    """Take a backup, whose file has its name once it is whole."""
+    target = Path(job["settings"]["data_dir"]).parent / "backup"
+    with closing(Store.open(Path(job["settings"]["data_dir"]))) as store:
+        with target.with_suffix(".part").open("wb") as file:
+            backing_up.write(store, file, SystemClock().now(), at_rest=True)
+        archive.verify(target.with_suffix(".part"))
+        target.with_suffix(".part").rename(target)
+
+
+def restore(job):
+    directory = Path(job["settings"]["data_dir"])
+    backup = directory.parent / "backup"
+    with closing(Store.open(directory)) as store:
+        restoring.restore(store, restoring.Wanted(backup, archive.verify(backup), moved=False), SystemClock().now())
+
+
+def move(job, form="head"):
+    with closing(Store.open(Path(job["settings"]["data_dir"]))) as store:
+        migrate.migrate(store, form)
+
+
+def move_back(job):
+    move(job, migrate.forms()[-2])
+
+
+WORKS = {work.__name__: work for work in (begin, nothing, deliver, claim, replay, discard, end_window, age, forbid)}
+WORKS |= {work.__name__: work for work in (erase, let_go, rotate)}
+ALONE = {work.__name__: work for work in (back_up, restore, move, move_back)}
 
 
 # -- the process ------------------------------------------------------------------------------------------------------
@@ -140,7 +244,10 @@ def run(job):
             module, _, name = place.rpartition(".")
             setattr(sys.modules[module], name, value)
         crashpoints.arm(job["crash_at"])
-        asyncio.run(live(job))
+        if job["work"] in ALONE:
+            ALONE[job["work"]](job)
+        else:
+            asyncio.run(live(job))
     except BaseException:
         traceback.print_exc()
         os._exit(1)

@@ -22,7 +22,7 @@ class Kept:
 async def fold(store: Store) -> None:
     """Fold what transactions appended to the ledger and to the reasons."""
     while await store.write(ledger.fold):
-        crashpoint("between_folds")
+        pass
     await store.write(reasons.WITHHELD.fold)
     crashpoint("after_fold")
     await store.write(reasons.PARKED.fold)
@@ -38,6 +38,7 @@ async def forget(store: Store, now: int, kept: Kept) -> None:
         await store.write(lambda tx: hours.forget(tx, hour, AT_ONCE))
         crashpoint("after_hours_forgotten")
     for _ in range(TURNS * is_old[1]):
-        if not await store.write(lambda tx: history.forget(tx, before, AT_ONCE)):
-            return
+        is_more = await store.write(lambda tx: history.forget(tx, before, AT_ONCE))
         crashpoint("after_history_forgotten")
+        if not is_more:
+            return
