@@ -71,10 +71,10 @@ class Story:
         status = int(self.mother.stdout.readline())
         if crash_at:
             self.deaths[crash_at] = status
-            if status == -signal.SIGKILL:
+            if status == -signal.SIGKILL and work in ("deliver", "claim"):
                 self.under_way += self.count(_UNDER_WAY)
         else:
-            assert status == 0, (self.home / "log").read_text()[-4000:]
+            assert status == 0, self.log
         return status
 
     def die(self, work, crash_at, *answers, is_sure=True, **constants):
@@ -83,8 +83,12 @@ class Story:
         assert status == -signal.SIGKILL or (status == 0 and not is_sure), (
             crash_at,
             status,
-            (self.home / "log").read_text()[-4000:],
+            self.log,
         )
+
+    @property
+    def log(self):
+        return (self.home / "log").read_text()[-4000:]
 
     def count(self, query):
         with contextlib.closing(sqlite3.connect(self.home / "data" / "headrace.db")) as store:
@@ -104,7 +108,7 @@ class Story:
                     statuses = {
                         id_: item["status"] for id_, item in someone.get("segmentMembership", {}).get("ups", {}).items()
                     }
-                    yield someone["identityMap"]["id"][0]["id"], int(someone["attributes"]["city"]["value"]), statuses
+                    yield someone["identityMap"]["id"][0]["id"], _number(someone), statuses
 
     def believed(self):
         """Return whom the partner takes for members."""
@@ -120,10 +124,12 @@ class Story:
     def judge(self, parked=(), *, twice=False):
         """Hold the partner's record and the books against what is true."""
         last = {}
-        for who, number, statuses in self.told():
+        for who, _, statuses in self.told():
             last.setdefault(who, {}).update(statuses)
         newest = Counter()
-        for who, number, statuses in self.told(all_=True):
+        for who, number, _ in self.told(all_=True):
+            if number is None:  # They were erased, and nothing is known of them but that they leave.
+                continue
             assert number >= newest[who], f"{who} is told of {number} after {newest[who]}"
             newest[who] = number
             true = {int(state["city"]): state for state in self.states[who]}
@@ -149,6 +155,11 @@ class Story:
             settled = sum(book.get(name, 0) for name in ("delivered", "superseded", "withheld", "parked"))
             assert book.get("pending", 0) == 0
             assert book["accepted"] == settled
+
+
+def _number(someone):
+    city = someone["attributes"].get("city", {}).get("value")
+    return None if city is None else int(city)
 
 
 @pytest.fixture

@@ -24,21 +24,30 @@ from headrace.clock import SystemClock
 from headrace.model.roles import PERMISSIONS
 from headrace.services import access as letting_in
 from headrace.services import backing_up, delivery, key_rotation, presence, restoring
-from headrace.services.caller import Caller
+from headrace.services.caller import Caller, Principal
 from headrace.services.erasures import Erasures
+from headrace.services.grants import Grants
+from headrace.services.sealing import Safe
 from headrace.settings import Settings
-from headrace.store import access, ledger, migrate
+from headrace.store import access, documents, ledger, migrate
 from headrace.store.backup import archive
 from headrace.store.database import Store
 from unit.services.house import House
 
 #: After how many seconds a life is given up that neither dies nor ends.
 LONGEST = 30
+SECRETS = ["account-1", "account-2", "account-3"]
 #: Waits of the engine that would only make a life longer.
 presence.BEAT = 0.2
 worker.BACKFILLING = 0.1
 worker.HOUSEKEEPING = 0.2
 delivery.LONGEST_SLEEP = 0.5
+
+
+async def until(look):
+    """Look until there is something to see."""
+    while not look():  # noqa: ASYNC110 - what is looked at is in a store
+        await asyncio.sleep(0.005)
 
 
 class Home(House):
@@ -89,8 +98,7 @@ class Home(House):
 
     async def rest(self):
         """Wait until nothing is pending and no run is under way, and keep the books in mind."""
-        while not self._is_still() or self.waiting():
-            await asyncio.sleep(0.01)
+        await until(lambda: self._is_still() and not self.waiting())
         self.note(books={name: await self.balance(name) for name in self.flows}, parked=len(self.parked()))
 
     def waiting(self):
@@ -126,8 +134,8 @@ async def deliver(home):
 async def claim(home):
     """Stop as soon as something is claimed: what was not sent is given back."""
     await home.feed()
-    while not home.rows("SELECT 1 FROM groups WHERE lease_until IS NOT NULL"):
-        await asyncio.sleep(0.001)
+    await until(lambda: home.rows("SELECT 1 FROM groups WHERE lease_until IS NOT NULL"))
+    home.engine.worker.close()
 
 
 async def replay(home, kind="replay"):
@@ -187,9 +195,30 @@ async def let_go(home):
 
 
 async def rotate(home):
-    """Rotate both keys, and seal and wrap all anew."""
-    principal = Principal("client:house", home.caller.tenant_of_host, None)
-    await key_rotation.rotate(home.store, home.clock, home.keyring, principal)
+    """Rotate both keys, seal and wrap all anew, and open everything."""
+    (host,) = home.store.read_now(access.all_organizations)
+    common = home.store, home.clock, home.keyring, Principal("client:house", host, Grants({}))
+    await key_rotation.rotate(*common)
+    await key_rotation.reseal(*common)
+    await key_rotation.rotate_master(*common)
+    await key_rotation.rewrap(home.store, home.keyring)
+    safe = Safe(home.keyring, home.caller.tenant)
+    stored = home.store.read_now(lambda tx: [documents.get(tx, home.caller.number, "account", id_) for id_ in SECRETS])
+    opened = [safe.open(item.id, item.document["auth"]["params"])["token"].reveal() for item in stored]
+    assert opened == SECRETS
+
+
+async def seal(home):
+    """Keep some secrets, each the name of its account."""
+    safe = Safe(home.keyring, home.caller.tenant)
+    sealed = {id_: safe.seal(id_, {"token": id_}) for id_ in SECRETS}
+
+    def work(tx):
+        for id_, params in sealed.items():
+            document = {"name": id_, "auth": {"specName": "BEARER", "params": params}}
+            documents.add(tx, home.caller.number, "account", id_, document, 1, "me")
+
+    home.store.write_now(work)
 
 
 # -- what is done without an engine -----------------------------------------------------------------------------------
@@ -222,7 +251,7 @@ def move_back(job):
 
 
 WORKS = {work.__name__: work for work in (begin, nothing, deliver, claim, replay, discard, end_window, age, forbid)}
-WORKS |= {work.__name__: work for work in (erase, let_go, rotate)}
+WORKS |= {work.__name__: work for work in (erase, let_go, rotate, seal)}
 ALONE = {work.__name__: work for work in (back_up, restore, move, move_back)}
 
 
@@ -260,12 +289,13 @@ def main():
         job = json.loads(line)
         child = os.fork()
         if child == 0:
-            with open(job["log"], "a") as log:
+            with Path(job["log"]).open("a") as log:
                 os.dup2(log.fileno(), 1)
                 os.dup2(log.fileno(), 2)
             run(job)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        print(status, flush=True)
+        sys.stdout.write(f"{status}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

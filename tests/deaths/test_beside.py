@@ -3,11 +3,19 @@
 from .conftest import people
 
 
-def test_a_death_on_the_way_through_the_turnstile_or_out_of_the_door(story):
+def test_a_death_at_the_turnstile(story):
     told = story(server={"rateLimits": [{"requests": 4, "per": "second"}]}, policy={"most": 3})
     for number, point in enumerate(("at_turnstile", "after_turnstile", "after_lease_renewed"), 1):
         told.tell(*people(number))
         told.die("deliver", f"{point}:1", **{"headrace.worker.LEASE_MARGIN": 0.2})
+    told.tell(*people(99))
+    told.live("deliver")
+
+    told.judge()
+
+
+def test_a_death_on_the_way_out(story):
+    told = story()
     for number, point in enumerate(("before_release", "after_release", "before_farewell_commit"), 4):
         told.tell(*people(number))
         told.die("claim", f"{point}:1")
@@ -150,6 +158,7 @@ def test_a_death_while_the_store_is_moved_leaves_it_as_it_was(story):
 
 def test_a_death_while_keys_are_rotated_leaves_every_secret_readable(story):
     told = story()
+    told.live("seal")
     for point in ("before_key_commit", "after_resealed_part", "after_master_key", "before_rewrap"):
         told.die("rotate", f"{point}:1")
     told.live("rotate")
