@@ -122,6 +122,12 @@ async def begin(home):
     await home.rest()
 
 
+async def linger(home):
+    """Be there for long enough to keep house."""
+    del home
+    await asyncio.sleep(2)
+
+
 async def nothing(home):
     del home
 
@@ -250,7 +256,7 @@ def move_back(job):
     move(job, migrate.forms()[-2])
 
 
-WORKS = {work.__name__: work for work in (begin, nothing, deliver, claim, replay, discard, end_window, age, forbid)}
+WORKS = {work.__name__: work for work in (begin, nothing, linger, deliver, claim, replay, discard, end_window, age, forbid)}
 WORKS |= {work.__name__: work for work in (erase, let_go, rotate, seal)}
 ALONE = {work.__name__: work for work in (back_up, restore, move, move_back)}
 

@@ -73,8 +73,8 @@ def test_a_death_while_what_is_old_is_forgotten(story):
     told.tell(*people(1))
     told.live("deliver")
     told.live("age")
-    told.die("deliver", "after_hours_forgotten:1")
-    told.die("deliver", "after_history_forgotten:1")
+    told.die("linger", "after_hours_forgotten:1")
+    told.die("linger", "after_history_forgotten:1")
     told.tell(*people(2))
     told.live("deliver")
 
