@@ -74,7 +74,7 @@ class Story:
             if status == -signal.SIGKILL and work in ("deliver", "claim"):
                 self.under_way += self.count(_UNDER_WAY)
         else:
-            assert status == 0, self.log
+            assert status == 0, (status, self.left(), self.log)
         return status
 
     def die(self, work, crash_at, *answers, is_sure=True, **constants):
@@ -85,6 +85,12 @@ class Story:
             status,
             self.log,
         )
+
+    def left(self):
+        """Return what a life has left that was given up: groups, and runs that have not ended."""
+        with contextlib.closing(sqlite3.connect(self.home / "data" / "headrace.db")) as store:
+            groups = store.execute("SELECT * FROM groups").fetchall()
+            return groups, store.execute("SELECT kind, state FROM runs WHERE ended_at IS NULL").fetchall()
 
     @property
     def log(self):
