@@ -1,37 +1,19 @@
 """However the process ends: nothing that was accepted is lost, told out of order, or told twice without need."""
 
-import re
 import signal
-from pathlib import Path
 from random import Random
 
 import pytest
 
-import headrace
-from headrace.crashpoints import POINTS
 from headrace.testkit.partner import Answer
 from postgres import Database
 
 from .journey import check_everything, history, journey
 
-#: How often each point is passed before the process dies: at once, and in the middle of everything.
-PASSED = {"before_ingest_commit": (1, 9), "after_ingest_commit": (1, 9)}
-#: Points that other tests arm: on this journey no audience is made at the partner (``test_death_at_the_partner.py``),
-#: and no account has a token (``integration/connect/test_renewing.py``, ``test_death_while_revoking.py``).
-#: and no audience is evaluated (``test_death_while_evaluating.py``).
-ELSEWHERE = (
-    "before_audience_call",
-    "after_audience_call",
-    "after_token_answer",
-    "after_revocation_call",
-    "after_audience_list",
-    "after_audience_part",
-    "before_alert_commit",
-    "after_alert_sent",
-)
-MOMENTS = [(point, nth) for point in POINTS if point not in ELSEWHERE for nth in PASSED.get(point, (1, 80))]
+#: Where the whole server is killed. Every point there is, is proved in ``tests/deaths``, at the price of a fork each.
+MOMENTS = [("after_ingest_commit", 9), ("after_send", 80), ("before_settle_commit", 80)]
 #: Where at least one message is under way, of which nobody knows afterwards what became of it.
-SENDING = ("after_claim", "after_render", "after_send", "before_settle_commit")
+SENDING = ("after_send", "before_settle_commit")
 
 
 @pytest.mark.parametrize(("point", "nth"), MOMENTS, ids=[f"{point}-{nth}" for point, nth in MOMENTS])
@@ -106,12 +88,3 @@ def test_a_partner_that_hangs_does_not_keep_the_process_from_stopping(tmp_path):
 
         assert travelling.deaths == [0]
         check_everything(travelling)
-
-
-def test_every_point_that_is_registered_is_a_place_in_the_code_and_the_other_way_round():
-    source = Path(headrace.__file__).parent
-    called = [
-        name for file in source.rglob("*.py") for name in re.findall(r'\bcrashpoint\("(\w+)"\)', file.read_text())
-    ]
-
-    assert sorted(called) == sorted(POINTS)

@@ -16,6 +16,7 @@ from typing import cast
 import httptools
 
 from headrace.connect.transport import Garbled, NotSent, Unanswered
+from headrace.crashpoints import crashpoint, die, is_reached
 from headrace.model.http import Response
 
 _MOST_INTERIM = 16
@@ -119,7 +120,11 @@ class Connection(asyncio.Protocol):
         self._is_complete = self._is_truncated = False
         self._is_reusable = True
         self._ends = ends
+        if is_reached("half_request"):
+            transport.write(message[: len(message) // 2])
+            die()
         transport.write(message)
+        crashpoint("after_request")
         if self._timer is None or ends < self._timer_at:
             self._set_timer(min(ends, self._loop.time() + self._limits.idle))
         return answer

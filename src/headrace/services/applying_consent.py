@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from headrace.clock import Clock
+from headrace.crashpoints import crashpoint
 from headrace.model.change import Changes
 from headrace.model.profile import Profile
 from headrace.services.live import LiveDataflow, LiveDataflows
@@ -40,6 +41,7 @@ class ApplyingConsent:
     async def _walk(self, run: Run, steps: HeldSteps) -> None:
         while True:
             touched, is_done = await patiently(lambda: self.store.write(lambda tx: self._step(tx, run, steps)))
+            crashpoint("after_consent_commit")
             self.woken(run.tenant, touched)
             if is_done:
                 return
@@ -55,6 +57,7 @@ class ApplyingConsent:
         outbox.accept(tx, run.tenant, made, self.clock.now())
         last = people[-1][0] if people else progress["upto"]
         steps.note_in(tx, done=progress["done"] + len(people), after=last)
+        crashpoint("before_consent_commit")
         return {changes.dataflow for changes in made}, len(people) < AT_ONCE
 
     async def _settle(self, run: Run, steps: HeldSteps) -> None:
@@ -63,6 +66,7 @@ class ApplyingConsent:
         def work(tx: Transaction) -> None:
             steps.note_in(tx, settled=True)
             access.raise_configuration(tx, run.tenant)
+            crashpoint("before_consent_settled")
 
         await patiently(lambda: self.store.write(work))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headrace.clock import Clock
+from headrace.crashpoints import crashpoint
 from headrace.events import Announce, RunBegan, RunEnded
 from headrace.model.change import NO_AUDIENCE, Changes
 from headrace.model.profile import Profile
@@ -64,6 +65,7 @@ class Backfiller:
             return False
         self._last = run.run
         done = await self._store.write(lambda tx: self._work(tx, run))
+        crashpoint("after_backfill_commit")
         if run.state == "asked":
             self._announce(RunBegan(kind=KIND, run=run.run))
         if done.ended is not None:
@@ -107,6 +109,7 @@ class Backfiller:
         last = min(after + STEP, upto) if is_forgotten else (people[-1][0] if len(people) == STEP else upto)
         runs.advance(tx, run.run, now, _progress(run, last, upto, counts))
         ended = self._end(tx, run, flow, now) if last >= upto else None
+        crashpoint("before_backfill_commit")
         return Step(counts["queued"], run.tenant, flow.watched.dataflow, ended)
 
     def _tell(

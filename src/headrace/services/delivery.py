@@ -318,6 +318,8 @@ class StoredOutbox:
                 pairs += [(group, going.route) for group in groups]
             for address, until in begun.resting:
                 self._rest(address, until)
+            if pairs:
+                crashpoint("before_claim_commit")
             return begun, pairs
 
         try:

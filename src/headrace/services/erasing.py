@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import orjson
 
 from headrace.clock import Clock
+from headrace.crashpoints import crashpoint
 from headrace.errors import HeadraceError
 from headrace.model.change import Changes, LaneTouched
 from headrace.model.message import Bucket, Entry
@@ -97,8 +98,10 @@ class Erasing:
                 return self._remove_some(tx, erasure, start, buried)
 
             after, touched = await patiently(lambda: self.store.write(work))
+            crashpoint("after_erasure_commit")
             if self.log is not None:
                 await asyncio.to_thread(self.log.add, buried)
+            crashpoint("after_erasure_logged")
             self.woken(run.tenant, touched)
         await self.forget_copies(run.tenant)
 
@@ -120,6 +123,7 @@ class Erasing:
         sizes.write(tx, erasure.tenant, self.clock.now())
         if goes_on is None:
             self._note_removed(tx, erasure, live)
+        crashpoint("before_erasure_commit")
         return goes_on, touched
 
     def _remove_person(
@@ -222,6 +226,7 @@ class Erasing:
                 self._ask_again(tx, run, steps, is_listed=is_listed)
             else:
                 erasures.change(tx, run.tenant, id_, state="done", ended_at=now)
+            crashpoint("before_receipts_commit")
             return not is_open, touched
 
         is_done, touched = await patiently(lambda: self.store.write(work))

@@ -136,6 +136,7 @@ class Ingestion:
             rejected = [Rejected(**item) for item in known.rejected]
             return Receipt(known.accepted, rejected=rejected, is_repeated=True)
         receipt = Receipt()
+        crashpoint("before_ingest_parse")
         parts = _parts(read_records(_split(body, lines), receipt, order, patch=patch))
         for number, (part, is_last) in enumerate(parts, 1):
             await self._keep(request, part, number, receipt, is_last=is_last)

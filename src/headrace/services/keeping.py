@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from headrace.crashpoints import crashpoint
 from headrace.store import history, hours, ledger, reasons
 from headrace.store.database import Store
 
@@ -23,6 +24,7 @@ async def fold(store: Store) -> None:
     while await store.write(ledger.fold):
         pass
     await store.write(reasons.WITHHELD.fold)
+    crashpoint("after_fold")
     await store.write(reasons.PARKED.fold)
 
 
@@ -34,6 +36,9 @@ async def forget(store: Store, now: int, kept: Kept) -> None:
     is_old = await store.read(lambda tx: (hours.is_any_before(tx, hour), history.is_any_before(tx, before)))
     if is_old[0]:
         await store.write(lambda tx: hours.forget(tx, hour, AT_ONCE))
+        crashpoint("after_hours_forgotten")
     for _ in range(TURNS * is_old[1]):
-        if not await store.write(lambda tx: history.forget(tx, before, AT_ONCE)):
+        is_more = await store.write(lambda tx: history.forget(tx, before, AT_ONCE))
+        crashpoint("after_history_forgotten")
+        if not is_more:
             return

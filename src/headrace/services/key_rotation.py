@@ -15,6 +15,7 @@ from functools import partial
 
 from headrace.clock import Clock
 from headrace.connect.keyring import KeyInfo, Keyring, Place
+from headrace.crashpoints import crashpoint
 from headrace.errors import Forbidden, OperationError
 from headrace.services.caller import Principal
 from headrace.store import access, audit, keys, sealed
@@ -112,6 +113,7 @@ async def reseal(
     async for shelf, seen in _pages(store, keyring, organizations):
         unreadable += seen.unreadable
         done += await store.write(partial(_replace, shelf=shelf, changed=seen.changed))
+        crashpoint("after_resealed_part")
         if done and clock.monotonic() >= until:
             break
     return Progress(done, await store.read(lambda tx: _left(tx, keyring, organizations)), unreadable)
@@ -140,6 +142,7 @@ async def rotate_master(store: Store, clock: Clock, keyring: Keyring, principal:
 
     def work() -> str:
         key_id = keyring.rotate_master()
+        crashpoint("after_master_key")
         store.write_now(lambda tx: _note(tx, number, principal.actor, "rotate", MASTER_KEY, key_id, now))
         return key_id
 
@@ -200,6 +203,7 @@ def _rotate(store: Store, keyring: Keyring, organization: Organization, actor: s
             for id_, wrapped in made:
                 keys.save(tx, organization.name, id_, wrapped)
             _note(tx, organization.number, actor, "rotate", DATA_KEY, key_id, now)
+            crashpoint("before_key_commit")
 
         store.write_now(work)
         keyring.forget(organization.name)
@@ -287,6 +291,7 @@ def _rewrap(store: Store, keyring: Keyring, organization: str, key_id: str, wrap
         anew = keyring.rewrap(organization, key_id, wrapped)
     except OperationError:
         return None
+    crashpoint("before_rewrap")
     return store.write_now(lambda tx: keys.rewrap(tx, organization, key_id, wrapped, anew))
 
 

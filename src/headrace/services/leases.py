@@ -9,6 +9,7 @@ that is over for one that lasts.
 from dataclasses import dataclass
 
 from headrace.clock import Clock
+from headrace.crashpoints import crashpoint
 from headrace.model.message import Group
 from headrace.services.presence import Moment, Presence
 from headrace.store import outbox
@@ -87,7 +88,9 @@ class Leases:
         """Give back what was claimed and of which nothing was sent: whoever claims it next has it at once."""
         groups = [known.group for known in self._under_way.values() if not known.is_sent]
         if groups:
+            crashpoint("before_release")
             await self._store.write(lambda tx: outbox.release(tx, groups, self._moment(tx)))
+            crashpoint("after_release")
         self._under_way.clear()
 
     def _known(self, group: Group) -> _Claimed | None:
@@ -108,5 +111,6 @@ class Leases:
         began, lease = self._clock.monotonic(), self.milliseconds
         if not await self._store.write(lambda tx: outbox.renew(tx, known.group, self._moment(tx) + lease)):
             return False
+        crashpoint("after_lease_renewed")
         known.began, known.ends = began, began + self._lease
         return True

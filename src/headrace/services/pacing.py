@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from headrace.clock import Clock
+from headrace.crashpoints import crashpoint
 from headrace.events import Announce, Event, PartnerBack, PartnerDown, PartnerSlowed
 from headrace.model.message import Group, Message
 from headrace.model.outcome import HELD_BACK, Outcome, Retry
@@ -188,11 +189,13 @@ class Pacing:
         queue.append(item)
         if wait == 0:
             self._wake(group.tenant, [group.dataflow])
+        crashpoint("at_turnstile")
         try:
             seconds = await item.turn
         finally:
             if item in queue:
                 queue.remove(item)
+        crashpoint("after_turnstile")
         return None if seconds is None else _later(seconds)
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from headrace.clock import Clock
+from headrace.crashpoints import crashpoint
 from headrace.errors import OperationError
 from headrace.events import Announce, ProcessGone, WorkerFailed
 from headrace.store import epochs, executors, outbox, workers
@@ -80,10 +81,12 @@ class Presence:
                     workers.forget(tx, other, now)
             workers.enter(tx, self._row(epoch, now))
             outbox.free_claims(tx, now)
+            crashpoint("before_epoch_commit")
             return epoch, workers.first_that_delivers(tx)
 
         began = self._clock.monotonic()
         self.epoch, first = await self._store.write(work)
+        crashpoint("after_epoch")
         self.is_first = first == self.epoch
         self._beaten_at = self.there_since = began
 
@@ -117,6 +120,7 @@ class Presence:
             gone = [other for other in there.values() if may_judge and _is_gone(other, now)]
             for other in gone:
                 workers.forget(tx, other, now)
+            crashpoint("before_beat_commit")
             return me is not None, gone, workers.first_that_delivers(tx)
 
         was_there, gone, first = await self._store.write(work)
@@ -139,6 +143,7 @@ class Presence:
         def work(tx: Transaction) -> None:
             now = self.moment(tx)
             workers.forget(tx, self._row(self.epoch, now), now)
+            crashpoint("before_farewell_commit")
 
         with suppress(OperationError):
             await self._store.write(work)

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from headrace.clock import Clock
+from headrace.crashpoints import crashpoint
 from headrace.events import Announce, RunBegan, RunEnded
 from headrace.model.change import NO_AUDIENCE, Changes
 from headrace.model.profile import Profile, decode
@@ -56,6 +57,7 @@ class Replayer:
             return False
         self._last = run.run
         done = await self._store.write(lambda tx: self._work(tx, run))
+        crashpoint("after_replay_commit")
         if run.state == "asked":
             self._announce(RunBegan(kind=run.kind, run=run.run))
         if done.ended is not None:
@@ -99,12 +101,14 @@ class Replayer:
         ended = "succeeded" if last >= upto else None
         if ended is not None:
             runs.end(tx, run.run, ended, now)
+        crashpoint("before_replay_commit")
         return Step(counts["requeued"], run.tenant, number, ended)
 
     def _take(self, tx: Transaction, run: Run, flow: LiveDataflow, taken: Sequence[Laid], now: int) -> Counter[str]:
         number = flow.watched.dataflow
         if run.kind == DISCARD:
             parked.discard(tx, run.tenant, number, taken, now)
+            crashpoint("before_discard_commit")
             return Counter(discarded=len(taken))
         seq = profiles.next_sequence(tx, run.tenant, len(taken))
         made = [_again(tx, run.tenant, flow, item, seq + place) for place, item in enumerate(taken)]

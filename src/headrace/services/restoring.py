@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headrace.clock import iso
+from headrace.crashpoints import crashpoint
 from headrace.errors import OperationError
 from headrace.model.roles import PERMISSIONS
 from headrace.services import keys
@@ -107,6 +108,7 @@ def _marked(directory: Path) -> Iterator[None]:
         )
     mark.touch(mode=0o600)
     yield
+    crashpoint("after_restore_commit")
     mark.unlink()
 
 
@@ -117,6 +119,7 @@ def _fill(tx: Transaction, directory: Path, wanted: Wanted, on_rows: Progress) -
             table = member.name.partition("/")[0]
             some = member.rows()
             filler.fill(table, some)
+            crashpoint("after_restored_part")
             on_rows(table, len(some))
         elif member.kind == "files":
             member.copy(directory / member.name)
@@ -137,7 +140,9 @@ def _end(tx: Transaction, wanted: Wanted, head: Head, now: int) -> Restored:
     rows.number_on(tx)
     erasures = bury_again(tx, wanted.erased, ACTOR, now)
     aftermath.note(tx, ACTOR, {"takenAt": taken, "moved": str(wanted.moved).lower()}, now)
-    return Restored(held, erasures, _client(tx, now))
+    restored = Restored(held, erasures, _client(tx, now))
+    crashpoint("before_restore_commit")
+    return restored
 
 
 def _client(tx: Transaction, now: int) -> FirstClient:

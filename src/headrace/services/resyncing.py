@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import orjson
 
 from headrace.clock import Clock
+from headrace.crashpoints import crashpoint
 from headrace.model.change import Changes
 from headrace.model.profile import Profile
 from headrace.services.backfilling import MOST_WAITING, STANDS_BACK
@@ -56,6 +57,7 @@ class Resyncing:
         goes_on = True
         while goes_on:
             made, goes_on = await patiently(lambda: self.store.write(lambda tx: self._step(tx, run, steps)))
+            crashpoint("after_resync_commit")
             self.woken(run.tenant, made)
 
     def _step(self, tx: Transaction, run: Run, steps: HeldSteps) -> tuple[set[int], bool]:
@@ -79,6 +81,7 @@ class Resyncing:
         last = people[-1][0] if len(people) == AT_ONCE else progress["of"]
         queued = progress["queued"] + sum(len(changes.changed) for changes in made)
         steps.note_in(tx, looked=last, queued=queued, waits=0)
+        crashpoint("before_resync_commit")
         return {number}, len(people) == AT_ONCE
 
     def _ask_again(self, tx: Transaction, run: Run, steps: HeldSteps) -> None:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from headrace.clock import Clock
+from headrace.crashpoints import crashpoint
 from headrace.errors import Conflict, HeadraceError, NotFound, OperationError
 from headrace.events import Announce, RunBegan, RunEnded, RunFailed, RunTakenOver, WorkerFailed
 from headrace.orchestrate.port import Orchestrator, RunLost, Steps
@@ -130,6 +131,7 @@ class Runs:
         if await self._store.read(lambda tx: self._is_there_any(tx, held)):
             await self._open()
             taken = await self._store.write(lambda tx: self._take(tx, held))
+            crashpoint("after_run_taken")
             self._beaten_at = self._clock.monotonic()
             for run, left_by in taken:
                 await self._begin(run, left_by)
@@ -205,6 +207,7 @@ class Runs:
             self._announce(RunTakenOver(kind=run.kind, run=run.run, left_by=left_by))
         try:
             await self._orchestrator.begin(run.kind, run.run)
+            crashpoint("after_run_begun")
         except OperationError as error:
             await self._end(run, "failed", error.message)
         except BaseException:
@@ -251,10 +254,12 @@ class Runs:
         def work(tx: Transaction) -> bool:
             if held is not None and held.progress != run.progress:
                 runs.note(tx, run.run, self.executor, held.progress)
+            crashpoint("before_run_ended")
             return runs.end(tx, run.run, state, self._clock.now(), reason, self.executor)
 
         if not await patiently(lambda: self._store.write(work)):
             raise RunLost
+        crashpoint("after_run_ended")
         self._held.pop(run.run, None)
         if state == "failed":
             self._announce(RunFailed(kind=run.kind, run=run.run, reason=reason or ""))

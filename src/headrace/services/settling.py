@@ -40,10 +40,20 @@ def record(tx: Transaction, live: LiveDataflows, concluded: Sequence[Conclusion]
             flow = flows.get(one.group.dataflow)
             name = flow.stored.id if recorded is not None and flow is not None else None
             if recorded is not None and not one.is_delivered:
-                parked_messages.keep(tx, tenant, one.group.dataflow, kept_of(one.settled), now)
+                _pass_points(one)
+                parked_messages.keep(tx, tenant, one.group.dataflow, kept := kept_of(one.settled), now)
+                if kept:
+                    crashpoint("after_message_kept")
             written[one.group.number] = Written(recorded or Recorded(), name, _held(tx, one, name, now))
     crashpoint("before_settle_commit")
     return [written[one.group.number] for one in concluded]
+
+
+def _pass_points(concluded: Conclusion) -> None:
+    if concluded.parts:
+        crashpoint("after_split")
+    if concluded.retry_at is not None:
+        crashpoint("after_retry_noted")
 
 
 def _of_version(concluded: Conclusion, flows: Mapping[int, LiveDataflow]) -> Conclusion:
@@ -60,7 +70,9 @@ def _held(tx: Transaction, concluded: Conclusion, name: str | None, now: int) ->
     if name is None or reason is None:
         return None
     group = concluded.group
-    return reason if holding.hold(tx, group.tenant, group.dataflow, name, reason, now) else None
+    was_going = holding.hold(tx, group.tenant, group.dataflow, name, reason, now)
+    crashpoint("after_hold")
+    return reason if was_going else None
 
 
 class Together:

@@ -1,5 +1,6 @@
 """Turning: audiences whose dates have come take part in their dataflows, those whose dates are over end or are gone."""
 
+from headrace.crashpoints import crashpoint
 from headrace.model.flow import Flow
 from headrace.services import backfills
 from headrace.services.at_partner import wanting
@@ -25,6 +26,7 @@ def _turn(tx: Transaction, now: int) -> None:
         place = Place.of(tx, tenant_of(tx, stored.tenant), flow.target_connection_ids[0])
         wanting.join_dataflow(place, stored, flow, now)
         access.raise_configuration(tx, stored.tenant)
+    crashpoint("before_turn_commit")
 
 
 def _forsaken(tx: Transaction) -> list[tuple[StoredDataflow, int]]:

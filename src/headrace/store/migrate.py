@@ -14,6 +14,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from headrace.crashpoints import crashpoint
 from headrace.errors import OperationError
 from headrace.store import control
 from headrace.store.database import Store, Transaction
@@ -93,7 +94,9 @@ def _move(store: Store, tx: Transaction, wanted: str) -> Path | None:
         return None
     store.exclude(tx)
     copied = None if present is None else control.copy(tx, store.directory / f"control-before-{wanted}.db")
+    crashpoint("before_migration")
     _alter(tx, present, wanted)
+    crashpoint("before_migration_commit")
     return copied
 
 

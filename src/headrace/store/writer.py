@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from headrace.crashpoints import crashpoint
 from headrace.store.dialect import Dialect, StoreFull
 from headrace.store.transaction import Transaction, explained
 
@@ -144,7 +145,10 @@ class Writer:
             transaction = Transaction(connection, self._dialect.translate, remembers=self._remembers)
             for piece in pieces:
                 self._run_alone(transaction, piece)
+                crashpoint("after_piece")
             self._dialect.tell(connection, transaction.woken)
+            crashpoint("before_commit")
+        crashpoint("after_commit")
 
     def _run_alone(self, transaction: Transaction, piece: Piece) -> None:
         """Run a piece so that its failure undoes it and nothing else."""

@@ -25,6 +25,7 @@ from typing import IO, Any, Protocol
 
 import msgspec
 
+from headrace.crashpoints import crashpoint
 from headrace.errors import OperationError
 
 #: The form of the file; raised when an older Headrace could not read it any more.
@@ -99,6 +100,7 @@ class Writer:
         self._rows[table] = self._rows.get(table, 0) + len(rows)
         content = gzip.compress(msgspec.msgpack.encode(rows), compresslevel=1, mtime=0)
         self._put(f"tables/{table}/{number:06}.msgpack.gz", content)
+        crashpoint("after_backup_part")
 
     def file(self, name: str, path: Path) -> None:
         """Write a file, which must not change meanwhile."""
@@ -112,6 +114,7 @@ class Writer:
         """Write down what was written: now it is a backup."""
         manifest = json.dumps({"members": self._members, "rows": self._rows}, indent=1).encode()
         self._put(MANIFEST, manifest)
+        crashpoint("before_backup_seal")
         self._put(SEAL, hashlib.sha256(manifest).hexdigest().encode())
         self._tar.close()
 
