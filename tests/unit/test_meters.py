@@ -117,6 +117,7 @@ BOUNDED = {
     "kind",
     "logger",
     "noun",
+    "quota",
     "reason",
     "state",
     "step",

@@ -39,6 +39,7 @@ class Hearing:
                 await self._listen()
             except HeadraceError as error:
                 self._complain(error.message)
+            self._tokens.trusts_itself = False  # What is told meanwhile is not heard.
             await asyncio.sleep(PAUSE)
 
     async def _listen(self) -> None:

@@ -14,7 +14,7 @@ from headrace.store.packing import is_in_first, pack, unpack
 
 DAY: Final = 86_400_000
 #: What may become of a change; the place in here is what is kept, so it never changes.
-KINDS: Final = ("accepted", "superseded", "withheld", "sent", "retried", "split", "parked")
+KINDS: Final = ("accepted", "superseded", "withheld", "sent", "retried", "split", "parked", "replayed")
 #: What the partner was told of a membership; the place in here is kept as well.
 STATES: Final = (None, "realized", "exited")
 #: The most changes that one row holds.

@@ -193,7 +193,7 @@ def requeue(
         books.tally[dataflow, item.audience, "parked"] -= 1
         books.tally[dataflow, item.audience, "accepted"] -= 1  # They are accepted once more below, and were already.
     _take(tx, tenant, dataflow, taken)
-    accepted = outbox.accept(tx, tenant, made, now, stand_back)
+    accepted = outbox.accept(tx, tenant, made, now, stand_back, again=True)
     assert accepted == len(taken), "every parked change that is taken becomes one change"
     books.close(tx, tenant, now)
 

@@ -153,7 +153,7 @@ def _dataflow(world: World) -> str:
         profiles.insert(tx, 1, [Kept(person, f"parked:{person}", encode({}), 0, None)])
         row = {"tenant": 1, "dataflow": number, "profile": person, "audience": 0, "parked": 1, "seq": 1}
         tx.core.execute(insert(parked).values(**row, parked_at=0, attempts=1, code="status-400", reason="a reason"))
-        ledger.post(tx, 1, ledger.Tally({(number, 0, "accepted"): 1, (number, 0, "parked"): 1}))
+        ledger.post(tx, 1, ledger.Tally({(number, 0, "accepted"): 1, (number, 0, "parked"): 1}), 0)
 
     world.headrace.app.store.write_now(work)
     return flow

@@ -37,6 +37,10 @@ OURS_OF_FLOWS = (
     "/targetConnections/{id}/audiences",
 )
 OURS = {
+    "/alerts",
+    "/alerts/subscriptions",
+    "/alerts/subscriptions/{id}",
+    "/alerts/subscriptions/{id}/test",
     "/ingest/profiles",
     "/ingest/erasures",
     "/ingest/erasures/{id}",

@@ -20,7 +20,7 @@ def flow(headrace, partner, operator):
     def repeat(received):
         said = received.headers["authorization"].encode() + b" " + received.body + LONG
         headers = (("Set-Cookie", "session=canary-cookie"), ("X-Trace", TOKEN), ("X-Plain", "plain"))
-        return Answer(403, headers, said)
+        return Answer(422, headers, said)
 
     partner._default = repeat
     headrace.api.ingest(b"".join(ndjson(generate(20, seed=9))))
@@ -45,7 +45,7 @@ def test_a_change_is_shown_in_detail(api, flow):
     shown = api.get(f"/dataflows/{flow}/parked/{item['number']}").json
 
     assert shown == item
-    assert (shown["code"], shown["status"], shown["attempts"]) == ("status-403", 403, 1)
+    assert (shown["code"], shown["status"], shown["attempts"]) == ("status-422", 422, 1)
     assert shown["firstTriedAt"] <= shown["parkedAt"]
     assert shown["configurationChanged"] is False
     assert shown["message"]
@@ -59,11 +59,11 @@ def test_what_was_sent_and_answered_is_shown_without_what_signs_in(api, flow, pa
     assert shown["kept"] is True
     assert shown["message"] == item["message"]
     request, answer = shown["request"], shown["answer"]
-    (received,) = [it for it in partner.received if it.answered == 403 and it.body.decode() == request["body"]]
+    (received,) = [it for it in partner.received if it.answered == 422 and it.body.decode() == request["body"]]
     assert (request["method"], request["bytes"], request["truncated"]) == ("POST", len(received.body), False)
     assert request["url"].endswith(received.path)
     assert "authorization" not in {header["name"].lower() for header in request["headers"]}
-    assert answer["status"] == 403
+    assert answer["status"] == 422
     assert answer["truncated"] is True
     assert len(answer["body"].encode()) == 2048
     assert answer["body"].startswith("Bearer [secret] ")
@@ -97,7 +97,7 @@ def test_they_are_counted_by_code(api, flow):
     ledger = api.get(f"/dataflows/{flow}/ledger").json
     (item,) = counted["items"]
     assert counted["changes"] == item["changes"] == item["unchangedConfiguration"] == ledger["parked"]
-    assert (item["code"], item["reason"]) == ("status-403", "the partner answered 403")
+    assert (item["code"], item["reason"]) == ("status-422", "the partner answered 422")
 
 
 @pytest.mark.parametrize("query", ["code=status-400", "profile=nobody", "message=none", "to=2020-01-01T00:00:00Z"])
@@ -110,7 +110,7 @@ def test_what_meets_all_conditions_is_listed(api, flow):
     item = next(item for item in parked(api, flow) if item["audience"] is not None)
     about = f"profile={item['profile']}&audience={item['audience']['id']}&namespace={item['audience']['namespace']}"
 
-    found = parked(api, flow, f"?{about}&code=status-403&message={item['message']}&from=2020-01-01T00:00:00Z")
+    found = parked(api, flow, f"?{about}&code=status-422&message={item['message']}&from=2020-01-01T00:00:00Z")
 
     assert item in found
     assert {it["profile"] for it in found} == {item["profile"]}
@@ -133,7 +133,7 @@ def test_a_change_that_is_not_parked_is_404(api, flow, number):
         {},
         [],
         {"all": False},
-        {"all": True, "code": "status-403"},
+        {"all": True, "code": "status-422"},
         {"numbers": []},
         {"numbers": ["1"]},
         {"numbers": [True]},

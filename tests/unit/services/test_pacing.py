@@ -222,6 +222,7 @@ async def claim_elsewhere(house):
     groups = []
     async for group, _ in house.outbox.claimed(slots):
         groups.append(group)
+        house.outbox._leases.ended(group)
         if len(groups) == 2:
             break
     house.outbox._maybe.update(house.outbox._due)

@@ -219,7 +219,7 @@ async def check(house):
 
 @pytest.mark.parametrize("policy", POLICIES)
 async def test_the_history_of_random_lives_is_what_the_partner_received(house, policy):
-    await live(house, 3, policy, rounds=40)
+    await live(house, 4, policy, rounds=40)
 
     await check(house)
     assert (await monitoring.verify(house.store, house.caller)) == (1, [])

@@ -1,7 +1,5 @@
 """What was taken of limits and which accounts are left alone, as the store keeps it."""
 
-import itertools
-
 from headrace.store import outbox, rates, slowed
 from unit.store.yard import LEASE, RETRY
 
@@ -85,7 +83,7 @@ def test_a_try_takes_what_was_never_tried_and_a_retry_only_where_there_is_nothin
     yard.accept(2)
 
     def try_one():
-        asked = outbox.Claim(yard.tenant, yard.dataflow, yard.epoch, 1, 10, LEASE, iter([next(numbers)]), tries=True)
+        asked = outbox.Claim(yard.tenant, yard.dataflow, yard.epoch, 1, 10, LEASE, numbers, tries=True)
         return [
             entry.profile for group in yard.run(lambda tx: outbox.claim(tx, asked, yard.now)) for entry in group.entries
         ]
@@ -93,7 +91,7 @@ def test_a_try_takes_what_was_never_tried_and_a_retry_only_where_there_is_nothin
     assert [try_one(), try_one(), try_one()] == [[2], [1], []]
 
 
-numbers = itertools.count(1 << 40)
+numbers = outbox.Numbers(1 << 40)
 
 
 def leased(yard):

@@ -36,20 +36,23 @@ _DELETE_CHANGE = """
 """
 
 
-def accept(tx: Transaction, tenant: int, batch: Sequence[Changes], now: int, stand_back: int = 0) -> int:
+def accept(
+    tx: Transaction, tenant: int, batch: Sequence[Changes], now: int, stand_back: int = 0, *, again: bool = False
+) -> int:
     """
     Put changes into the outbox and the ledger, and return how many were accepted.
 
     A change that touches no lane has nothing to say to the partner and is withheld; one that came too late is
     superseded, and so is one that still waits and is now overtaken by a newer one of the same audience. Changes that
-    ``stand_back`` for so many milliseconds are overtaken by those that come within them.
+    ``stand_back`` for so many milliseconds are overtaken by those that come within them. What is told
+    ``again`` was received before.
     """
     books = Books(tx)
     tally, reasons = books.tally, books.withheld
     for accepted in batch:
         dataflow = accepted.dataflow
         moved = accepted.changed or accepted.late or accepted.withheld
-        if moved:
+        if moved and not again:
             tally[dataflow, moved[0], "people"] += 1
         for audience in accepted.late:
             tally[dataflow, audience, "accepted"] += 1
@@ -72,7 +75,7 @@ def accept(tx: Transaction, tenant: int, batch: Sequence[Changes], now: int, sta
         tx.wake(tenant, dataflow)
     tx.many(_INSERT_CHANGE, _change_rows(tenant, going))
     tx.many(_UPSERT_LANE, _lane_rows(tenant, going, now, now + stand_back))
-    noting.accepted(books, batch)
+    noting.accepted(books, batch, again=again)
     books.close(tx, tenant, now)
     return sum(len(accepted.changed) + len(accepted.late) + len(accepted.withheld) for accepted in batch)
 

@@ -13,15 +13,16 @@ from headrace.store.withheld import NOTHING_TO_SAY
 _NOTHING, _IN, _OUT = map(STATES.index, (None, "realized", "exited"))
 
 
-def accepted(books: Books, batch: Iterable[Changes]) -> None:
-    """Note what some records change, and what of it was late or withheld at once."""
+def accepted(books: Books, batch: Iterable[Changes], *, again: bool = False) -> None:
+    """Note what some records change, or is told ``again``, and what of it was late or withheld at once."""
     if not books.remembers:
         return
     taken: dict[int, Lines] = {}
+    kind = "replayed" if again else "accepted"
     for item in batch:
         lines = taken.get(item.dataflow)
         if lines is None:
-            lines = taken[item.dataflow] = books.of(Fate(item.dataflow, "accepted"))
+            lines = taken[item.dataflow] = books.of(Fate(item.dataflow, kind))
         profile, seq = item.profile, item.seq
         for audience in item.changed:
             lines.append((profile, audience, seq, _NOTHING))
