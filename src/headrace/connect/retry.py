@@ -58,6 +58,11 @@ class RetryPolicy:
         if any(step < timedelta(0) for step in self.steps):
             raise ValueError("no step of a retry policy is negative")
 
+    @property
+    def span(self) -> timedelta:
+        """How long the schedule is."""
+        return sum(self.steps, timedelta())
+
     def wait(self, attempt: int, random: Random, retry_after: timedelta | None = None) -> timedelta | None:
         """
         Say how long to wait after ``attempt`` attempts have failed; the first is 1. None when the schedule is used up.

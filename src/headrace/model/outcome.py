@@ -23,7 +23,8 @@ class Retry:
     Where the attempt does not count, the account stood in the way and not the partner: it is tried again as soon as the
     account can be used, however long that takes. ``pressure``: the partner has more to do than it can, so everything
     for it should slow down, and not this message alone. ``holds``: it is of no use to send the partner anything until
-    a person has looked; the dataflow is held, and keeps what it has.
+    a person has looked; the dataflow is held, and keeps what it has. ``is_probe``: it went to see whether the
+    partner is back.
     """
 
     code: str
@@ -33,6 +34,7 @@ class Retry:
     counts: bool = True
     pressure: bool = False
     holds: bool = False
+    is_probe: bool = False
     exchange: Exchange | None = field(default=None, compare=False, repr=False)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from random import Random
 
 from headrace.clock import Clock
@@ -41,7 +42,7 @@ from headrace.store.splitting import Part
 from headrace.streaming.bisect import halves
 from headrace.streaming.load import Load
 from headrace.streaming.pipeline import LostClaim, Route
-from headrace.streaming.settle import conclude
+from headrace.streaming.settle import conclude, with_probes
 from headrace.streaming.slots import Slots
 from headrace.streaming.streak import Streak
 
@@ -241,8 +242,9 @@ class StoredOutbox:
             settled = consenting.counted(settled)
         address = (group.tenant, group.dataflow)
         policy = self._retrying.get(address, self._policy)
-        concluded, wait = conclude(settled, group.attempt, policy, self._random)
         now = self._leases.now()
+        settled = with_probes(settled, timedelta(milliseconds=now - (group.since or now)), policy)
+        concluded, wait = conclude(settled, group.attempt, policy, self._random)
         retry_at = now + int(wait * 1000) if wait is not None else None
         parts = [Part(self._numbers.take(), entries, reason) for entries, reason in halves(concluded)]
         began = self._clock.monotonic()

@@ -93,6 +93,22 @@ def conclude(
     return [_given_up(item, attempt) for item in settled], None
 
 
+def with_probes(settled: Sequence[Settled], waited: timedelta, policy: RetryPolicy) -> Sequence[Settled]:
+    """
+    Count the attempts of probes, too, once their entries have waited for as long as the schedule is.
+
+    So that nothing waits for ever, whoever goes to see whether the partner is back.
+    """
+    return [_counted(item) for item in settled] if waited > policy.span else settled
+
+
+def _counted(item: Settled) -> Settled:
+    outcome = item.outcome
+    if not isinstance(outcome, Retry) or not outcome.is_probe:
+        return item
+    return replace(item, outcome=replace(outcome, counts=True))
+
+
 def _given_up(item: Settled, attempt: int) -> Settled:
     if not isinstance(item.outcome, Retry):
         return item

@@ -296,4 +296,4 @@ def _uncounted(answer: Outcome | tuple[Outcome, ...], wait: float) -> Outcome | 
 def _uncounted_one(outcome: Outcome, wait: float) -> Outcome:
     if not isinstance(outcome, Retry):
         return outcome
-    return replace(outcome, counts=False, after=max(wait, outcome.after or 0.0))
+    return replace(outcome, counts=False, is_probe=True, after=max(wait, outcome.after or 0.0))

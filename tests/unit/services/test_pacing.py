@@ -278,7 +278,7 @@ async def test_a_partner_that_is_down_for_days_burns_no_attempts_and_is_not_run_
     assert len(partner.came) <= IN_A_ROW + 4 + (3 * DAY + 400) / 300
     assert await house.balance() == {"accepted": 60, "pending": 60}
     assert house.announced()["PartnerDown"] == 1
-    assert max(attempt for (attempt,) in house.rows("SELECT attempt FROM groups")) <= 2
+    assert max(attempt for (attempt,) in house.rows("SELECT attempt FROM groups")) <= 3
     assert [account.is_down for account in left_alone(house).values()] == [True]
 
     is_down = False

@@ -170,3 +170,16 @@ def _forbidding(partner):
         return type(response)(403)
 
     return forbid
+
+
+async def test_a_message_that_serves_as_the_probe_is_parked_at_last(house):
+    """Nobody waits for ever because the partner is asked by their message whether it is back."""
+    await house.activate("a", retry={"policy": "configurable"})
+    house.partner.default = 503
+    await house.ingest(person(1, "a"))
+
+    for _ in range(110):
+        await house.run()
+        house.pass_time(1801)
+
+    assert [code for (code,) in house.rows("SELECT code FROM parked")] == ["retries-exhausted"]
