@@ -179,6 +179,7 @@ class Engine:
             policy=policy,
             deadline=settings.request_deadline,
             requests_per_account=settings.requests_per_account,
+            probe_after=settings.probe_after,
             presence=self.presence,
             kept=Kept(settings.hours_days, settings.history_days),
         )

@@ -89,6 +89,13 @@ class Settings(BaseSettings):
         True,
         description="Whether `headrace serve` delivers; if not, `headrace worker` processes on the same PostgreSQL do.",
     )
+    probe_after: float = Field(
+        5.0,
+        gt=0,
+        le=300,
+        description="Seconds after which an account whose requests keep failing is probed; from one probe to the next "
+        "it is twice as long, and sixty times as long at the most.",
+    )
     requests_per_account: int = Field(
         8, ge=1, le=1000, description="How many requests may be under way for one account at a time."
     )

@@ -18,6 +18,7 @@ from headrace.services.presence import Presence
 from headrace.services.replaying import Replayer
 from headrace.store.database import Store
 from headrace.streaming import pipeline
+from headrace.streaming.breaker import FIRST_INTERVAL
 from headrace.streaming.slots import Slots
 
 #: What a lease has over the deadline of a request: rendering before it, settling after it.
@@ -43,6 +44,7 @@ class Worker:
         policy: RetryPolicy,
         deadline: float,
         requests_per_account: int,
+        probe_after: float = FIRST_INTERVAL,
         presence: Presence,
         kept: Kept,
         jitter: Random | None = None,
@@ -58,7 +60,8 @@ class Worker:
         self._kept = kept
         self._jitter = jitter or Random()  # noqa: S311 - it spreads retries, it guards nothing
         self._outbox: StoredOutbox | None = None
-        self._slots = Slots(requests_per_account, clock.monotonic)
+        self._probe_after = probe_after
+        self._slots = self._new_slots()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -114,10 +117,13 @@ class Worker:
         """Return how many requests of each account are under way at this moment."""
         return self._slots.under_way()
 
+    def _new_slots(self) -> Slots:
+        return Slots(self._requests_per_account, self._clock.monotonic, self._probe_after)
+
     async def _deliver(self, outbox: StoredOutbox) -> None:
         while True:
             try:
-                self._slots = Slots(self._requests_per_account, self._clock.monotonic)
+                self._slots = self._new_slots()
                 return await pipeline.run(outbox, self._slots)
             except Exception as error:  # What was claimed comes back when its lease ends; the rest must go on.
                 self._announce(WorkerFailed(step="deliver", error=told(error)))

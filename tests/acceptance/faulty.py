@@ -32,7 +32,7 @@ from .journey import (
 )
 
 #: Waits that are short, and more of them than any fault here lasts.
-SETTINGS = {"retry_steps": (0.05, 0.1, 0.2, *[0.3] * 80), "request_deadline": 0.6}
+SETTINGS = {"retry_steps": (0.05, 0.1, 0.2, *[0.3] * 80), "request_deadline": 0.6, "probe_after": 0.05}
 
 
 @dataclass

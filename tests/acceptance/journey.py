@@ -36,7 +36,7 @@ _AUDIENCES = {audience.name: audience for audience in AUDIENCES}
 _BY_LIST = {audience.name.lower().replace(" ", "-"): audience for audience in AUDIENCES}
 _BEGIN = datetime(2026, 7, 1, tzinfo=UTC)
 #: Waits that are short, and enough of them: a death costs an attempt.
-SETTINGS = {"retry_steps": "0.1,0.2,0.3,0.5,0.5,1,1,1,2,2,2", "request_deadline": "10"}
+SETTINGS = {"retry_steps": "0.1,0.2,0.3,0.5,0.5,1,1,1,2,2,2", "request_deadline": "10", "probe_after": "0.1"}
 
 State = dict[str, Any]
 

@@ -453,6 +453,7 @@ def world(tmp_path_factory, lend_database):
             "allow_password_grant": "true",
             "log_format": "json",
             "retry_steps": "0.05,0.05,0.05",
+            "probe_after": "0.01",
             "request_deadline": "0.5",
             "calls_per_minute": "100000",
             "unreached_after": "0",

@@ -15,9 +15,9 @@ SHORT = {
     "headrace.streaming.slots.LONGEST_PAUSE": 0.1,
     "headrace.streaming.slots.FIRST_PAUSE": 0.05,
     "headrace.streaming.slots.LONGEST_OWN_PAUSE": 0.1,
-    "headrace.streaming.breaker.FIRST_INTERVAL": 0.1,
-    "headrace.streaming.breaker.LONGEST_INTERVAL": 0.2,
+    "headrace.streaming.breaker.LONGEST": 2,
 }
+QUICK_RETRIES = {"retry_steps": ",".join(["0.05"] * 12), "probe_after": 0.1}
 TOGETHER = 25
 
 
@@ -60,7 +60,7 @@ def tell(mother, home, scripts):
     with Scripted.in_thread(scripts) as partner:
         named = {path.strip("/"): script.reading for path, script in partner.scripts.items()}
         story = Story(mother, home, partner, is_begun=False, flows=named)
-        story.settings = {**SETTINGS, **story.settings, "request_deadline": 0.4, "retry_steps": ",".join(["0.05"] * 12)}
+        story.settings = {**SETTINGS, **story.settings, "request_deadline": 0.4, **QUICK_RETRIES}
         story.tell(*people(1, count=6))
         story.live("tell_many", **SHORT)
         story.tell(*people(2, count=6))

@@ -7,9 +7,9 @@ from collections import deque
 IN_A_ROW = 10
 LAST = 50
 SHARE = 0.8
-#: Seconds between two probes, at first and at the most.
+#: Seconds to the first probe, and how many times that the longest time between two is.
 FIRST_INTERVAL = 5.0
-LONGEST_INTERVAL = 300.0
+LONGEST = 60
 
 
 class Breaker:
@@ -25,12 +25,13 @@ class Breaker:
     (3.0, 0.0)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, first: float = FIRST_INTERVAL) -> None:
         self.is_open = False
+        self._first = first
         self._in_a_row = 0
         self._last: deque[bool] = deque(maxlen=LAST)
         self._failures = 0
-        self._interval = FIRST_INTERVAL
+        self._interval = first
         self._probe_at = -math.inf
         self._is_probing = False
 
@@ -39,7 +40,7 @@ class Breaker:
         if not self.is_open:
             return 0.0
         if self._is_probing:
-            return max(self._probe_at - now, FIRST_INTERVAL)
+            return max(self._probe_at - now, self._first)
         return max(self._probe_at - now, 0.0)
 
     def probes(self, now: float) -> bool:
@@ -57,7 +58,7 @@ class Breaker:
         """Count a failure, and say whether it opened the breaker. While it is open, only a probe tells anything new."""
         if self.is_open:
             if is_probe:
-                self._interval = min(self._interval * 2, LONGEST_INTERVAL)
+                self._interval = min(self._interval * 2, self._first * LONGEST)
                 self._probe_at = now + self._interval
                 self._is_probing = False
             return False
@@ -65,7 +66,7 @@ class Breaker:
         if self._in_a_row < IN_A_ROW and (len(self._last) < LAST or self._failures < SHARE * LAST):
             return False
         self.is_open = True
-        self._interval = FIRST_INTERVAL
+        self._interval = self._first
         self._probe_at = now + self._interval
         return True
 

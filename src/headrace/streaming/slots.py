@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from headrace.model.outcome import HELD_BACK, Outcome, Retry
-from headrace.streaming.breaker import Breaker
+from headrace.streaming.breaker import FIRST_INTERVAL, Breaker
 from headrace.streaming.concurrency import Concurrency
 from headrace.streaming.pressure import Heard, heard
 
@@ -65,10 +65,10 @@ class _Account:
         "waiting",
     )
 
-    def __init__(self, name: str, each: int) -> None:
+    def __init__(self, name: str, each: int, probe_after: float) -> None:
         self.name = name
         self.concurrency = Concurrency(each)
-        self.breaker = Breaker()
+        self.breaker = Breaker(probe_after)
         self.under_way = 0
         self.waiting: deque[asyncio.Future[None]] = deque()
         self.held = 0
@@ -109,11 +109,14 @@ class _Account:
 class Slots:
     """The free places of every account. ``freed`` is set whenever one is given back, or an account goes otherwise."""
 
-    def __init__(self, each: int, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, each: int, monotonic: Callable[[], float] = time.monotonic, probe_after: float = FIRST_INTERVAL
+    ) -> None:
         self.freed = asyncio.Event()
         self.turns: list[Turn] = []
         self._each = each
         self._monotonic = monotonic
+        self._probe_after = probe_after
         self._accounts: dict[str, _Account] = {}
 
     def free(self, account: str) -> int:
@@ -184,7 +187,7 @@ class Slots:
     def _of(self, account: str) -> _Account:
         known = self._accounts.get(account)
         if known is None:
-            known = self._accounts[account] = _Account(account, self._each)
+            known = self._accounts[account] = _Account(account, self._each, self._probe_after)
         return known
 
 

@@ -28,7 +28,7 @@ def lay_aside(tx, tenant, audience, count):
         " VALUES (:tenant, 1, :n, :n, :audience, :n, 0, 1, 'status-400', 'the partner answered 400')"
     )
     tx.many(row, ({"tenant": tenant, "n": n, "audience": audience} for n in range(1, count + 1)))
-    ledger.post(tx, tenant, ledger.Tally({(1, audience, "accepted"): count, (1, audience, "parked"): count}))
+    ledger.post(tx, tenant, ledger.Tally({(1, audience, "accepted"): count, (1, audience, "parked"): count}), 0)
     profiles.next_sequence(tx, tenant, count)
 
 

@@ -106,6 +106,7 @@ async def test_what_waits_follows_another_policy(house, leaves_at):
     where = (house.store, house.clock, house.keyring, house.caller, authoring.DESTINATION)
     await authoring.save(*where, document, id_=house.destinations["flow"])
     await house.wake_all()
+    house.pass_time(1)  # It is looked at once a second at the most.
     await house.run()
 
     assert sizes(house) == [1]
