@@ -5,6 +5,7 @@ They may look ahead and behind, so they are read by a backtracking engine. It wr
 pattern, and can take its time over a value: both have a limit here.
 """
 
+import contextlib
 import re
 
 import regex
@@ -14,6 +15,8 @@ LONGEST = 1000
 LARGEST = 20_000
 #: Seconds that a pattern may take over a value.
 MATCHING_TIME = 0.2
+#: How often a match that ran out of time is tried: time also goes by while the machine does something else.
+ATTEMPTS = 3
 
 _COUNT = re.compile(r"\{([0-9]*)(,([0-9]*))?\}")
 _CLASS = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
@@ -46,10 +49,10 @@ def check_pattern(pattern: str) -> None:
 
 def is_match(pattern: str, value: str) -> bool:
     """Say whether a value has an author's pattern; one that takes its time over it does not."""
-    try:
-        return regex.search(pattern, value, timeout=MATCHING_TIME) is not None
-    except TimeoutError:
-        return False
+    for _ in range(ATTEMPTS):
+        with contextlib.suppress(TimeoutError):
+            return regex.search(pattern, value, timeout=MATCHING_TIME) is not None
+    return False
 
 
 def size_of(pattern: str) -> int:

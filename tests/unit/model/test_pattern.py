@@ -3,6 +3,7 @@
 import time
 
 import pytest
+import regex
 
 from headrace.model.pattern import LARGEST, NotAPattern, check_pattern, is_match, size_of
 
@@ -85,6 +86,20 @@ def test_what_people_write_is_a_pattern(pattern):
 def test_a_pattern_is_searched_for_and_not_only_at_the_beginning():
     assert is_match("I AGREE", "yes, I AGREE.")
     assert not is_match("^I AGREE$", "yes, I AGREE.")
+
+
+def test_a_machine_that_stalls_makes_no_value_wrong(monkeypatch):
+    stalls = iter([True, True, False])
+    search = regex.search
+
+    def stalling(*args, **options):
+        if next(stalls):
+            raise TimeoutError
+        return search(*args, **options)
+
+    monkeypatch.setattr(regex, "search", stalling)
+
+    assert is_match("^[a-z]+-[0-9]{4}$", "harbour-2026")
 
 
 def test_a_pattern_that_takes_its_time_matches_nothing():

@@ -243,17 +243,18 @@ def test_where_the_copy_cannot_be_written_nothing_is_moved(old):
 
 # -- all or nothing -----------------------------------------------------------------------------------------------
 
-#: What the connection to PostgreSQL says by itself, whenever two seconds have gone by.
-BY_THE_CLOCK = "DISCARD PLANS"
+#: What moves nothing: reads, whose number differs as tables are looked at, and what a connection to PostgreSQL says
+#: by itself whenever two seconds have gone by.
+MOVES_NOTHING = ("SELECT", "DISCARD PLANS")
 
 
 @contextlib.contextmanager
 def statements(store):
-    """Note every statement of the revisions that the connection which writes is given."""
+    """Note every statement by which the revisions move something."""
     noted = []
 
     def note(_connection, _cursor, statement, *_):
-        if statement != BY_THE_CLOCK:
+        if not statement.startswith(MOVES_NOTHING):
             noted.append(statement)
 
     engine = store.write_now(lambda tx: tx.core.engine)
@@ -272,7 +273,7 @@ def stopping(store, number):
     left = [number]
 
     def stop(_connection, _cursor, statement, *_):
-        left[0] -= statement != BY_THE_CLOCK
+        left[0] -= not statement.startswith(MOVES_NOTHING)
         if left[0] == 0:
             raise Stopped
 
@@ -303,9 +304,9 @@ def test_a_revision_that_fails_anywhere_leaves_the_store_as_it_was(old, present,
     with statements(old) as noted:
         migrate(old, wanted)
     migrate(old, present)
-    assert len(noted) > 8
+    assert len(noted) > 4
 
-    for number in range(2, len(noted) + 1, max(1, len(noted) // 4)):
+    for number in range(1, len(noted) + 1, max(1, len(noted) // 4)):
         with stopping(old, number), pytest.raises(Stopped):
             migrate(old, wanted)
         assert everything(old) == before
