@@ -156,8 +156,8 @@ class Server:
         self._begin(self._port)
 
     def another_client(self) -> Client:
-        """Return a client for another thread."""
-        return Client.from_file(self._folder / "data" / "credentials.json")
+        """Return a client for another thread, as soon as the server answers."""
+        return wait_for_server(self._folder / "data" / "credentials.json")
 
     def end(self) -> None:
         """Have it end well."""

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from streaming import Address, ingest, partner, server, settled, switch, timed, wave
+from streaming import Address, ingest, partner, server, settled, switch, wave
 
 from headrace.cli.client import Client, wait_for_server
 from headrace.cli.demo import connect
@@ -49,22 +49,25 @@ def measure(name: str, count: int, hanging: int) -> tuple[float, float]:
             others = [connect(client, name, other).dataflow for _ in range(hanging)]  # type: ignore[arg-type]
             for dataflow in (flow, *others):
                 switch(client, dataflow, "disable")
-            rates = []
-            for number, status in enumerate(("realized", "exited")):  # The first warms it up.
+            alone = 0.0  # Of the later wave of the two: the first warms it up.
+            for number, status in enumerate(("realized", "exited", "realized", "exited")):
                 ingest(client, wave(people, number, status))
-                rates.append(count / drained(client, flow))
+                seconds = drained(client, flow)
+                alone = count / seconds if status == "realized" else alone
                 switch(client, flow, "disable")
-            ingest(client, wave(people, 2, "realized"))
+            ingest(client, wave(people, 4, "realized"))
             for dataflow in others:
                 switch(client, dataflow, "enable")
             time.sleep(UNTIL_THEY_HANG)
-            return rates[-1], count / drained(client, flow)
+            return alone, count / drained(client, flow)
 
 
 def drained(client: Client, dataflow: str) -> float:
     """Enable a dataflow and return the seconds until nothing of it is pending."""
+    began = time.perf_counter()
     switch(client, dataflow, "enable")
-    return timed(lambda: settled(client, dataflow))
+    settled(client, dataflow)
+    return time.perf_counter() - began
 
 
 @contextmanager

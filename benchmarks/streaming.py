@@ -9,6 +9,8 @@ profiles a second, and the CPU time that the server's own process took of it, in
 - accept: durable accept alone, 500 profiles a request (the dataflow is disabled, so its changes wait)
 - drain: delivery of that stored backlog
 - together: accept and deliver at the same time
+- p95: how long 95 % of messages waited from their oldest change's acceptance to the partner's answer, at 70 % of what
+  went through together, in milliseconds
 
 for both example destinations: `moviestar`, one person a message, and `lighthouse`, up to a hundred.
 
@@ -38,6 +40,9 @@ from headrace.testkit.profiles import AUDIENCES, generate
 
 BATCH = 500
 WAVES = ("accept", "drain", "together")
+LOAD = 0.7
+#: Waves in a row at that load, so that what the first finds idle does not count for much.
+AT_LOAD = 3
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -62,11 +67,11 @@ def main() -> None:
     people = [slim(person) for person in generate(given.people, seed=7)]
     size = sum(len(orjson.dumps(person)) for person in people) // len(people)
     print(f"{given.people:,} people of {size} bytes a wave, to {far_end.__name__}")
-    print("".join(f"{column:>20}" for column in ("destination", *WAVES)))
+    print("".join(f"{column:>20}" for column in ("destination", *WAVES, "p95")))
     for name in given.destination or ["moviestar", "lighthouse"]:
-        rates = measure(name, people, far_end)
+        rates, p95 = measure(name, people, far_end)
         figures = (f"{rates[wave].rate:,.0f}/s {rates[wave].cpu:.0f} us" for wave in WAVES)
-        print("".join(f"{column:>20}" for column in (name, *figures)), flush=True)
+        print("".join(f"{column:>20}" for column in (name, *figures, f"{p95 * 1000:.0f} ms")), flush=True)
 
 
 def slim(person: dict[str, Any]) -> dict[str, Any]:
@@ -85,8 +90,8 @@ class Figure:
     cpu: float
 
 
-def measure(name: str, people: list[dict[str, Any]], far_end: FarEnd) -> dict[str, Figure]:
-    """Run the three waves of one destination."""
+def measure(name: str, people: list[dict[str, Any]], far_end: FarEnd) -> tuple[dict[str, Figure], float]:
+    """Run the three waves of one destination, and those at load; return the rates, and the seconds of p95."""
     count = len(people)
     with tempfile.TemporaryDirectory(prefix="headrace-bench-") as directory, far_end() as address:
         folder = Path(directory)
@@ -101,9 +106,43 @@ def measure(name: str, people: list[dict[str, Any]], far_end: FarEnd) -> dict[st
             figures["drain"] = timed(pid, count, lambda: settled(client, dataflow))
             batches = wave(people, 2, "exited")
             figures["together"] = timed(pid, count, lambda: (ingest(client, batches), settled(client, dataflow)))
+            p95 = waited(client, dataflow, people, LOAD * figures["together"].rate)
             ledger = client.get(f"/dataflows/{dataflow}/ledger")
-            assert ledger["delivered"] + ledger["superseded"] == ledger["accepted"] == 2 * count, ledger
-    return figures
+            assert ledger["delivered"] + ledger["superseded"] == ledger["accepted"] == (2 + AT_LOAD) * count, ledger
+    return figures, p95
+
+
+def waited(client: Client, dataflow: str, people: list[dict[str, Any]], rate: float) -> float:
+    """Send so many people a second; return the seconds that 95 % of their messages waited for less than."""
+    before = buckets(client)
+    for number in range(AT_LOAD):
+        due = time.perf_counter()
+        for body in wave(people, 3 + number, ("realized", "exited")[number % 2]):
+            time.sleep(max(0.0, due - time.perf_counter()))
+            ingest(client, [body])
+            due += BATCH / rate
+    settled(client, dataflow)
+    time.sleep(1)  # What is counted is told once it is written down, which is a moment after it is settled.
+    return quantile(0.95, {edge: count - before.get(edge, 0.0) for edge, count in buckets(client).items()})
+
+
+_BUCKET = re.compile(r'^headrace_message_delivered_waited_seconds_bucket{.*le="([^"]+)".*} (\S+)$', re.MULTILINE)
+
+
+def buckets(client: Client) -> dict[float, float]:
+    """Return how many messages had waited for at most so many seconds when they were delivered."""
+    text = client.exchange("GET", "/metrics").body.decode()
+    return {float(edge): float(count) for edge, count in _BUCKET.findall(text)}
+
+
+def quantile(share: float, counts: dict[float, float]) -> float:
+    """Return the seconds below which a share is, by a straight line within its bucket as Prometheus draws it."""
+    wanted, last, under = share * counts[float("inf")], 0.0, 0.0
+    for edge, count in sorted(counts.items()):
+        if count >= wanted:
+            return last if edge == float("inf") else last + (edge - last) * (wanted - under) / max(count - under, 1.0)
+        last, under = edge, count
+    return last
 
 
 def wave(people: list[dict[str, Any]], number: int, status: str, batch: int = BATCH) -> list[bytes]:

@@ -1,0 +1,111 @@
+"""What a storage has to be able to do, so that a file is there whole or not at all."""
+
+from collections.abc import AsyncIterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol
+
+from headrace.connect.egress import Egress
+from headrace.connect.guard import Guard
+from headrace.connect.tls import Tls
+from headrace.errors import PartnerError
+from headrace.registry import Registry
+
+Cause = Literal[
+    "no-place", "denied", "exists", "gone", "full", "distrusted", "host-key", "unreached", "busy", "refused"
+]
+#: What may well be over in a while, and is worth another try with the same bytes.
+PASSES: frozenset[Cause] = frozenset({"unreached", "busy"})
+
+
+class NotStored(PartnerError):
+    """The storage did not do what it was asked for; ``cause`` is stable, the message says more."""
+
+    code = "storage"
+
+    def __init__(self, cause: Cause, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether it may work in a while as it is."""
+        return self.cause in PASSES
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file as it is now: another in its place has another ``tag``, where the storage has tags."""
+
+    path: str
+    size: int
+    tag: str = ""
+
+
+class Storage(Protocol):
+    """
+    A folder of a storage that is signed in to. A path is relative to it, with ``/`` between names, and already proven
+    to stay inside of it. One is used by one run at a time; calls may be made at once.
+
+    Every call raises ``NotStored``, and nothing else that is of the outside world.
+    """
+
+    async def write(self, path: str, pieces: AsyncIterable[bytes | memoryview], *, replaces: bool = False) -> Stored:
+        """
+        Store a file of pieces, which come as fast as they are taken; memory holds a few of them at a time.
+
+        It is visible under its path whole or not at all. Where ``pieces`` raises, the storage fails or the caller is
+        cancelled, nothing is left that counts as a file, and as little as can be else. With ``replaces``, a file in
+        its place gives way at that moment; without, the cause is ``exists``, also where two write at once. Where
+        nobody knows whether the last step was done, it is found out.
+        """
+        ...
+
+    async def look(self, path: str) -> Stored | None:
+        """Return a file; ``None``: there is none."""
+        ...
+
+    async def remove(self, path: str) -> None:
+        """Remove a file, if there is one."""
+        ...
+
+    async def check(self) -> None:
+        """See that files could be written, and leave nothing behind: whether the operator's account is in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """
+    How a storage is reached: what is found on the way out is held to ``egress``, by ``dial`` or by the running guard.
+
+    ``trusted_keys`` are keys of hosts by ``host:port``, as their accounts have pinned them.
+    """
+
+    egress: Egress
+    guard: Guard
+    tls: Tls = field(default_factory=Tls)
+    trusted_keys: Mapping[str, str] = field(default_factory=dict)
+
+
+class MakesStorage(Protocol):
+    """
+    One kind of storage. ``place`` is the block of the destination server with every text rendered, by its names on the
+    wire (``{"bucket": …, "path": …}``); ``auth`` are the account's credentials, likewise; ``auth_type`` the way in.
+    """
+
+    auth_types: ClassVar[tuple[str, ...]]
+
+    def open(
+        self, place: Mapping[str, Any], auth_type: str, auth: Mapping[str, Any], way: Way
+    ) -> AbstractAsyncContextManager[Storage]:
+        """
+        Open a storage for a run; credentials may be tried here or at the first call.
+
+        Raises:
+            ConfigurationError: the place or the credentials come to something that cannot be.
+        """
+        ...
+
+
+storages: Registry[MakesStorage] = Registry("storage")
