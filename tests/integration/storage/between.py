@@ -1,6 +1,7 @@
 """Stands between a storage and whoever writes to it, reads what is asked, and answers some of it by itself."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -53,8 +54,10 @@ class Between:
         return isinstance(said, bytes)
 
     async def pass_on(self, head: bytes, body: bytes) -> bytes:
-        host, _, port = self.upstream.removeprefix("http://").partition(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
+        scheme, _, address = self.upstream.partition("://")
+        host, _, port = address.partition(":")
+        tls = ssl._create_unverified_context() if scheme == "https" else None
+        reader, writer = await asyncio.open_connection(host, int(port), ssl=tls)
         try:
             lines = [line for line in head[:-4].split(b"\r\n") if not line.lower().startswith(b"connection:")]
             writer.write(b"\r\n".join(lines) + b"\r\nConnection: close\r\n\r\n" + body)

@@ -8,7 +8,7 @@ import pytest
 from integration.storage import places
 
 #: Every storage that keeps the contract; one more is one line more.
-KINDS = {"seaweedfs": places.seaweed, "moto": places.moto}
+KINDS = {"seaweedfs": places.seaweed, "moto": places.moto, "azurite": places.azurite, "adls": places.adls}
 #: Those that are reached over a network, so that the way can be spoilt.
 FAR = [name for name in KINDS if name != "local"]
 #: Those whose server asks who is there.

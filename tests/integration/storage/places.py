@@ -1,22 +1,38 @@
 """The storages that files are written to in these tests: how each is opened, and how it is looked into from outside."""
 
 import contextlib
+import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 import warnings
+from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
+
+import trustme
+from obstore.store import AzureStore
 
 import objects
 from headrace.connect.egress import AllowList, Egress
 from headrace.connect.guard import Guard
 from headrace.connect.storage import Way, storages
+from headrace.connect.storage.azure import signed_by_key, stamped
+from headrace.connect.tls import Tls
+from headrace.model.http import Request
+from npm import NODE, install
 
 Given = tuple[dict[str, Any], str, dict[str, Any]]
 
@@ -42,6 +58,15 @@ class Place:
     is_part: Callable[[str, str], bool] = lambda method, target: False
     is_last: Callable[[str, str], bool] = lambda method, target: False
     options: dict[str, Any] = field(default_factory=dict)
+    ca_file: Path | None = None
+
+    @property
+    def address(self) -> str:
+        return self.origin.partition("://")[2]
+
+    def by(self, proxy: Any) -> str:
+        """Return the origin that a proxy of TCP gives it."""
+        return f"{self.origin.partition('://')[0]}://{proxy.address}"
 
     def open(self, endpoint: str = "", *, auth: Mapping[str, str] = {}, place: Mapping[str, str] = {}):
         where, auth_type, credentials = self.given(endpoint or self.origin)
@@ -60,7 +85,7 @@ def await_answer(url: str, process: "subprocess.Popen[bytes]", seconds: float = 
     until = time.monotonic() + seconds
     while time.monotonic() < until and process.poll() is None:
         try:
-            with urllib.request.urlopen(url, timeout=5):
+            with urllib.request.urlopen(url, timeout=5, context=ssl._create_unverified_context()):
                 return
         except urllib.error.HTTPError as error:
             error.close()
@@ -147,3 +172,137 @@ def moto() -> Iterator[Place]:
     with running(command, f"{origin}/moto-api/", env={**os.environ, "AWS_EC2_METADATA_DISABLED": "true"}):
         s3_client(origin, "AKIAEXAMPLE", "secret").create_bucket(Bucket="people")
         yield s3_place("moto", origin, "AKIAEXAMPLE", "secret" * 6, "people")
+
+
+# -- Azure --------------------------------------------------------------------------------------------------------
+
+ACCOUNT, ACCOUNT_KEY = "partner", b64encode(b"a key of the account").decode()
+TENANT, CLIENT, CLIENT_SECRET = "0c1f0a42-8f0d-4a7e-9a39-3b6a4f2f7c11", "headrace-at-partner", "s3cret of the client"
+
+
+@contextlib.contextmanager
+def _azurite(*more: str) -> Iterator[str]:
+    """Run a server and tell where it is; ``more`` are options, of which a certificate makes it answer over https."""
+    port, folder = free_port(), install(Path(__file__).parent / "servers")
+    program = folder / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
+    command = [
+        *(NODE, program, "--silent", "--skipApiVersionCheck", "--inMemoryPersistence", "--disableTelemetry"),
+        *("--blobHost", "127.0.0.1", "--blobPort", str(port), *more),
+    ]
+    origin = f"http{'s' if '--cert' in more else ''}://127.0.0.1:{port}"
+    with running(command, origin, env={**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{ACCOUNT_KEY}"}):
+        yield origin
+
+
+def _azure_place(name: str, kind: str, origin: str, given: Callable[[str], Given], **more: Any) -> Place:
+    kind_of_body = (("content-type", "application/octet-stream"),)
+    request = stamped(Request("PUT", f"{origin}/{ACCOUNT}/people?restype=container", kind_of_body))
+    made = signed_by_key(request, ACCOUNT, b64decode(ACCOUNT_KEY))
+    asked = urllib.request.Request(made.url, method="PUT", headers=dict(made.headers), data=b"")
+    with urllib.request.urlopen(asked, context=ssl._create_unverified_context()):
+        pass
+    store: Any = AzureStore(
+        "people",
+        account_name=ACCOUNT,
+        account_key=ACCOUNT_KEY,
+        endpoint=f"{origin}/{ACCOUNT}",
+        client_options={"allow_http": True, "allow_invalid_certificates": True},
+    )
+    return Place(
+        name,
+        kind,
+        origin,
+        given,
+        read=lambda key: bytes(store.get(f"drop/people/{key}").bytes()),
+        files=lambda: [one["path"] for page in store.list("drop") for one in page],
+        unfinished=list,  # Azure forgets blocks that nobody listed, and has no other way.
+        seed=lambda key, data: store.put(f"drop/people/{key}", data),
+        is_begin=lambda method, target: False,
+        is_part=lambda method, target: "comp=block&" in target,
+        is_last=lambda method, target: "comp=blocklist" in target,
+        **more,
+    )
+
+
+@contextlib.contextmanager
+def azurite() -> Iterator[Place]:
+    def given(origin: str) -> Given:
+        said = f"AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};BlobEndpoint={origin}/{ACCOUNT};"
+        return {"container": "people", "path": "/drop/people/"}, "AZURE_CONNECTION_STRING", {"connectionString": said}
+
+    with _azurite() as origin:
+        wrong = f"AccountName={ACCOUNT};AccountKey={b64encode(b'wrong').decode()};BlobEndpoint={origin}/{ACCOUNT};"
+        told = {"wrong_keys": {"connectionString": wrong}, "wrong_place": {"container": "nobody-has-made-this"}}
+        yield _azure_place("azurite", "FILE_BASED_AZURE_BLOB", origin, given, **told)
+
+
+@contextlib.contextmanager
+def adls() -> Iterator[Place]:
+    """Run a server that wants tokens, which it takes over https alone, and one that gives them."""
+    authority = trustme.CA()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        certificate = authority.issue_cert("127.0.0.1")
+        certificate.private_key_pem.write_to_path(folder / "key.pem")
+        certificate.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+        authority.cert_pem.write_to_path(folder / "ca.pem")
+        giver = stack.enter_context(token_giver())
+        more = ("--cert", str(folder / "cert.pem"), "--key", str(folder / "key.pem"), "--oauth", "basic")
+        origin = stack.enter_context(_azurite(*more))
+
+        def given(endpoint: str) -> Given:
+            auth = {"tenant": TENANT, "servicePrincipalId": CLIENT, "servicePrincipalKey": CLIENT_SECRET}
+            place = {"path": f"abfss://people@{ACCOUNT}.dfs.core.windows.net/drop/people/"}
+            return place, "AZURE_SERVICE_PRINCIPAL", {**auth, "url": f"{endpoint}/{ACCOUNT}"}
+
+        options = {"tls": Tls(folder / "ca.pem"), "authority": giver}
+        told = {
+            "wrong_keys": {"servicePrincipalKey": "wrong secret"},
+            "wrong_place": {"path": f"abfss://nobody-has-made-this@{ACCOUNT}.dfs.core.windows.net/drop/"},
+        }
+        yield _azure_place(
+            "adls", "FILE_BASED_ADLS_GEN2", origin, given, options=options, ca_file=folder / "ca.pem", **told
+        )
+
+
+class _Giver(BaseHTTPRequestHandler):
+    """Gives tokens as Entra ID does, to one client; as azurite reads them, nobody looks at their signature."""
+
+    def do_POST(self) -> None:
+        said = dict(parse_qsl(self.rfile.read(int(self.headers["content-length"])).decode()))
+        is_known = said["client_id"] == CLIENT and said["client_secret"] == CLIENT_SECRET
+        is_known = is_known and self.path == f"/{TENANT}/oauth2/v2.0/token"
+        self._say(200, {"access_token": _jwt(), "expires_in": 3599}) if is_known and said["scope"] == (
+            "https://storage.azure.com/.default"
+        ) else self._say(401, {"error": "invalid_client", "error_description": said["client_secret"]})
+
+    def _say(self, status: int, answer: Any) -> None:
+        body = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def _jwt() -> str:
+    now = int(time.time())
+    claims = {"aud": "https://storage.azure.com", "iss": f"https://sts.windows.net/{TENANT}/"}
+    parts = ({"alg": "RS256", "typ": "JWT"}, {**claims, "iat": now, "nbf": now - 5, "exp": now + 3600})
+    texts = [urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts]
+    return ".".join((*texts, "c2lnbmF0dXJl"))
+
+
+@contextlib.contextmanager
+def token_giver() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Giver)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

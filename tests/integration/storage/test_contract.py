@@ -259,7 +259,7 @@ async def test_a_last_step_that_never_arrives_is_not_stored(far):
 @pytest.mark.parametrize("fault", ["cut", "reset"])
 async def test_a_connection_that_ends_in_the_middle_is_made_up_for(far, fault):
     name, data = new_name(), content(LARGE)
-    async with FaultProxy(far.origin.removeprefix("http://")) as proxy, far.open(proxy.origin) as storage:
+    async with FaultProxy(far.address) as proxy, far.open(far.by(proxy)) as storage:
         getattr(proxy.to, fault)(after=PART // 2, connections=2)
         await storage.write(name, pieces(data))
     assert far.read(name) == data
@@ -267,7 +267,7 @@ async def test_a_connection_that_ends_in_the_middle_is_made_up_for(far, fault):
 
 
 async def test_a_storage_that_is_gone_for_good_is_told(far):
-    async with FaultProxy(far.origin.removeprefix("http://")) as proxy, far.open(proxy.origin) as storage:
+    async with FaultProxy(far.address) as proxy, far.open(far.by(proxy)) as storage:
         proxy.both.reset(after=0)
         with pytest.raises(NotStored) as refused:
             await storage.write(new_name(), pieces(content(9)))

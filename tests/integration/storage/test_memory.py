@@ -12,6 +12,7 @@ MOST = 64 << 20
 def test_a_large_file_takes_little_memory(place):
     directories = [str(folder) for folder in place.options.get("directories", ())]
     said = {"kind": place.kind, "given": place.given(place.origin), "name": "large", "megabytes": MEGABYTES}
+    said |= {"ca": str(place.ca_file or ""), "authority": place.options.get("authority", "")}
     command = [sys.executable, Path(__file__).parent / "upload.py", json.dumps({**said, "directories": directories})]
 
     ended = subprocess.run(command, capture_output=True, text=True, timeout=300)

@@ -9,6 +9,7 @@ from pathlib import Path
 from headrace.connect.egress import AllowList, Egress
 from headrace.connect.guard import Guard
 from headrace.connect.storage import Way, storages
+from headrace.connect.tls import Tls
 
 MEGABYTE = 1 << 20
 
@@ -19,7 +20,9 @@ async def pieces(count: int):
 
 
 async def warm_and_upload(said):
-    way = Way(Egress(AllowList.parse("127.0.0.0/8")), Guard(), directories=tuple(map(Path, said["directories"])))
+    egress, tls = Egress(AllowList.parse("127.0.0.0/8")), Tls(Path(said["ca"]) if said["ca"] else None)
+    directories = tuple(map(Path, said["directories"]))
+    way = Way(egress, Guard(), tls, directories=directories, authority=said["authority"])
     async with storages.get(said["kind"]).open(*said["given"], way) as storage:
         await storage.write("warm", pieces(1), replaces=True)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

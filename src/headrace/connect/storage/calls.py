@@ -6,14 +6,13 @@ They leave by our own transport, which knows no proxy, no credentials and no set
 
 import asyncio
 import random
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from headrace.connect.http import HttpTransport
 from headrace.connect.storage.storage import Cause, NotStored, Way
-from headrace.connect.transport import Garbled, NotSent, Transport, Unanswered
+from headrace.connect.transport import Distrusted, Garbled, NotSent, Transport, Unanswered
 from headrace.connect.url import parse_url
 from headrace.errors import EgressError
 from headrace.model.http import Request, Response
@@ -46,6 +45,11 @@ class Patience:
             yield min(self.most, self.first * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311 - luck, not secrecy
 
 
+def waits() -> Iterator[float]:
+    """Yield how long to wait before each try."""
+    return Patience().waits()
+
+
 class Calls:
     """Sends requests; ``sign`` makes each one ours, ``judge`` says what is wrong with an answer, if anything."""
 
@@ -63,9 +67,9 @@ class Calls:
         self._judge = judge
         self._patience = patience or Patience()
 
-    async def ask(self, request: Request, *, within: float = WITHIN) -> Response:
+    async def ask(self, request: Request, *, within: float = WITHIN, again: bool = True) -> Response:
         """
-        Return the answer with which nothing is wrong.
+        Return the answer with which nothing is wrong; asked once more where that may pass, unless not ``again``.
 
         Raises:
             Lost: there is none, or a later try was refused and an earlier one may have been done.
@@ -79,7 +83,7 @@ class Calls:
                 return await self._ask_once(request, within)
             except NotStored as error:
                 failure, is_lost = error, is_lost or isinstance(error, Lost)
-                if not error.may_pass:
+                if not (again and error.may_pass):
                     break
         raise (Lost if is_lost else NotStored)(failure.cause, failure.message) from None
 
@@ -99,7 +103,8 @@ class Calls:
         except (Unanswered, Garbled) as error:
             raise Lost("unreached", error.message) from None
         except NotSent as error:
-            raise NotStored(_why_not_sent(error), error.message) from None
+            cause: Cause = "distrusted" if isinstance(error, Distrusted) else "unreached"
+            raise NotStored(cause, error.message) from None
         except EgressError:  # Why may tell what the network is like from inside.
             raise NotStored("unreached", f"'{origin}' could not be reached.") from None
 
@@ -109,10 +114,6 @@ async def opened(way: Way) -> AsyncIterator[Transport]:
     """Lend a transport that is held to the operator's egress and trust, and has no connection to share with anyone."""
     async with HttpTransport(way.egress, tls=way.tls, connections=CONNECTIONS) as transport:
         yield transport
-
-
-def _why_not_sent(error: NotSent) -> Cause:
-    return "distrusted" if isinstance(error.__cause__, ssl.SSLCertVerificationError) else "unreached"
 
 
 @dataclass(frozen=True, slots=True)

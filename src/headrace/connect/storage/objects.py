@@ -167,13 +167,15 @@ class _Writing:
     async def _finished(self, upload: Upload) -> Stored:
         try:
             return self._stored(await upload.finish(replaces=self._replaces))
-        except Lost as lost:
+        except NotStored as lost:
+            if not isinstance(lost, Lost) and lost.cause != "gone":
+                raise
             with suppress(NotStored):
                 return await self._found_or(lost)
             await upload.abort()  # From here on it does not come late either.
             return await self._found_or(lost)
 
-    async def _found_or(self, lost: Lost) -> Stored:
+    async def _found_or(self, lost: NotStored) -> Stored:
         """Return what was stored although nobody was told; else raise why it was not."""
         seen = await self._objects.look(self._key)
         if seen is not None and seen.mark == self._mark and seen.size == self._size:
