@@ -8,9 +8,19 @@ import pytest
 from integration.storage import places
 
 #: Every storage that keeps the contract; one more is one line more.
-KINDS = {"seaweedfs": places.seaweed, "moto": places.moto, "azurite": places.azurite, "adls": places.adls}
+KINDS = {
+    "seaweedfs": places.seaweed,
+    "moto": places.moto,
+    "azurite": places.azurite,
+    "adls": places.adls,
+    "fake-gcs": places.fake_gcs,
+    "local": places.local,
+}
 #: Those that are reached over a network, so that the way can be spoilt.
-FAR = [name for name in KINDS if name != "local"]
+REACHED = [name for name in KINDS if name != "local"]
+#: Those whose server knows what it has of a large file. Fake-gcs takes the question how far it came for the last piece,
+#: and looks whether there is a file of the name at the first piece alone.
+FAR = [name for name in REACHED if name != "fake-gcs"]
 #: Those whose server asks who is there.
 ASKING = [name for name in KINDS if name not in ("moto", "local")]
 #: Those whose server looks and stores in one step, whoever else writes. Moto looks, and then stores.
@@ -34,6 +44,11 @@ def get_place() -> Iterator[Get]:
 
 @pytest.fixture(scope="session", params=KINDS)
 def place(request, get_place: Get) -> places.Place:
+    return get_place(request.param)
+
+
+@pytest.fixture(scope="session", params=REACHED)
+def reached(request, get_place: Get) -> places.Place:
     return get_place(request.param)
 
 

