@@ -24,7 +24,7 @@ FAR = [name for name in REACHED if name != "fake-gcs"]
 #: Those whose server asks who is there.
 ASKING = [name for name in KINDS if name not in ("moto", "local")]
 #: Those whose server looks and stores in one step, whoever else writes. Moto looks, and then stores.
-ATOMIC = [name for name in KINDS if name != "moto"]
+ATOMIC = [name for name in KINDS if name not in ("moto", "fake-gcs")]
 
 Get = Callable[[str], places.Place]
 
