@@ -16,7 +16,7 @@ class S3Extension(Block):
 
     endpoint: TemplatedText | None = Field(
         None,
-        description="Where the bucket is, `https://storage.example.com`, if it is not Amazon's but speaks as that does.",
+        description="Where the bucket is, `https://storage.example.com`, if it is not Amazon's.",
     )
     region: TemplatedText | None = Field(
         None, description="The bucket's region, `eu-west-1`. Amazon is asked for it otherwise; others take `us-east-1`."
