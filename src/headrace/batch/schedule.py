@@ -10,7 +10,7 @@ has come nothing is written any more, and what was left is counted too.
 from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import MAXYEAR, UTC, date, datetime
 from typing import Literal
 
 from headrace.model.batch import Frequency
@@ -23,6 +23,8 @@ DAY = 24 * HOUR
 FOREVER = 2**53
 #: How long datasets are written where their operator says no end, in months.
 MONTHS_OF_DATASETS = 6
+#: The end of the calendar: no slot lies beyond the year 9999.
+LAST = 253_402_300_799_000
 Every = Literal["once", "span", "month", "evaluation"]
 
 _SPANS: dict[Frequency, int] = {
@@ -97,7 +99,7 @@ class Schedule:
         """Return how many slots have come up to a moment, with that moment."""
         if self.every == "evaluation":
             return 0
-        until = until if self.end is None else min(until, self.end - 1)
+        until = min(until, LAST if self.end is None else self.end - 1)
         if until < self.start:
             return 0
         if self.every == "once":
@@ -170,8 +172,8 @@ def next_slot(schedule: Schedule, now: int) -> int | None:
     """Return the first slot after now; ``None``: there is none, or it hangs on evaluations."""
     if schedule.every == "evaluation" or (schedule.every == "once" and now >= schedule.start):
         return None
-    following = schedule.slot(schedule.come(now))
-    return following if following > now and (schedule.end is None or following < schedule.end) else None
+    following, end = schedule.slot(schedule.come(now)), LAST if schedule.end is None else schedule.end
+    return following if now < following < end else None
 
 
 def is_over(schedule: Schedule, exported_until: int, now: int) -> bool:
@@ -190,10 +192,16 @@ def _midnight(day: date) -> int:
 
 
 def _months_later(moment: int, months: int) -> int:
-    """Return the same day and time so many months later: the last day of a month that is too short."""
+    """
+    Return the same day and time so many months later, on the last day of a month that is too short.
+
+    ``FOREVER`` stands for what is beyond the calendar.
+    """
     begun = datetime.fromtimestamp(moment // 1000, UTC)
     years, month = divmod(begun.month - 1 + months, 12)
     year = begun.year + years
+    if year > MAXYEAR:
+        return FOREVER
     day = min(begun.day, monthrange(year, month + 1)[1])
     later = begun.replace(year=year, month=month + 1, day=day)
     return int(later.timestamp()) * 1000 + moment % 1000

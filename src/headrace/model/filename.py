@@ -16,6 +16,8 @@ from headrace.model.problem import Problem
 
 #: Bytes of UTF-8 that a name may have, with everything that is added to it: storages and file systems take no more.
 LONGEST_NAME = 255
+#: Bytes of UTF-8 that a whole path may have: keys of S3 and of Google Cloud Storage are no longer.
+LONGEST_PATH = 1024
 #: Where nothing else is said, as the original's own connectors name their files.
 DEFAULT_FILENAME = "%DESTINATION%_segment%SEGMENT_ID%_%DATETIME(YYYYMMddHHmmss)%"
 DEFAULT_OF_GROUPS = "%DESTINATION%_%MERGE_POLICY_ID%_%DATETIME(YYYYMMddHHmmss)%"
@@ -202,6 +204,10 @@ def problems_of_path(path: str, where: str) -> Iterator[Problem]:
         yield Problem("leaves-the-folder", where, message)
     if not fixed.isprintable() or "\\" in fixed:
         yield Problem("invalid", where, "a path has `/` between its steps, and neither `\\` nor control characters")
+    room = LONGEST_PATH - (LONGEST_NAME + 1) * (1 + len(tail.split("/")) * bool(tail))
+    if len(fixed.encode("utf-8", "replace")) > room:
+        message = f"the path leaves no room for names: it has at most {room} bytes beside what is added; shorten it"
+        yield Problem("name-too-long", where, message)
     yield from _misplaced(parts_of(tail), where)
 
 
@@ -222,6 +228,11 @@ def _misplaced(tail: tuple[Part, ...], where: str) -> Iterator[Problem]:
 def offered(config: FilenameConfig) -> tuple[FilenameMacro, ...]:
     """Return what operators may append to the fixed beginning, in the order in which they see it."""
     return tuple(macro for macro in FILENAME_MACROS if macro in config.allowed_filename_append_options)
+
+
+def offered_for_folders(allowed: tuple[FoldernameMacro, ...]) -> tuple[FoldernameMacro, ...]:
+    """Return what operators may put into the folder of a dataset, in the order in which they see it."""
+    return tuple(macro for macro in FOLDERNAME_MACROS if macro in allowed or not allowed)
 
 
 def template_of(config: FilenameConfig, chosen: Iterable[str], text: str = "") -> str:

@@ -245,6 +245,13 @@ def test_no_part_of_one_audience_lies_where_one_of_another_does(names):
     assert len(paths) == len(set(paths))
 
 
+def test_audiences_whose_long_names_were_cut_to_one_are_told_apart():
+    long = found("%SEGMENT_NAME%", {"a": "字" * 200 + "a", "b": "字" * 200 + "b"})
+
+    assert len(set(long.values())) == 2
+    assert all(len(path.encode()) <= 255 - len("_999999") for path in long.values())
+
+
 def test_a_mark_that_is_another_name_marks_that_too():
     marked = found("%SEGMENT_NAME%", {"a": "vip", "b": "vip"})["a"].removesuffix(".csv")
 

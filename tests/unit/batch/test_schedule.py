@@ -159,6 +159,17 @@ def test_once_the_end_has_come_nothing_is_written_and_all_is_counted():
     assert next_slot(plan, at("2031-03-10 02:00")) is None
 
 
+@pytest.mark.parametrize("frequency", ["MONTHLY", "WEEKLY", "DAILY", "EVERY_HOUR"])
+def test_the_calendar_ends_and_nothing_fails_there(frequency):
+    plan = schedule(frequency, "9999-12-31", time="23:30")
+
+    assert next_slot(plan, plan.start) is None
+    assert next_slot(plan, 0) == plan.start
+    assert due(plan, 0, plan.start).slot == plan.start
+    assert due(plan, FOREVER, FOREVER) is None
+    assert next_slot(schedule(frequency, "0001-01-01"), 0) > 0
+
+
 # -- laws -------------------------------------------------------------------------------------------------------------
 
 PLANS = st.builds(

@@ -3,6 +3,7 @@
 import pytest
 
 from authored import changed
+from headrace.model.activation import Activation
 from headrace.model.batch import BatchConfig
 from headrace.model.export import (
     FileSettings,
@@ -114,6 +115,24 @@ def test_the_other_spelling_of_the_name_is_read():
 
     assert selector.block.filename_template == "%SEGMENT_ID%"
     assert [problem.code for problem in selector.problems] == ["old-name"]
+
+
+def test_a_selector_that_was_kept_before_is_written_as_far_as_it_is_read():
+    """Who is told to have left is told by the selector as it was: see `at_partner`."""
+    kept = examine(SegmentSelectorValue, {"id": "a", "schedule": {"frequency": "?", "startDate": "2031-03-01"}}).block
+
+    written = kept.model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert written == {"id": "a", "namespace": "ups", "schedule": {"startDate": "2031-03-01"}}
+
+
+def test_an_activation_says_the_same_of_its_audiences():
+    audience = {name: value for name, value in DAILY.items() if name != "id"}
+    activation = {"name": "a", "destination": "d", "audiences": [{"id": "seg-1", **audience}]}
+
+    (wanted,) = read(Activation, activation)[0].audiences
+    assert wanted.settings == audience
+    wrong = changed(activation, {"/audiences/0/schedule/endDate": "2031-03-01"})
+    assert found(Activation, wrong) == [("ends-too-early", "/audiences/0/schedule/endDate")]
 
 
 # -- a destination ----------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from headrace.model.filename import (
     default_template,
     folder_template_of,
     offered,
+    offered_for_folders,
     parts_of,
     problems_of_choice,
     problems_of_folder_choice,
@@ -121,6 +122,9 @@ def test_folders_of_datasets_are_made_of_what_is_allowed():
         ("acme/%DATETIME%", ["unknown-macro"]),
         ("acme/../%SEGMENT_ID%", ["leaves-the-folder"]),
         ("../x", ["leaves-the-folder"]),
+        ("a/" * 128 + "%SEGMENT_NAME%/%SEGMENT_ID%", []),
+        ("a/" * 129 + "%SEGMENT_NAME%/%SEGMENT_ID%", ["name-too-long"]),
+        ("a" * 769, ["name-too-long"]),
         ("a\\b", ["invalid"]),
         ("a\0b", ["invalid"]),
     ],
@@ -137,6 +141,8 @@ def test_a_path_is_parted_where_its_macros_begin():
 
 def test_what_may_be_appended_is_offered_in_one_order():
     assert offered(config()) == ("SEGMENT_NAME", "DATETIME", "CUSTOM_TEXT")
+    assert offered_for_folders(("EXPORT_TIME", "DATASET_ID")) == ("DATASET_ID", "EXPORT_TIME")
+    assert "SANDBOX_NAME" in offered_for_folders(())
 
 
 def test_a_choice_becomes_a_template_that_may_be_chosen():
