@@ -39,8 +39,12 @@ _REPLACED = "_"
 _MOST_KEPT = 10_000
 #: What Windows, shells, URLs or a reader of paths would take for something else than a letter.
 _SPECIAL = frozenset('/\\:*?"<>|%')
-#: Look like a dot or a slash, and are no compatible form of one; and letters that show nothing.
-_LOOKALIKES = frozenset("\u3002\u2044\u2215\u2216\u29f5\u29f8\u29f9\u2571\u2572\u115f\u1160\u3164\uffa0\u2800")
+#: Look like a dot or a slash, and are no compatible form of one; and what shows nothing.
+_LOOKALIKES = frozenset(
+    "\u3002\u0701\u0702\ua4f8\ua4ff\U00010a50\U0001d16d"
+    "\u2044\u2215\u2216\u29f5\u29f6\u29f7\u29f8\u29f9\u2571\u2572\u2afb\u2afd\u2e4a\U0001f67c\U0001f67d"
+    "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+)
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _NO_TEXT = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\\\\ud800-\udfff]")
 #: Names of devices under Windows, whatever end they have.
@@ -139,7 +143,7 @@ def _replaced(text: str) -> str:
 def _is_harmless(character: str) -> bool:
     """Say whether a name may hold a character."""
     plain = unicodedata.normalize("NFKC", character)
-    is_special = character in _SPECIAL or character in _LOOKALIKES
+    is_special = character in _SPECIAL or plain in _LOOKALIKES or character in _LOOKALIKES
     is_unseen = unicodedata.category(character) in _UNSEEN or (character != " " and plain.isspace())
     is_disguised = plain != character and any(mark in _SPECIAL or mark == "." for mark in plain)
     return not (is_special or is_unseen or is_disguised)

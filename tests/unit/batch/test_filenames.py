@@ -133,6 +133,11 @@ def test_what_no_name_may_hold_is_an_underscore(text, expected):
     assert clean(text) == expected
 
 
+def test_what_looks_like_a_dot_or_a_slash_does_not_stay():
+    for disguised in "\uff61\ufe12\ufe52\u2025\u2026\uff05\u2100\u2105\u29f8\u2571\ua4f8\u0701\u3164":
+        assert clean(f"a{disguised}b") == "a_b", ascii(disguised)
+
+
 def test_a_name_is_cut_between_letters():
     assert clean("字" * 100) == "字" * 85
     assert clean("a" + "字" * 100, 6) == "a字"
