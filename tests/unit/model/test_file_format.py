@@ -77,6 +77,7 @@ def test_everything_is_as_the_author_and_the_operator_say():
             timestamp_format="yyyy-MM-dd'T'HH:mm:ss[.SSS][XXX]",
             encoding="UTF-16",
             line_end="\n",
+            formula_guard=True,
         ),
     )
 
@@ -89,6 +90,8 @@ def test_everything_is_as_the_author_and_the_operator_say():
         ({"sep": text("\\t")}, "separator", "\t"),
         ({"sep": text("\t")}, "separator", "\t"),
         ({"sep": text("||")}, "separator", "||"),
+        ({"sep": text("|\\t|")}, "separator", "|\t|"),
+        ({"sep": text("\\\\")}, "separator", "\\"),
         ({"quote": text("")}, "quote", "\0"),
         ({"quote": text("\\u0000")}, "quote", "\0"),
         ({"quote": text("\\"), "escape": text("\\")}, "escape_of_escape", "\0"),
@@ -108,6 +111,9 @@ def test_an_option_means_what_it_means_to_spark(options, field, value):
     [
         ({"/fileType": template("xml")}, "'xml' is not allowed here; use csv, json or parquet"),
         ({"/csvOptions/quote": template("''")}, "`quote` is a single character, not \"''\""),
+        ({"/csvOptions/quote": template("😀")}, "`quote` is a single character, not '😀'"),
+        ({"/csvOptions/sep": template("a\\")}, "a backslash in `sep` begins a character"),
+        ({"/csvOptions/dateFormat": template("yyyy-MMMMM")}, "`MMMMM` is nothing that `dateFormat` can hold"),
         ({"/includeFileManifest": template("yes")}, "'yes' is not allowed here"),
     ],
 )
