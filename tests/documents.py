@@ -76,6 +76,7 @@ EVERY_FORMAT: Document = {
         "timestampFormat": text("yyyy-MM-dd'T'HH:mm:ss[.SSS][XXX]"),
         "encoding": text("utf-16"),
         "lineSep": text("\\n"),
+        "x-headrace": {"formulaGuard": True},
     },
     "maxFileRowCount": 2_000_000,
     "includeFileManifest": template("{{ customerData.manifest }}"),

@@ -142,6 +142,11 @@ CODES: dict[str, Code] = {
     "two-times": Code("Two ways to write the time in one name.", "Keep one of them."),
     "macro-twice": Code("A part that a name would have twice.", "Leave one out.", "warning"),
     "unfit-macro": Code("A part of a name that has no value with this grouping.", "Leave it out.", "warning"),
+    "marks-alike": Code("Two marks of a file that no reader can tell apart.", "Change one of them.", "warning"),
+    "unfit-column": Code(
+        "A column, or how it is to be written, that files of this type cannot hold.",
+        "Map a text, or write it as the message says.",
+    ),
     # -- destinations and what they point to ------------------------------------------------------------------------
     "ambiguous": Code("A name that several things have.", "Write the id of the one that is meant."),
     "wrong-rule": Code("Credentials of a kind that the server is not reached by.", "Take another rule."),

@@ -12,6 +12,7 @@ from headrace.model.file_configurations import (
     FileConfigurations,
     JsonOptions,
     as_written,
+    separator_as_written,
 )
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.text import TemplatedText
@@ -43,6 +44,7 @@ class CsvFormat:
     timestamp_format: str
     encoding: str
     line_end: str
+    formula_guard: bool = False
 
     @classmethod
     def of(cls, options: CsvOptions) -> Self:
@@ -50,7 +52,7 @@ class CsvFormat:
         quote, escape = (_character(text) for text in (options.quote, options.escape))
         written = options.char_to_escape_quote_escaping
         return cls(
-            separator=as_written(options.separator.value),
+            separator=separator_as_written(options.separator.value),
             quote=quote,
             quote_all=_is_on(options.quote_all),
             escape=escape,
@@ -65,6 +67,7 @@ class CsvFormat:
             timestamp_format=options.timestamp_format.value,
             encoding=next(name for name in ENCODINGS if name == options.encoding.value.upper()),
             line_end=_character(options.line_sep),
+            formula_guard=options.extension.formula_guard,
         )
 
 

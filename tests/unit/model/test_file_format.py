@@ -80,6 +80,7 @@ def test_everything_is_as_the_author_and_the_operator_say():
             timestamp_format="yyyy-MM-dd'T'HH:mm:ss[.SSS][XXX]",
             encoding="UTF-16",
             line_end="\n",
+            formula_guard=True,
         ),
         json=JsonFormat(ignores_nulls=False),
     )
@@ -93,6 +94,8 @@ def test_everything_is_as_the_author_and_the_operator_say():
         ({"sep": text("\\t")}, "separator", "\t"),
         ({"sep": text("\t")}, "separator", "\t"),
         ({"sep": text("||")}, "separator", "||"),
+        ({"sep": text("|\\t|")}, "separator", "|\t|"),
+        ({"sep": text("\\\\")}, "separator", "\\"),
         ({"quote": text("")}, "quote", "\0"),
         ({"quote": text("\\u0000")}, "quote", "\0"),
         ({"quote": text("\\"), "escape": text("\\")}, "escape_of_escape", "\0"),
@@ -120,6 +123,9 @@ def test_fields_without_a_value_are_left_out_unless_the_author_wants_them(option
     [
         ({"/fileType": template("xml")}, "'xml' is not allowed here; use csv, json or parquet"),
         ({"/csvOptions/quote": template("''")}, "`quote` is a single character, not \"''\""),
+        ({"/csvOptions/quote": template("😀")}, "`quote` is a single character, not '😀'"),
+        ({"/csvOptions/sep": template("a\\")}, "a backslash in `sep` begins a character"),
+        ({"/csvOptions/dateFormat": template("yyyy-MMMMM")}, "`MMMMM` is nothing that `dateFormat` can hold"),
         ({"/includeFileManifest": template("yes")}, "'yes' is not allowed here"),
         ({"/x-headrace/jsonOptions/ignoreNullFields": template("no")}, "'no' is not allowed here"),
         (

@@ -11,12 +11,18 @@ import pyarrow as pa
 import pyarrow.types as kinds
 
 from headrace.batch.formats.format import Sink, formats
+from headrace.batch.formats.java_dates import flat, java_date
 from headrace.batch.formats.lines import LinesWriter
 from headrace.batch.formats.numbers import java_decimal, java_double
 from headrace.batch.formats.sql import identifier, literal
 from headrace.batch.formats.unfit import unfit
+from headrace.model.date_patterns import parts_of
 from headrace.model.file_format import FileFormat
 
+#: The patterns that Spark's JSON has where nothing is said.
+_DATE = flat(parts_of("yyyy-MM-dd"), "date")
+_PATTERN = parts_of("yyyy-MM-dd'T'HH:mm:ss[.SSS][XXX]")
+_MOMENT, _LOCAL = flat(_PATTERN, "moment"), flat(_PATTERN, "local")
 Writes = Callable[[str], str]
 
 
@@ -136,14 +142,20 @@ def _binary(at: str) -> str:
     return _quoted(f"base64({at}::BLOB)")
 
 
-def _date(at: str) -> str:
+def _time(at: str) -> str:
     return _quoted(f"{at}::VARCHAR")
 
 
+def _date(at: str) -> str:
+    return _quoted(java_date(at, _DATE))
+
+
 def _timestamp(kind: pa.TimestampType, at: str) -> str:
-    """A moment in UTC; what has no time zone is written without one."""
-    moment, zone = (f"make_timestamp(epoch_us({at}))", "Z") if kind.tz else (f"{at}::TIMESTAMP", "")
-    return _quoted(f"strftime({moment}, '%Y-%m-%dT%H:%M:%S.%g{zone}')")
+    """A moment is in UTC, whatever zone the session has; nanoseconds are cut off."""
+    if kind.unit == "ns" and kind.tz is None:
+        whole = f"epoch_ns({at}) - (epoch_ns({at}) % 1000 + 1000) % 1000"
+        return _quoted(java_date(f"make_timestamp(({whole}) // 1000)", _LOCAL))
+    return _quoted(java_date(f"make_timestamp(epoch_us({at}))", _MOMENT if kind.tz else _LOCAL))
 
 
 def _double(at: str) -> str:
@@ -159,7 +171,7 @@ _SCALARS: tuple[tuple[Callable[[pa.DataType], bool], Writes], ...] = (
     (kinds.is_boolean, _plain),
     (kinds.is_floating, _double),
     (kinds.is_date, _date),
-    (kinds.is_time, _date),
+    (kinds.is_time, _time),
     (kinds.is_binary, _binary),
     (kinds.is_large_binary, _binary),
     (kinds.is_null, lambda at: "NULL::VARCHAR"),
