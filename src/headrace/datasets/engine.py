@@ -57,6 +57,7 @@ class Engine:
             },
         )
         self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection.execute("SET enable_progress_bar = false")
         self._files: list[str] = []
 
     def view_parquet(self, name: str, files: Sequence[Path]) -> None:
