@@ -28,8 +28,8 @@ from headrace.model.file_format import FileFormat
 
 #: Pieces that wait between the two sides, of a megabyte each.
 WAITING = 8
-#: Seconds between two tries to interrupt a query.
-_PATIENCE = 0.2
+#: Seconds until a query is interrupted, and again.
+_PATIENCE = 0.05
 
 Pieces = AsyncGenerator[bytes | memoryview, None]
 #: Makes of a file's pieces those that are stored instead: encryption. It takes every one, and is closed by ``aclose``.
@@ -149,6 +149,11 @@ async def _laid_out(rows: Rows, look: FileFormat, max_rows: int) -> AsyncIterato
         working = loop.run_in_executor(threads, _lay_out, rows, look, max_rows, pieces)
         try:
             yield pieces, partial(loop.run_in_executor, threads)
+        except NotStored:
+            # A storage may say in its own words that its pieces failed.
+            if pieces.failure is not None:
+                raise pieces.failure from None
+            raise
         finally:
             pieces.end()
             await _stopped(working, rows.engine)
@@ -166,8 +171,13 @@ def _lay_out(rows: Rows, look: FileFormat, max_rows: int, pieces: Handing[Piece]
 
 
 async def _stopped(working: asyncio.Future[None], engine: Engine) -> None:
-    """Wait until the thread is done. An interruption may come between two queries, so it is said again."""
+    """
+    Wait until the thread is done, as it is soon where it has something to hand over; interrupt its query otherwise.
+
+    That may come before the query has begun, so it is said again.
+    """
     while not working.done():
-        engine.interrupt()
         with suppress(asyncio.CancelledError):
             await asyncio.wait([working], timeout=_PATIENCE)
+        if not working.done():
+            engine.interrupt()

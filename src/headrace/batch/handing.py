@@ -25,6 +25,7 @@ class Handing(Generic[Item]):
         self._queue: asyncio.Queue[Item | BaseException | None] = asyncio.Queue()
         self._places = threading.Semaphore(places)
         self._has_ended = False
+        self.failure: BaseException | None = None
 
     def put(self, item: Item) -> None:
         """
@@ -44,6 +45,7 @@ class Handing(Generic[Item]):
 
     def fail(self, error: BaseException) -> None:
         """Say that there are no more items, and why: whoever takes them gets the error."""
+        self.failure = error
         self._hand(error)
 
     def end(self) -> None:

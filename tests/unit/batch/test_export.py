@@ -175,6 +175,29 @@ async def test_rows_that_cannot_be_read_leave_no_file_and_say_nothing_of_people(
     assert str(caught.value).startswith("the rows of the export cannot be read: ")
 
 
+async def test_a_storage_may_say_in_its_own_words_that_its_pieces_failed(rows):
+    class Wordy(Memory):
+        async def write(self, path, pieces, *, replaces=False):
+            try:
+                return await super().write(path, pieces, replaces=replaces)
+            except OperationError:
+                raise NotStored("refused", "the body ended early") from None
+
+    sql = "SELECT i::TINYINT AS x FROM range(100000) AS t(i)"
+    with rows(sql) as people, pytest.raises(OperationError, match="cannot be read: Conversion Error"):
+        await export(people, look("json"), Wordy(), Manner(named))
+
+
+async def test_an_engine_can_be_used_again_after_an_export_whatever_came_of_it(rows):
+    with rows() as people:
+        await export(people, look("json"), Memory(), Manner(named))
+        with pytest.raises(NotStored):
+            await export(people, look("json"), Memory(fails_after=1), Manner(named))
+        (part,) = await export(people, look("json"), Memory(), Manner(named))
+
+    assert part.rows == 100_000
+
+
 async def test_too_little_memory_is_said(rows):
     sql = "SELECT list(i::VARCHAR || md5(i::VARCHAR)) AS x FROM range(3000000) AS t(i)"
     with rows(sql, memory_mb=40) as people, pytest.raises(OperationError, match="Out of Memory Error"):
