@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal, localcontext
 from typing import Any
 
 import pyarrow as pa
@@ -155,7 +155,7 @@ def java_float(x: float, code: str) -> str:
         return sign + "Infinity"
     if x == 0:
         return sign + "0.0"
-    written = next(text for places in range(1, 18) if read_back(text := f"{x:.{places}e}", code) == x)
+    written = next(text for places in range(1, 18) for text in near(x, places) if read_back(text, code) == x)
     digits, exponent = written.split("e")
     digits, point = digits.replace(".", "").rstrip("0"), int(exponent)
     if not -3 <= point < 7:
@@ -164,6 +164,16 @@ def java_float(x: float, code: str) -> str:
         return f"{sign}0.{'0' * (-point - 1)}{digits}"
     digits = digits.ljust(point + 2, "0")
     return f"{sign}{digits[: point + 1]}.{digits[point + 1 :]}"
+
+
+def near(x: float, places: int) -> list[str]:
+    """The two decimals of so many places around a number, the nearer one first; of two as near, the even one."""
+    exact = Decimal(x)
+    step = Decimal((0, (1,), exact.adjusted() - places))
+    with localcontext(prec=1200):
+        below = (exact / step).to_integral_value(ROUND_FLOOR)
+        both = sorted((below, below + 1), key=lambda one: (abs(one * step - exact), one % 2))
+        return [f"{one * step:.{places}e}" for one in both]
 
 
 def read_back(text: str, code: str) -> float:
