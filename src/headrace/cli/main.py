@@ -42,6 +42,7 @@ COMMANDS = {
     "profiles": ("headrace.cli.profiles:app", "Make source profiles to try things with; erase people."),
     "alerts": ("headrace.cli.alerts:app", "See what is wrong, and say who is told of it."),
     "consent": ("headrace.cli.consent:app", "Consent policies: list them, set one, delete one."),
+    "file": ("headrace.cli.files:app", "Write files as exports would."),
     "template": ("headrace.cli.template:app", "Render and check message templates."),
 }
 

@@ -154,6 +154,11 @@ CODES: dict[str, Code] = {
     ),
     "may-not-be-chosen": Code("A choice that the destination does not leave to operators.", "Leave it out."),
     "several-identities": Code("More than one identity in the rows of a file.", "Map one, the others as attributes."),
+    "marks-alike": Code("Two marks of a file that no reader can tell apart.", "Change one of them.", "warning"),
+    "unfit-column": Code(
+        "A column, or how it is to be written, that files of this type cannot hold.",
+        "Map a text, or write it as the message says.",
+    ),
     # -- destinations and what they point to ------------------------------------------------------------------------
     "ambiguous": Code("A name that several things have.", "Write the id of the one that is meant."),
     "wrong-rule": Code("Credentials of a kind that the server is not reached by.", "Take another rule."),
