@@ -21,6 +21,7 @@ from headrace.services.consent_policies import KIND as APPLY_CONSENT
 from headrace.services.erasures import KIND as ERASURE
 from headrace.store import audiences, dataflows, documents, erasures, ledger, parked, runs
 from headrace.store.database import StoreUnavailable, Transaction
+from headrace.store.erasures import Receipt
 from headrace.testkit.simulation.disk import Disk
 from headrace.testkit.simulation.ground import AUDIENCES, SELECTORS, Ground, memory, selector, server_document
 from headrace.testkit.simulation.loop import Loop
@@ -430,7 +431,8 @@ class World:
     def _judge_end(self) -> None:
         self.disk.look(self._judge_books)
         open_, laid_aside, pending = self.disk.look(self._left)
-        self.oracle.judge_end(self.network.attempts, open_, laid_aside, pending)
+        receipts = self.disk.look(self._receipts)
+        self.oracle.judge_end(self.network.attempts, open_, laid_aside, pending, receipts)
         for fault in self.loop.faults:
             self.oracle.accuse("fault", fault)
         states = self.disk.look(lambda tx: dataflows.all_of(tx, self.ground.caller.number))
@@ -447,6 +449,14 @@ class World:
             for item in parked.latest(tx, tenant, self.flow, 10_000)
         }
         return open_, laid_aside, self._pending(tx)
+
+    def _receipts(self, tx: Transaction) -> dict[str, Receipt]:
+        """Return what is said of telling the partner of those who were erased; one who was not known has none."""
+        found = {}
+        for name, id_ in self._erasures.items():
+            for receipt in erasures.receipts(tx, self.ground.caller.number, id_) if id_ else ():
+                found[name] = receipt
+        return found
 
     # -- judging on the way -------------------------------------------------------------------------------------------
 
