@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 from headrace.clock import Clock
 from headrace.connect.retry import RetryPolicy
@@ -59,6 +60,8 @@ LOOKS_PAUSE = 10
 LONGEST_PAUSE = 60_000
 #: Seconds between two tries to write what is known while the store cannot take anything.
 STORE_PAUSE = 1.0
+#: Seconds after which is forgotten, with the next claim, what was remembered of dataflows and accounts that are gone.
+FORGET_EVERY = 60.0
 #: The longest the outbox sleeps although nobody woke it, in seconds.
 LONGEST_SLEEP = 5.0
 
@@ -94,7 +97,7 @@ class StoredOutbox:
         self._random = random
         self._epoch = epoch
         self._leases = Leases(store, clock, presence, lease=lease, deadline=deadline)
-        self._looked_everywhere_at = clock.monotonic()
+        self._looked_everywhere_at = self._forgot_at = clock.monotonic()
         self._numbers = outbox.Numbers(epoch << 32)
         self._together = Together(store, live, self._leases.moment)
         self._maybe: set[Address] = set()
@@ -306,6 +309,7 @@ class StoredOutbox:
         def work(tx: Transaction) -> tuple[Round, list[tuple[Group, PartnerRoute]]]:
             pairs: list[tuple[Group, PartnerRoute]] = []
             now = self._leases.moment(tx)
+            self._forget_gone(tx, slots)
             begun = self._pacing.begin(tx, self._going(tx, asked, now), waiting, slots, now)
             begun.begin_after(self._last_account)
             for going, share in begun:
@@ -375,6 +379,37 @@ class StoredOutbox:
             self._early_until[address] = now + min(max(LOOK_EVERY, taken * LOOKS_PAUSE), LONGEST_PAUSE)
         known = (outbox.withhold_nobody(tx, group, now) for group in groups)
         return [group for group in known if group.entries]
+
+    def _forget_gone(self, tx: Transaction, slots: Slots) -> None:
+        """
+        Forget from time to time what is remembered of dataflows that were deleted, and of accounts without any.
+
+        A dataflow that has no way for a while may be of any account, so of its sandbox none is forgotten.
+        """
+        if self._clock.monotonic() - self._forgot_at < FORGET_EVERY:
+            return
+        self._forgot_at = self._clock.monotonic()
+        of_flows: list[dict[Address, Any]] = [
+            self._streaks,
+            self._retrying,
+            self._last_bucket,
+            self._early_until,
+            self._faults,
+            self._consents,
+        ]
+        addresses = {address for kept in of_flows for address in [*kept]}
+        names = {*slots.names(), *self._pacing.names()}
+        tenants = {tenant for tenant, _ in addresses} | {int(name.partition(":")[0]) for name in names}
+        live = {tenant: self._live.of(tx, tenant) for tenant in sorted(tenants)}
+        for address in addresses:
+            if address[1] not in live[address[0]]:
+                for kept in of_flows:
+                    kept.pop(address, None)
+        routes = [flow.route for flows in live.values() for flow in flows.values()]
+        cannot_tell = {str(tenant) for tenant, flows in live.items() if any(not item.route for item in flows.values())}
+        for name in names - {route.account for route in routes if route is not None}:
+            if name.partition(":")[0] not in cannot_tell and slots.forget(name):
+                self._pacing.forget(name)
 
     def _is_early(self, address: Address, now: int) -> bool:
         """Put off the look at a dataflow that has just been looked at: what wakes it has hardly filled a message."""

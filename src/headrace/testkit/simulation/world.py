@@ -250,7 +250,8 @@ class World:
         self.oracle.note("kill", process.life.name)
         process.kill()
         await asyncio.sleep(pause)
-        self.begin()
+        if self.process is process:  # Else another was started already: there is one at a time.
+            self.begin()
 
     async def _freeze(self) -> None:
         while await self._every(40):
