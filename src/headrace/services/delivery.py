@@ -1,7 +1,6 @@
 """Delivery: the outbox that the streaming pipeline carries from, kept in the store."""
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -13,30 +12,23 @@ from headrace.connect.retry import RetryPolicy
 from headrace.crashpoints import crashpoint
 from headrace.events import (
     Announce,
-    ChangesParked,
     DataflowHeld,
     DataflowStopped,
     DataflowWaits,
-    Event,
-    GroupSettled,
-    MessageDelivered,
-    MessageRetried,
-    MessageSplit,
     WorkerFailed,
     told,
 )
 from headrace.mapping.consent import Consents
 from headrace.model.message import Group, Message, Settled
-from headrace.model.outcome import HELD_BACK, Delivered, Outcome, Parked, Retry, Split, Withheld
+from headrace.model.outcome import Outcome, Parked, Split, Withheld
 from headrace.services import consenting, holding, settling
-from headrace.services.keeping import Kept, fold, forget
 from headrace.services.leases import Leases
 from headrace.services.live import FAULT_PAUSE, LiveDataflow, LiveDataflows, PartnerRoute
-from headrace.services.pacing import Address, Going, Pacing, Round, forget_pacing
+from headrace.services.pacing import Address, Going, Pacing, Round
 from headrace.services.presence import Presence
+from headrace.services.settled_events import Times, settled_events
 from headrace.services.settling import Together, Written
-from headrace.services.turning import turn
-from headrace.store import dataflows, epochs, outbox, parked_messages
+from headrace.store import dataflows, epochs, outbox
 from headrace.store.database import Store, StoreUnavailable, Transaction
 from headrace.store.outbox import Conclusion
 from headrace.store.splitting import Part
@@ -259,19 +251,9 @@ class StoredOutbox:
         self.wake(group.tenant, [group.dataflow])
         if written.name is not None:
             waited = max(0, now - group.since) / 1000 if group.since else 0.0
-            for event in _events(written.name, [*concluded, *written.recorded.given_up], wait, waited):
+            claimed_at = group.lease_until - self._leases.milliseconds
+            for event in settled_events(written, group, concluded, Times(wait, waited, claimed_at, seconds)):
                 self._announce(event)
-            outcomes = {item.message: type(item.outcome).__name__.lower() for item in concluded}
-            self._announce(
-                GroupSettled(
-                    dataflow=written.name,
-                    outcomes=outcomes,
-                    attempt=group.attempt,
-                    entries=len(concluded),
-                    claimed_at=group.lease_until - self._leases.milliseconds,
-                    seconds=seconds,
-                )
-            )
             if written.held is not None:
                 self._announce(DataflowHeld(dataflow=written.name, reason=written.held))
             await self._hold_if_refused(address, written.name, group.number, concluded)
@@ -493,40 +475,5 @@ class StoredOutbox:
         return None
 
 
-async def keep_house(
-    store: Store, clock: Clock, announce: Announce, presence: Presence, every: float, kept: Kept
-) -> None:
-    """Until cancelled: let audiences begin and end whose dates have come, fold the ledger, forget what is old."""
-    while True:
-        try:
-            if presence.is_first:
-                await turn(store, clock.now())
-                await fold(store)
-                await forget(store, clock.now(), kept)
-                await store.write(lambda tx: forget_pacing(tx, clock.now()))
-                await store.write(lambda tx: parked_messages.forget_old(tx, clock.now() - parked_messages.KEPT))
-        except Exception as error:  # A fault of ours must not end the house-keeping of everybody else.
-            announce(WorkerFailed(step="keep_house", error=told(error)))
-        await asyncio.sleep(every)
-
-
 def _was_tried(item: Settled) -> bool:
     return not isinstance(item.outcome, Withheld)
-
-
-def _events(name: str, settled: Sequence[Settled], wait: float | None, waited: float) -> Iterable[Event]:
-    """Say what happened to the messages of a group."""
-    for (message, outcome), items in itertools.groupby(settled, key=lambda item: (item.message, item.outcome)):
-        entries = list(items)
-        if isinstance(outcome, Delivered):
-            yield MessageDelivered(dataflow=name, entries=len(entries), message=message, waited_seconds=waited)
-        elif isinstance(outcome, Retry) and outcome.code == HELD_BACK:
-            continue  # It was not tried; how the account goes is told once for all.
-        elif isinstance(outcome, Retry):
-            yield MessageRetried(
-                dataflow=name, entries=len(entries), message=message, reason=outcome.reason, seconds=wait or 0.0
-            )
-        elif isinstance(outcome, Split):
-            yield MessageSplit(dataflow=name, entries=len(entries), message=message, reason=outcome.reason)
-        elif isinstance(outcome, Parked):
-            yield ChangesParked(dataflow=name, entries=len(entries), code=outcome.code, reason=outcome.reason)

@@ -291,8 +291,8 @@ class Pacing:
             account.until = max(account.until or 0, now + LOOK_AGAIN)
 
     def _answer(self, account: str, item: _Waiting, seconds: float | None) -> None:
-        queue = self._queues.get(account, ())
-        if item in queue:
+        queue = self._queues.get(account)
+        if queue is not None and item in queue:
             queue.remove(item)
         if not item.turn.done():
             item.turn.set_result(seconds)

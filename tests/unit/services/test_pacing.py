@@ -9,7 +9,7 @@ import pytest
 from headrace.connect.transport import NotSent
 from headrace.model.http import Response
 from headrace.services import accounts, activation, authoring, sources, targets
-from headrace.services.delivery import forget_pacing
+from headrace.services.pacing import forget_pacing
 from headrace.store import slowed
 from headrace.streaming.breaker import IN_A_ROW
 from headrace.streaming.slots import MOST_AHEAD
