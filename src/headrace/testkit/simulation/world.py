@@ -7,8 +7,9 @@ each other.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from random import Random
 from typing import Any, TypeVar
 
@@ -452,11 +453,18 @@ class World:
         return open_, laid_aside, self._pending(tx)
 
     def _receipts(self, tx: Transaction) -> dict[str, Receipt]:
-        """Return what is said of telling the partner of those who were erased; one who was not known has none."""
+        """
+        Return what is said of telling the partner of those who were erased; one who was not known has nothing.
+
+        Whoever asked and was not answered asked again: then an erasure before that, which nobody heard of, found them.
+        """
+        tenant, heard = self.ground.caller.number, {*self._erasures.values()}
+        unheard = [item.erasure for item in erasures.latest(tx, tenant, 100) if item.erasure not in heard]
+        before = [receipt for id_ in unheard for receipt in erasures.receipts(tx, tenant, id_) if receipt.profile]
         found = {}
         for name, id_ in self._erasures.items():
-            for receipt in erasures.receipts(tx, self.ground.caller.number, id_) if id_ else ():
-                found[name] = receipt
+            for receipt in erasures.receipts(tx, tenant, id_) if id_ else ():
+                found[name] = receipt if receipt.profile or not before else _together(before)
         return found
 
     # -- judging on the way -------------------------------------------------------------------------------------------
@@ -493,3 +501,9 @@ class World:
             self.oracle.delivered(event.message)
         elif isinstance(event, WorkerFailed):
             self.oracle.note("failed", event.step, event.error)
+
+
+def _together(receipts: Sequence[Receipt]) -> Receipt:
+    """Return what several receipts admit, as one."""
+    worst = min(receipts, key=lambda receipt: ("failed", "telling", "cannot-be-told").count(receipt.state) == 0)
+    return replace(worst, left_in=tuple(sorted({name for receipt in receipts for name in receipt.left_in})))
