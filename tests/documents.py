@@ -84,6 +84,23 @@ EVERY_FORMAT: Document = {
 }
 _EVERY_ADDRESS: dict[str, Document] = {
     "URL_BASED": {"urlBasedDestination": {"url": template("https://{{ customerData.region }}.harbor.example/v2")}},
+    "FILE_BASED_S3": {
+        "fileBasedS3Destination": {
+            "bucket": text("harbor"),
+            "path": template("/in/{{ customerData.folder }}"),
+            "x-headrace": {
+                "endpoint": template("https://{{ customerData.region }}.storage.harbor.example"),
+                "region": template("{{ customerData.region }}"),
+            },
+        }
+    },
+    "FILE_BASED_GOOGLE_CLOUD": {
+        "fileBasedGoogleCloudStorageDestination": {
+            "bucket": text("harbor"),
+            "path": text("in"),
+            "x-headrace": {"endpoint": text("https://storage.harbor.example")},
+        }
+    },
     "FILE_BASED_SFTP": {
         "fileBasedSFTPDestination": {
             "rootDirectory": template("/in/{{ customerData.folder }}"),

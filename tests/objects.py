@@ -56,7 +56,7 @@ class ObjectServer:
 
 
 @contextlib.contextmanager
-def server(certificate: trustme.LeafCert | None = None) -> Iterator[ObjectServer]:
+def server(certificate: trustme.LeafCert | None = None, *, volumes: int = 8) -> Iterator[ObjectServer]:
     """Run a server until the end; over https with a certificate."""
     folder = Path(tempfile.mkdtemp(prefix="headrace-objects-"))
     (folder / "s3.json").write_text(json.dumps(_IDENTITIES))
@@ -66,7 +66,7 @@ def server(certificate: trustme.LeafCert | None = None) -> Iterator[ObjectServer
         *(str(Path(sys.executable).parent / "weed"), "server"),
         *("-dir", str(folder), "-ip", "127.0.0.1", "-ip.bind", "127.0.0.1", "-master.telemetry=false"),
         *("-filer", "-s3", "-s3.config", str(folder / "s3.json"), "-s3.port.iceberg=0", "-s3.port.lance=0"),
-        *("-volume.max=8", "-master.volumeSizeLimitMB=64"),
+        *(f"-volume.max={volumes}", "-master.volumeSizeLimitMB=64"),
         *(f"-{name}={port}" for name, port in ports.items()),
     ]
     if certificate is not None:

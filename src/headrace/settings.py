@@ -169,6 +169,16 @@ class Settings(BaseSettings):
         description="A file (TOML) of the databases and catalogs that datasets may read, each with its name; see "
         "[datasets](datasets.md).",
     )
+    export_directories: str = Field(
+        "",
+        description="The directories below which files may be written on this machine, with commas between; for "
+        "development. Empty: there are none.",
+    )
+    aws_access_key_id: str = Field(
+        "", description="Who we are at Amazon, where partners let us assume roles; empty: no role is assumed."
+    )
+    aws_secret_access_key: str = Field("", description="The secret that goes with it.", repr=False)
+    aws_sts_url: str = Field("https://sts.us-east-1.amazonaws.com/", description="Where roles of Amazon's are assumed.")
     metrics_token: str = Field(
         "",
         description="Bearer token for `/metrics`; without one they are served on a loopback address only.",
@@ -208,7 +218,12 @@ class Settings(BaseSettings):
         addresses = (self.database_url, self.egress_proxy)
         return [
             text
-            for text in (self.metrics_token, self.smtp_password, *itertools.chain(*map(_passwords, addresses)))
+            for text in (
+                self.metrics_token,
+                self.smtp_password,
+                self.aws_secret_access_key,
+                *itertools.chain(*map(_passwords, addresses)),
+            )
             if text
         ]
 

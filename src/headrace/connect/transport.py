@@ -27,6 +27,10 @@ class NotReached(NotSent):
     """There is no such name, or nothing takes connections there."""
 
 
+class Distrusted(NotSent):
+    """Whoever takes connections there could not prove who it is."""
+
+
 class Unanswered(PartnerError):
     """The request left and no whole answer came back; it may have been applied."""
 
@@ -58,7 +62,7 @@ class Transport(Protocol):
             EgressError: the URL may not be reached from here; nothing was sent.
             Unsendable: the request cannot be written as HTTP; nothing was sent.
             NotSent: refused, not resolved, TLS failed or no connection in time; certainly not applied. ``NotReached``,
-                if there was no connection at all.
+                if there was no connection at all; ``Distrusted``, if its certificate was refused.
             Unanswered: the deadline passed or the connection ended after the request left; outcome unknown.
             Garbled: what came back is not HTTP/1.x; outcome unknown.
         """

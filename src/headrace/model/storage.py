@@ -11,6 +11,28 @@ from headrace.model.problem import Problem
 from headrace.model.text import TemplatedText
 
 
+class S3Extension(Block):
+    """What Headrace adds to a bucket of S3."""
+
+    endpoint: TemplatedText | None = Field(
+        None,
+        description="Where the bucket is, `https://storage.example.com`, if it is not Amazon's but speaks as that does.",
+    )
+    region: TemplatedText | None = Field(
+        None, description="The bucket's region, `eu-west-1`. Amazon is asked for it otherwise; others take `us-east-1`."
+    )
+
+
+class GoogleCloudStorageExtension(Block):
+    """What Headrace adds to a bucket of Google Cloud Storage."""
+
+    endpoint: TemplatedText | None = Field(
+        None,
+        description="Where the bucket is, if it is not at `https://storage.googleapis.com`; for HMAC keys alone, which "
+        "are not shown to it.",
+    )
+
+
 class S3Destination(Block):
     """A folder in a bucket of Amazon S3, or of what speaks its language."""
 
@@ -19,6 +41,9 @@ class S3Destination(Block):
     bucket: TemplatedText = Field(description="The bucket.")
     path: TemplatedText = Field(
         description="The folder in the bucket; `%SEGMENT_NAME%` and `%SEGMENT_ID%` make one for each audience."
+    )
+    extension: S3Extension = Field(
+        default_factory=S3Extension, alias="x-headrace", description="Additions of Headrace."
     )
 
 
@@ -77,3 +102,6 @@ class GoogleCloudStorageDestination(Block):
 
     bucket: TemplatedText = Field(description="The bucket.")
     path: TemplatedText = Field(description="The folder in the bucket.")
+    extension: GoogleCloudStorageExtension = Field(
+        default_factory=GoogleCloudStorageExtension, alias="x-headrace", description="Additions of Headrace."
+    )

@@ -97,6 +97,9 @@ def _server_addresses(server: dict[str, Any]) -> Iterator[str]:
     yield from _texts(server.get("urlBasedDestination"), "url")
     for name, (field, form) in _STORAGES.items():
         yield from (form.format(text) for text in _texts(server.get(name), field))
+        # A bucket is another one where somebody else keeps it.
+        block = server.get(name)
+        yield from _texts(block.get("x-headrace") if isinstance(block, dict) else None, "endpoint")
 
 
 def _sign_in_addresses(destination: dict[str, Any]) -> Iterator[str]:

@@ -1,5 +1,19 @@
 """Where files go: one kind of storage a module, each registered by the type of its destination server."""
 
-from headrace.connect.storage.storage import Cause, NotStored, Storage, Stored, Way, storages
+from headrace.connect.storage import adls, azure_blob, gcs, local, s3
+from headrace.connect.storage.storage import Cause, House, NotStored, Storage, Stored, Way, storages
 
-__all__ = ["Cause", "NotStored", "Storage", "Stored", "Way", "storages"]
+__all__ = [
+    "Cause",
+    "House",
+    "NotStored",
+    "Storage",
+    "Stored",
+    "Way",
+    "adls",
+    "azure_blob",
+    "gcs",
+    "local",
+    "s3",
+    "storages",
+]

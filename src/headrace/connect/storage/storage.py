@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
 from headrace.connect.egress import Egress
@@ -75,17 +76,36 @@ class Storage(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class House:
+    """
+    Who the house itself is at Amazon: with these keys it assumes roles of partners.
+
+    ``external_id`` says for whom it does; a partner's role that asks for it is not assumed for anybody else.
+    """
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    region: str = "us-east-1"
+    sts_url: str = "https://sts.us-east-1.amazonaws.com/"
+    external_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Way:
     """
     How a storage is reached: what is found on the way out is held to ``egress``, by ``dial`` or by the running guard.
 
-    ``trusted_keys`` are keys of hosts by ``host:port``, as their accounts have pinned them.
+    ``trusted_keys`` are keys of hosts by ``host:port``, as their accounts have pinned them. Below ``directories`` of
+    this machine, and nowhere else of it, files may be written. ``authority`` gives Azure's tokens, in place of Azure.
     """
 
     egress: Egress
     guard: Guard
     tls: Tls = field(default_factory=Tls)
     trusted_keys: Mapping[str, str] = field(default_factory=dict)
+    house: House | None = None
+    directories: tuple[Path, ...] = ()
+    authority: str = ""
 
 
 class MakesStorage(Protocol):
@@ -103,7 +123,9 @@ class MakesStorage(Protocol):
         Open a storage for a run; credentials may be tried here or at the first call.
 
         Raises:
-            ConfigurationError: the place or the credentials come to something that cannot be.
+            AuthoringError: the place comes to something that cannot be.
+            AccountError: the credentials do; ``EgressError``: the place may not be reached.
+            NotStored: the storage was asked, and refused.
         """
         ...
 
