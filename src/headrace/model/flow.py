@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from headrace.model.account_encryption import AccountEncryption
 from headrace.model.block import SERVER_SET, Block, Flag, Whole, read_of, rule
 from headrace.model.export import FileSettings, RowSettings, ScheduleParams
 from headrace.model.identities import Transformation
@@ -80,6 +81,7 @@ class BaseConnection(Block):
     description: str | None = Field(None, description="What it is for.")
     connection_spec: SpecReference = Field(description="The destination.")
     auth: Auth | None = Field(None, description="The credentials.")
+    encryption: AccountEncryption | None = Field(None, description="How files are encrypted. Without it they are not.")
     extension: AccountExtension = Field(
         default_factory=AccountExtension, alias="x-headrace", description="Additions of Headrace."
     )
