@@ -112,6 +112,11 @@ MAY_USE_IN_PART: Final = {
     "headrace.connect.proxy": {"socket"},
     "headrace.connect.traces": {"opentelemetry"},
     "headrace.connect.reqwest": {"pyreqwest"},
+    "headrace.connect.storage.line": {"asyncssh"},
+    "headrace.connect.storage.placing": {"asyncssh"},
+    "headrace.connect.storage.sftp": {"asyncssh"},
+    "headrace.connect.storage.ssh": {"asyncssh"},
+    "headrace.connect.storage.upload": {"asyncssh"},
     "headrace.connect.tls": {"ssl"},
     "headrace.connect.wire": {"socket", "httptools"},
 }

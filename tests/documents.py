@@ -76,9 +76,11 @@ EVERY_FORMAT: Document = {
         "timestampFormat": text("yyyy-MM-dd'T'HH:mm:ss[.SSS][XXX]"),
         "encoding": text("utf-16"),
         "lineSep": text("\\n"),
+        "x-headrace": {"formulaGuard": True},
     },
     "maxFileRowCount": 2_000_000,
     "includeFileManifest": template("{{ customerData.manifest }}"),
+    "x-headrace": {"jsonOptions": {"ignoreNullFields": text("false")}},
 }
 _EVERY_ADDRESS: dict[str, Document] = {
     "URL_BASED": {"urlBasedDestination": {"url": template("https://{{ customerData.region }}.harbor.example/v2")}},

@@ -13,6 +13,7 @@ COVERED = (
     "custom-text-fixed",
     "every-hour",
     "has-no-effect",
+    "marks-alike",
     "macro-twice",
     "missing-use-case",
     "named-twice",
@@ -151,8 +152,16 @@ SERVER_CASES = [
      [("not-allowed", f"{FORMAT}/fileType/value", "error")]),
     ("a file type's case does not count", "FILE_BASED_S3", {f"{FORMAT}/fileType": text("Parquet")}, []),
     ("a file type may be asked for", "FILE_BASED_S3", {f"{FORMAT}/fileType": template("xml")}, []),
-    ("a compression is one of six", "FILE_BASED_S3", {f"{FORMAT}/compression": text("zip")},
+    ("a compression is one of seven", "FILE_BASED_S3", {f"{FORMAT}/compression": text("zip")},
      [("not-allowed", f"{FORMAT}/compression/value", "error")]),
+    ("Parquet has no bzip2", "FILE_BASED_S3",
+     {f"{FORMAT}/fileType": text("PARQUET"), f"{FORMAT}/compression": text("BZIP2")},
+     [("not-allowed", f"{FORMAT}/compression/value", "error")]),
+    ("lines have every compression", "FILE_BASED_S3",
+     {f"{FORMAT}/fileType": text("json"), f"{FORMAT}/compression": text("bzip2")}, []),
+    ("a switch of JSON is on or off", "FILE_BASED_S3",
+     {f"{FORMAT}/x-headrace": {"jsonOptions": {"ignoreNullFields": text("0")}}},
+     [("not-allowed", f"{FORMAT}/x-headrace/jsonOptions/ignoreNullFields/value", "error")]),
     ("a compression's case does not count", "FILE_BASED_S3", {f"{FORMAT}/compression": text("DEFLATE")}, []),
     ("rows are at least a million", "FILE_BASED_S3", {f"{FORMAT}/maxFileRowCount": 999_999},
      [("invalid", f"{FORMAT}/maxFileRowCount", "error")]),
@@ -190,6 +199,18 @@ SERVER_CASES = [
     ("an encoding's case does not count", "FILE_BASED_S3", {f"{CSV}/encoding": text("utf-8")}, []),
     ("a pattern has known letters", "FILE_BASED_S3", {f"{CSV}/dateFormat": text("YYYY-MM-dd")},
      [("invalid", f"{CSV}/dateFormat/value", "error")]),
+    ("a pattern has an end", "FILE_BASED_S3", {f"{CSV}/dateFormat": text("yyyy 'week")},
+     [("invalid", f"{CSV}/dateFormat/value", "error")]),
+    ("a bracket is opened before it is closed", "FILE_BASED_S3", {f"{CSV}/timestampFormat": text("yyyy]")},
+     [("invalid", f"{CSV}/timestampFormat/value", "error")]),
+    ("a letter stands as often as it has a meaning", "FILE_BASED_S3", {f"{CSV}/timestampFormat": text("HHH")},
+     [("invalid", f"{CSV}/timestampFormat/value", "error")]),
+    ("a backslash begins a character", "FILE_BASED_S3", {f"{CSV}/sep": text("\\")},
+     [("invalid", f"{CSV}/sep/value", "error")]),
+    ("an emoji is two characters", "FILE_BASED_S3", {f"{CSV}/quote": text("😀")},
+     [("invalid", f"{CSV}/quote/value", "error")]),
+    ("separator and quote are two", "FILE_BASED_S3", {f"{CSV}/sep": text('a"'), f"{CSV}/quote": text('"')},
+     [("marks-alike", f"{CSV}/quote/value", "warning")]),
     ("a pattern may have any text", "FILE_BASED_S3", {f"{CSV}/timestampFormat": text("yyyy 'week'")}, []),
 ]  # fmt: skip
 
@@ -203,7 +224,7 @@ def test_the_message_about_a_wrong_value_lists_the_right_ones():
     document = a_server("FILE_BASED_S3", {f"{FORMAT}/compression": text("zip")})
 
     assert messages(DestinationServer, document) == [
-        "'zip' is not allowed here; use none, gzip, bzip2, lz4, snappy or deflate"
+        "'zip' is not allowed here; use none, gzip, bzip2, lz4, snappy, zstd or deflate"
     ]
 
 

@@ -1,12 +1,14 @@
 """Where files go: one kind of storage a module, each registered by the type of its destination server."""
 
-from headrace.connect.storage import adls, azure_blob, gcs, local, s3
+from headrace.connect.storage import adls, azure_blob, gcs, local, s3, sftp
+from headrace.connect.storage.sftp import SftpServers
 from headrace.connect.storage.storage import Cause, House, NotStored, Storage, Stored, Way, storages
 
 __all__ = [
     "Cause",
     "House",
     "NotStored",
+    "SftpServers",
     "Storage",
     "Stored",
     "Way",
@@ -15,5 +17,6 @@ __all__ = [
     "gcs",
     "local",
     "s3",
+    "sftp",
     "storages",
 ]

@@ -1,0 +1,118 @@
+"""What stands in a cell of a CSV file before anything is quoted: each type of column as text, as Spark prints it."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from headrace.batch.formats.java_dates import Kind, alphabet, flat, java_date, missing
+from headrace.batch.formats.numbers import java_decimal, java_double
+from headrace.batch.formats.sql import identifier
+from headrace.model.date_patterns import parts_of
+from headrace.model.file_format import CsvFormat
+from headrace.model.problem import ConfigurationError, Problem
+
+_DIGITS = "0123456789-"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """
+    A column as SQL of type VARCHAR, null where it is null; ``sql`` is ``NULL`` where all of it is.
+
+    ``characters``: all it can be made of, ``None`` for any. ``is_text``: it is what people wrote, perhaps a formula.
+    """
+
+    sql: str
+    characters: frozenset[str] | None
+    is_text: bool = False
+
+
+def column_of(field: pa.Field, look: CsvFormat) -> Column:
+    """
+    Return how a column is written.
+
+    Raises:
+        ConfigurationError: CSV has no form for its type, or a pattern asks for what its values do not have.
+    """
+    kind, name = field.type, identifier(field.name)
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if _is_text(kind):
+        return Column(f"CAST({name} AS VARCHAR)" if kind is not field.type else name, None, is_text=True)
+    if pa.types.is_null(kind):
+        return Column("NULL", frozenset())
+    if pa.types.is_boolean(kind):
+        return Column(f"CAST({name} AS VARCHAR)", frozenset("truefalse"))
+    if _is_number(kind):
+        return _number(kind, name)
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        return _time(field.name, kind, name, look)
+    if _is_binary(kind):
+        pairs = f"regexp_replace(hex({name}), '(..)', '\\1 ', 'g')"
+        return Column(f"('[' || rtrim({pairs}) || ']')", frozenset("[] 0123456789ABCDEF"))
+    raise ConfigurationError([_unfit(field)])
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+        or pa.types.is_binary_view(kind)
+    )
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    is_known = pa.types.is_float32(kind) or pa.types.is_float64(kind) or pa.types.is_decimal(kind)
+    return bool(pa.types.is_integer(kind) or is_known)
+
+
+def _number(kind: pa.DataType, name: str) -> Column:
+    if pa.types.is_floating(kind):
+        return Column(java_double(name), frozenset(_DIGITS + ".ENaNInfinity"))
+    if pa.types.is_decimal(kind):
+        return Column(java_decimal(name, kind.scale), frozenset(_DIGITS + ".E"))
+    return Column(f"CAST({name} AS VARCHAR)", frozenset(_DIGITS))
+
+
+def _time(column: str, kind: pa.DataType, name: str, look: CsvFormat) -> Column:
+    own: Kind = "date" if pa.types.is_date(kind) else "local" if kind.tz is None else "moment"
+    option = "dateFormat" if own == "date" else "timestampFormat"
+    parts = parts_of(look.date_format if own == "date" else look.timestamp_format)
+    if runs := missing(parts, own):
+        raise ConfigurationError([_no_such_field(column, option, runs[0], own)])
+    written = flat(parts, own)
+    return Column(java_date(_as_utc(name, kind), written), alphabet(written) if written else None)
+
+
+def _as_utc(name: str, kind: pa.DataType) -> str:
+    """Return a DATE, or a TIMESTAMP of microseconds in UTC, whatever zone the session has; nanoseconds are cut off."""
+    if pa.types.is_date(kind):
+        return f"CAST({name} AS DATE)" if pa.types.is_date64(kind) else name
+    if kind.unit == "ns" and kind.tz is None:
+        nanos = f"epoch_ns({name})"
+        return f"make_timestamp(({nanos} - ({nanos} % 1000 + 1000) % 1000) // 1000)"
+    return f"make_timestamp(epoch_us({name}))"
+
+
+_NAMES: dict[Kind, str] = {"date": "a date", "local": "a moment without a zone", "moment": "a moment"}
+
+
+def _no_such_field(column: str, option: str, run: str, kind: Kind) -> Problem:
+    message = (
+        f"`{run}` cannot be written for the column `{column}`, which is {_NAMES[kind]}; "
+        f"put it between `[` and `]`, or take it out of `{option}`"
+    )
+    return Problem("unfit-column", f"/csvOptions/{option}/value", message)
+
+
+def _unfit(field: pa.Field) -> Problem:
+    message = (
+        f"the column `{field.name}` is of the type {field.type}, which CSV has no form for; make a text of it, "
+        "as with `array_to_string`, or write `json` or `parquet`"
+    )
+    return Problem("unfit-column", "/fileType/value", message)

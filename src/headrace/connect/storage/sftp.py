@@ -1,0 +1,248 @@
+"""
+Folders of servers of SFTP.
+
+A file comes under a temporary name in the folder that it is for, and has its own name when it is whole.
+"""
+
+import posixpath
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, ClassVar
+
+import asyncssh
+
+from headrace.connect.storage.line import Line
+from headrace.connect.storage.placing import Placing, marked
+from headrace.connect.storage.ssh import Login, host_key, read_key, signed_in
+from headrace.connect.storage.storage import NotStored, Stored, Way, storages
+from headrace.connect.storage.upload import PREFIX, SUFFIX, Upload, temporary
+from headrace.model.problem import ConfigurationError, Problem
+
+__all__ = ["SftpServers", "host_key"]
+
+_PORT = 22
+#: Seconds after which a temporary file belongs to a run that is dead, by the server's own clock.
+_OLD = 24 * 60 * 60
+#: How many names of a folder are looked through for such files.
+_MOST_NAMES = 5000
+_OUTSIDE = "The folder leads out of the root directory, by a link on the server; nothing was written."
+_EXISTS = "There is a file of this name already, and this one must not take its place; it was not written."
+
+
+class SftpServers:
+    """Opens folders of servers of SFTP."""
+
+    auth_types: ClassVar[tuple[str, ...]] = ("SFTP_WITH_PASSWORD", "SFTP_WITH_SSH_KEY")
+
+    @asynccontextmanager
+    async def open(
+        self, place: Mapping[str, Any], auth_type: str, auth: Mapping[str, Any], way: Way
+    ) -> AsyncIterator["SftpFolder"]:
+        """
+        Open a folder; the server is reached and signed in to at the first call.
+
+        The destination's host counts, and the account's where it has none; so does its port, unless that is the usual
+        one.
+        """
+        host, port, login = address(place, auth), _port(place, auth), _login(auth_type, auth)
+        line = Line(f"{host}:{port}", partial(signed_in, host, port, login, way))
+        try:
+            yield SftpFolder(line, str(place.get("rootDirectory") or "."))
+        finally:
+            await line.close()
+
+
+storages.register("FILE_BASED_SFTP")(SftpServers())
+
+
+def address(place: Mapping[str, Any], auth: Mapping[str, Any]) -> str:
+    """Return the host that a destination and an account lead to."""
+    host = str(place.get("hostName") or auth.get("domain") or "").strip().lower()
+    if not host:
+        raise ConfigurationError([Problem("missing-field", "/hostName", "the server has no host name; write it")])
+    return host
+
+
+def _port(place: Mapping[str, Any], auth: Mapping[str, Any]) -> int:
+    given = place.get("port") or _PORT
+    said = str(auth.get("port") or given if given == _PORT else given)
+    if not said.isascii() or not said.isdigit() or not 0 < int(said) < 65536:
+        raise ConfigurationError([Problem("invalid", "/port", "the port is no number from 1 to 65535; write 22")])
+    return int(said)
+
+
+def _login(auth_type: str, auth: Mapping[str, Any]) -> Login:
+    user = _given(auth, "username")
+    if auth_type == "SFTP_WITH_SSH_KEY" or "sshKey" in auth:
+        return Login(user, key=read_key(_given(auth, "sshKey")))
+    return Login(user, password=_given(auth, "password"))
+
+
+def _given(auth: Mapping[str, Any], name: str) -> str:
+    said = auth.get(name)
+    if not isinstance(said, str) or not said:
+        raise ConfigurationError([Problem("credentials", f"/auth/params/{name}", f"`{name}` is missing; write it")])
+    return said
+
+
+class SftpFolder:
+    """A folder of a server, and those below it."""
+
+    def __init__(self, line: Line, root: str) -> None:
+        self._line = line
+        self._root = root
+        self._real_root = ""
+        self._known: dict[str, str] = {}
+        self._tidied: set[str] = set()
+
+    async def write(self, path: str, pieces: AsyncIterable[bytes | memoryview], *, replaces: bool = False) -> Stored:
+        """See ``Storage``."""
+        folder, name = posixpath.split(path)
+        into = await self._line.steadily(partial(self._made, folder=folder))
+        if not replaces and await self._line.steadily(lambda client: marked(client, f"{into}/{name}")) is not None:
+            raise NotStored("exists", _EXISTS)
+        upload = Upload(self._line, temporary(into))
+        try:
+            await upload.send(pieces)
+            mark = await upload.seal()
+            await Placing(upload.path, f"{into}/{name}", mark, replaces).run(self._line)
+        except BaseException:
+            await upload.give_up()
+            raise
+        await self._line.quietly(partial(self._tidy, folder=into, mine=upload.path, now=mark.modified))
+        return Stored(path, upload.size)
+
+    async def look(self, path: str) -> Stored | None:
+        """See ``Storage``."""
+        return await self._line.steadily(partial(self._look, path=path))
+
+    async def remove(self, path: str) -> None:
+        """See ``Storage``."""
+        await self._line.steadily(partial(self._remove, path=path))
+
+    async def check(self) -> None:
+        """See ``Storage``. A file is written, renamed and removed; so are the folders that were missing."""
+        made: list[str] = []
+        into = await self._line.steadily(partial(self._made, folder="", made=made))
+        upload, renamed = Upload(self._line, temporary(into)), temporary(into)
+        try:
+            await upload.send(_nothing_much())
+            await Placing(upload.path, renamed, await upload.seal(), replaces=True).run(self._line)
+        finally:
+            await upload.give_up()
+            await self._line.quietly(lambda client: client.remove(renamed))
+            for folder in reversed(made):
+                await self._line.quietly(partial(_remove_folder, path=folder))
+            if made:
+                self._known.clear()
+
+    async def _look(self, client: asyncssh.SFTPClient, path: str) -> Stored | None:
+        into = await self._found(client, posixpath.dirname(path))
+        mark = await marked(client, f"{into}/{posixpath.basename(path)}") if into is not None else None
+        return Stored(path, mark.size) if mark is not None else None
+
+    async def _remove(self, client: asyncssh.SFTPClient, path: str) -> None:
+        into = await self._found(client, posixpath.dirname(path))
+        if into is not None:
+            try:
+                await client.remove(f"{into}/{posixpath.basename(path)}")
+            except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
+                return
+
+    async def _found(self, client: asyncssh.SFTPClient, folder: str) -> str | None:
+        """Return where a folder really is; ``None``: there is none."""
+        root = await _real(client, self._root)
+        real = await _real(client, posixpath.join(self._root, folder)) if folder else root
+        if root is None or real is None:
+            return None
+        return _inside(root, real)
+
+    async def _made(self, client: asyncssh.SFTPClient, folder: str, made: list[str] | None = None) -> str:
+        """Return where a folder really is, having made what was missing of it. No step leads out of the root."""
+        if folder in self._known:
+            return self._known[folder]
+        root = into = await _made(client, self._root, made)
+        for name in folder.split("/") if folder else ():
+            into = _inside(root, await _made(client, f"{into}/{name}", made))
+        self._known[folder] = into
+        return into
+
+    async def _tidy(self, client: asyncssh.SFTPClient, folder: str, mine: str, now: int | None) -> None:
+        """Remove our own temporary file, if it still has its name, and those of runs that are dead."""
+        await _removed(client, mine)
+        if folder in self._tidied or now is None:
+            return
+        self._tidied.add(folder)
+        for name in await _old_ones(client, folder.encode(), now - _OLD):
+            await _removed(client, name)
+
+
+async def _made(client: asyncssh.SFTPClient, path: str, made: list[str] | None) -> str:
+    """Return where a folder really is, which is made if it is not there, and those above it."""
+    real = await _real(client, path)
+    if real is not None:
+        return real
+    above = posixpath.dirname(path.rstrip("/"))
+    if above and above != path:
+        await _made(client, above, made)
+    try:
+        await client.mkdir(path)
+    except asyncssh.SFTPPermissionDenied:
+        raise NotStored("no-place", f"The folder '{path}' is not there, and this user may not make it.") from None
+    except (asyncssh.SFTPFailure, asyncssh.SFTPFileAlreadyExists):
+        pass  # Another may have made it in between; if not, it is not there now.
+    else:
+        if made is not None:
+            made.append(path)
+    real = await _real(client, path)
+    if real is None:
+        raise NotStored("no-place", f"The folder '{path}' is not there, and the server does not make it.")
+    return real
+
+
+async def _real(client: asyncssh.SFTPClient, path: str) -> str | None:
+    """Return where a folder really is; ``None``: there is none, or it is no folder."""
+    try:
+        real = await client.realpath(path)
+        is_folder = (await client.stat(real)).type == asyncssh.FILEXFER_TYPE_DIRECTORY
+    except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
+        return None
+    if not is_folder:
+        raise NotStored("no-place", f"'{path}' is a file on the server, and no folder.")
+    return str(real)
+
+
+def _inside(root: str, real: str) -> str:
+    if real != root and not real.startswith(root.rstrip("/") + "/"):
+        raise NotStored("denied", _OUTSIDE)
+    return real
+
+
+async def _old_ones(client: asyncssh.SFTPClient, folder: bytes, before: int) -> list[bytes]:
+    """Return temporary files of ours that are older, as far as the folder's first names tell."""
+    found, seen = [], 0
+    async for entry in client.scandir(folder):
+        name = entry.filename if isinstance(entry.filename, bytes) else entry.filename.encode()
+        is_ours = name.startswith(PREFIX.encode()) and name.endswith(SUFFIX.encode())
+        if is_ours and (entry.attrs.mtime or before) < before:
+            found.append(folder + b"/" + name)
+        seen += 1
+        if seen >= _MOST_NAMES:
+            break
+    return found
+
+
+async def _removed(client: asyncssh.SFTPClient, path: str | bytes) -> None:
+    try:
+        await client.remove(path)
+    except asyncssh.SFTPNoSuchFile:
+        return
+
+
+async def _remove_folder(client: asyncssh.SFTPClient, path: str) -> None:
+    await client.rmdir(path)
+
+
+async def _nothing_much() -> AsyncIterator[bytes]:
+    yield b"Headrace looks whether it can write here.\n"
