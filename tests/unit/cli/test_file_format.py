@@ -133,3 +133,10 @@ def test_an_output_that_cannot_be_written_is_one_clear_line(format_, tmp_path, p
 
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert "cannot be written" in result.stderr
+
+
+def test_csv_is_written_by_its_options(format_, tmp_path):
+    options = {"csvOptions": {"sep": ";", "nullValue": "none", "quote": '"'}, "compression": "none"}
+
+    assert format_(options).exit_code == 0
+    assert (tmp_path / "out").read_bytes() == b"name;points\nAna;7\nnone;8\n"
