@@ -80,6 +80,7 @@ EVERY_FORMAT: Document = {
     },
     "maxFileRowCount": 2_000_000,
     "includeFileManifest": template("{{ customerData.manifest }}"),
+    "x-headrace": {"jsonOptions": {"ignoreNullFields": text("false")}},
 }
 _EVERY_ADDRESS: dict[str, Document] = {
     "URL_BASED": {"urlBasedDestination": {"url": template("https://{{ customerData.region }}.harbor.example/v2")}},

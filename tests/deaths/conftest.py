@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -20,6 +21,8 @@ _UNDER_WAY = """
     SELECT count(DISTINCT g.claim_group) FROM groups g WHERE g.lease_until IS NOT NULL
 """
 SETTINGS = {"retry_steps": "0.05,0.05,0.1,0.1,0.2,0.2,0.2,0.5,0.5,0.5", "request_deadline": 10, "renderers": 1}
+#: How many times as much the campaigns do.
+MORE = int(os.environ.get("HEADRACE_MORE", "1"))
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +97,7 @@ class Story:
 
     @property
     def log(self):
-        return (self.home / "log").read_text()[-4000:]
+        return (self.home / "log").read_text()[-12000:]
 
     def count(self, query):
         with contextlib.closing(sqlite3.connect(self.home / "data" / "headrace.db")) as store:

@@ -7,7 +7,7 @@ import pytest
 
 from headrace.testkit.partner import Answer, Partner
 
-from .conftest import SETTINGS, Story, people
+from .conftest import MORE, SETTINGS, Story, people
 from .scripts import Said, corpus, drawn, partial
 
 #: Waits that a partner may ask for, cut short.
@@ -122,6 +122,6 @@ def test_whatever_partners_answer_everything_has_an_outcome(mother, tmp_path, pa
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("part", range(8))
+@pytest.mark.parametrize("part", range(8 * MORE))
 def test_whatever_many_more_partners_answer(mother, tmp_path, part):
     check(mother, tmp_path, [drawn(1000 + part * TOGETHER + seed) for seed in range(TOGETHER)])

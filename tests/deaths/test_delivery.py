@@ -4,7 +4,7 @@ import pytest
 
 from headrace.testkit.partner import Answer
 
-from .conftest import people
+from .conftest import MORE, people
 
 #: Where a process dies, and what the partner answers first in that life.
 DELIVERING = {
@@ -32,9 +32,11 @@ DELIVERING = {
 }
 #: Points that a life passes once at the most.
 ONCE = {"after_hold"}
+#: Which passing of a point is the last, in the campaign.
+LATER = (2, 3, 5, 8, *range(9, 5 + 4 * MORE))
 
 
-@pytest.mark.parametrize("turn", [1, *(pytest.param(nth, marks=pytest.mark.campaign) for nth in (2, 3, 5, 8))])
+@pytest.mark.parametrize("turn", [1, *(pytest.param(nth, marks=pytest.mark.campaign) for nth in LATER)])
 def test_a_death_at_any_point_of_delivery_loses_nothing(story, turn):
     told = story()
     for number, (point, answers) in enumerate(DELIVERING.items(), 1):

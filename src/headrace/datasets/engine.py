@@ -34,10 +34,12 @@ class Engine:
     One DuckDB, in memory, for one piece of work; it spills into ``scratch`` and leaves nothing there.
 
     Views are given first; ``lock`` then shuts the rest of the world off for good, and only after it may SQL that people
-    wrote be read. It is used by one thread at a time.
+    wrote be read. It is used by one thread at a time. Moments are in UTC, whatever zone the machine is in.
+
+    With ``keeps_order``, rows of a query without an order come as they stand in what it reads, the same each time.
     """
 
-    def __init__(self, scratch: Path, *, memory_mb: int = 512, threads: int = 2) -> None:
+    def __init__(self, scratch: Path, *, memory_mb: int = 512, threads: int = 2, keeps_order: bool = False) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         self._spill = Path(tempfile.mkdtemp(prefix="engine-", dir=scratch))
         self._connection = duckdb.connect(
@@ -49,9 +51,13 @@ class Engine:
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
                 "python_enable_replacements": False,
-                "preserve_insertion_order": False,
+                "preserve_insertion_order": keeps_order,
+                # Texts of one batch may come to more than two gigabytes.
+                "arrow_large_buffer_size": True,
             },
         )
+        self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection.execute("SET enable_progress_bar = false")
         self._files: list[str] = []
 
     def view_parquet(self, name: str, files: Sequence[Path]) -> None:
@@ -79,15 +85,27 @@ class Engine:
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
 
-    def read(self, sql: str) -> pa.RecordBatchReader:
+    def schema(self, sql: str) -> pa.Schema:
         """
-        Answer one query, in batches, while they are read.
+        Return the columns that a query answers, and read nothing.
+
+        Raises:
+            BadQuery: as :meth:`read`.
+        """
+        try:
+            return self._query(_without_end(sql)).limit(0).to_arrow_table().schema
+        except duckdb.Error as error:
+            raise BadQuery(str(error).strip()) from None
+
+    def read(self, sql: str, rows: int = BATCH) -> pa.RecordBatchReader:
+        """
+        Answer one query, in batches of so many rows, while they are read.
 
         Raises:
             BadQuery: it is not one ``SELECT``, or is wrong; with the engine's own words.
         """
         try:
-            return self._query(sql).to_arrow_reader(BATCH)
+            return self._query(sql).to_arrow_reader(rows)
         except duckdb.Error as error:
             raise BadQuery(str(error).strip()) from None
 

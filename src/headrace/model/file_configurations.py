@@ -11,7 +11,9 @@ from headrace.model.problem import Problem
 from headrace.model.text import TemplatedText
 
 FILE_TYPES = ("csv", "json", "parquet")
-COMPRESSIONS = ("none", "gzip", "bzip2", "lz4", "snappy", "deflate")
+COMPRESSIONS = ("none", "gzip", "bzip2", "lz4", "snappy", "zstd", "deflate")
+#: What Parquet compresses its pages by; lines of text take every one.
+PARQUET_COMPRESSIONS = ("none", "gzip", "lz4", "snappy", "zstd")
 ENCODINGS = ("UTF-8", "UTF-16")
 BOOLEANS = ("true", "false")
 NO_CHARACTER = "\0"
@@ -157,6 +159,25 @@ class CsvOptions(Block):
         return next(wire for wire, own in wire_names(cls).items() if own == name)
 
 
+class JsonOptions(Block):
+    """What Spark's JSON writer is told, by the names it has there. Options count for JSON files alone."""
+
+    ignore_null_fields: TemplatedText = Field(
+        TemplatedText.literal("true"),
+        description="`true`: a field that has no value is left out. `false`: it is written as `null`.",
+    )
+
+    @rule
+    def _switches_are_on_or_off(self) -> Iterator[Problem]:
+        yield from one_of(BOOLEANS, self.ignore_null_fields, "ignoreNullFields")
+
+
+class FileExtension(Block):
+    """What Headrace adds to how files look."""
+
+    json_options: JsonOptions = Field(default_factory=JsonOptions, description="How JSON files are written.")
+
+
 class FileConfigurations(Block):
     """How files look. Nothing is needed: what is not said has the default."""
 
@@ -165,7 +186,8 @@ class FileConfigurations(Block):
     )
     compression: TemplatedText = Field(
         TemplatedText.literal("none"),
-        description="`none`, `gzip`, `bzip2`, `lz4`, `snappy` or `deflate`, in any case of letters.",
+        description="`none`, `gzip`, `bzip2`, `lz4`, `snappy`, `zstd` or `deflate`, in any case of letters; Parquet "
+        "has no `bzip2` and no `deflate`.",
     )
     csv_options: CsvOptions = Field(default_factory=CsvOptions, description="How CSV files are written.")
     max_file_row_count: Whole = Field(
@@ -177,12 +199,22 @@ class FileConfigurations(Block):
     include_file_manifest: TemplatedText = Field(
         TemplatedText.literal("false"), description="`true`: each run writes a manifest beside its files."
     )
+    extension: FileExtension = Field(
+        default_factory=FileExtension, alias="x-headrace", description="Additions of Headrace."
+    )
 
     @rule
     def _what_is_said_is_known(self) -> Iterator[Problem]:
         yield from one_of(FILE_TYPES, self.file_type, "fileType", case_counts=False)
         yield from one_of(COMPRESSIONS, self.compression, "compression", case_counts=False)
         yield from one_of(BOOLEANS, self.include_file_manifest, "includeFileManifest")
+
+    @rule
+    def _the_type_has_the_compression(self) -> Iterator[Problem]:
+        file_type, compression = ((text.fixed or "").lower() for text in (self.file_type, self.compression))
+        if file_type == "parquet" and compression in set(COMPRESSIONS) - set(PARQUET_COMPRESSIONS):
+            message = f"Parquet files have no compression `{compression}`; use {', '.join(PARQUET_COMPRESSIONS)}"
+            yield Problem("not-allowed", "/compression/value", message)
 
 
 def _units(text: str) -> int:

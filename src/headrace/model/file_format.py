@@ -10,13 +10,15 @@ from headrace.model.file_configurations import (
     NO_CHARACTER,
     CsvOptions,
     FileConfigurations,
+    JsonOptions,
     as_written,
     separator_as_written,
 )
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.text import TemplatedText
 
-B = TypeVar("B", FileConfigurations, CsvOptions)
+Options = FileConfigurations | CsvOptions | JsonOptions
+B = TypeVar("B", FileConfigurations, CsvOptions, JsonOptions)
 #: Makes the text of a template with what the operator entered.
 Render = Callable[[TemplatedText], str]
 #: Where the empty text is a choice of its own; elsewhere it means that nothing was chosen.
@@ -70,12 +72,20 @@ class CsvFormat:
 
 
 @dataclass(frozen=True, slots=True)
+class JsonFormat:
+    """What Spark's JSON writer is told."""
+
+    ignores_nulls: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FileFormat:
     """How files look: ``file_type`` and ``compression`` in small letters."""
 
     file_type: str
     compression: str
     csv: CsvFormat
+    json: JsonFormat
     max_rows: int
     has_manifest: bool
 
@@ -89,13 +99,15 @@ class FileFormat:
         """
         settled = _settled(configurations, render)
         options = _settled(configurations.csv_options, render)
-        problems = [*_problems(settled), *_problems(options)]
+        json_options = _settled(configurations.extension.json_options, render)
+        problems = [*_problems(settled), *_problems(options), *_problems(json_options)]
         if problems:
             raise ConfigurationError(problems)
         return cls(
             file_type=settled.file_type.value.lower(),
             compression=settled.compression.value.lower(),
             csv=CsvFormat.of(options),
+            json=JsonFormat(ignores_nulls=_is_on(json_options.ignore_null_fields)),
             max_rows=settled.max_file_row_count,
             has_manifest=_is_on(settled.include_file_manifest),
         )
@@ -107,14 +119,14 @@ def _settled(block: B, render: Render) -> B:
     return block.model_copy(update={name: _settle(block, name, text, render) for name, text in texts.items()})
 
 
-def _settle(block: FileConfigurations | CsvOptions, name: str, text: TemplatedText, render: Render) -> object:
+def _settle(block: Options, name: str, text: TemplatedText, render: Render) -> object:
     value = render(text) if text.is_template else text.value
     if value or name in _MAY_BE_EMPTY:
         return TemplatedText.literal(value)
     return type(block).model_fields[name].default
 
 
-def _problems(block: FileConfigurations | CsvOptions) -> Iterator[Problem]:
+def _problems(block: Options) -> Iterator[Problem]:
     for check in rules_of(type(block)):
         yield from (problem for problem in check(block) if problem.is_error)
 

@@ -5,7 +5,7 @@ import pytest
 from authored import changed, template, text
 from documents import EVERY_FORMAT
 from headrace.model.file_configurations import FileConfigurations
-from headrace.model.file_format import CsvFormat, FileFormat
+from headrace.model.file_format import CsvFormat, FileFormat, JsonFormat
 from headrace.model.problem import ConfigurationError
 from headrace.model.reading import read
 from headrace.template import compile as compile_template
@@ -38,6 +38,7 @@ DEFAULT = FileFormat(
         encoding="UTF-8",
         line_end="\n",
     ),
+    json=JsonFormat(ignores_nulls=True),
 )
 
 
@@ -47,7 +48,9 @@ def test_what_is_said_nowhere_has_its_default():
 
 
 def test_what_the_operator_leaves_open_has_its_default():
-    everything = {key: value for key, value in EVERY_FORMAT.items() if key not in ("csvOptions", "maxFileRowCount")}
+    everything = {
+        key: value for key, value in EVERY_FORMAT.items() if key in ("fileType", "compression", "includeFileManifest")
+    }
 
     assert formatted(everything) == DEFAULT
     assert formatted({"csvOptions": {"sep": template("{{ customerData.sep }}"), "header": template("")}}) == DEFAULT
@@ -79,6 +82,7 @@ def test_everything_is_as_the_author_and_the_operator_say():
             line_end="\n",
             formula_guard=True,
         ),
+        json=JsonFormat(ignores_nulls=False),
     )
 
 
@@ -107,6 +111,14 @@ def test_an_option_means_what_it_means_to_spark(options, field, value):
 
 
 @pytest.mark.parametrize(
+    ("options", "ignores"),
+    [({}, True), ({"ignoreNullFields": template("")}, True), ({"ignoreNullFields": text("false")}, False)],
+)
+def test_fields_without_a_value_are_left_out_unless_the_author_wants_them(options, ignores):
+    assert formatted({"x-headrace": {"jsonOptions": options}}).json == JsonFormat(ignores_nulls=ignores)
+
+
+@pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({"/fileType": template("xml")}, "'xml' is not allowed here; use csv, json or parquet"),
@@ -115,6 +127,11 @@ def test_an_option_means_what_it_means_to_spark(options, field, value):
         ({"/csvOptions/sep": template("a\\")}, "a backslash in `sep` begins a character"),
         ({"/csvOptions/dateFormat": template("yyyy-MMMMM")}, "`MMMMM` is nothing that `dateFormat` can hold"),
         ({"/includeFileManifest": template("yes")}, "'yes' is not allowed here"),
+        ({"/x-headrace/jsonOptions/ignoreNullFields": template("no")}, "'no' is not allowed here"),
+        (
+            {"/fileType": template("PARQUET"), "/compression": template("bzip2")},
+            "Parquet files have no compression `bzip2`; use none, gzip, lz4, snappy, zstd",
+        ),
     ],
 )
 def test_what_an_operator_chose_is_held_to_the_same_rules(changes, says):

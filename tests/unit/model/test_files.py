@@ -152,8 +152,16 @@ SERVER_CASES = [
      [("not-allowed", f"{FORMAT}/fileType/value", "error")]),
     ("a file type's case does not count", "FILE_BASED_S3", {f"{FORMAT}/fileType": text("Parquet")}, []),
     ("a file type may be asked for", "FILE_BASED_S3", {f"{FORMAT}/fileType": template("xml")}, []),
-    ("a compression is one of six", "FILE_BASED_S3", {f"{FORMAT}/compression": text("zip")},
+    ("a compression is one of seven", "FILE_BASED_S3", {f"{FORMAT}/compression": text("zip")},
      [("not-allowed", f"{FORMAT}/compression/value", "error")]),
+    ("Parquet has no bzip2", "FILE_BASED_S3",
+     {f"{FORMAT}/fileType": text("PARQUET"), f"{FORMAT}/compression": text("BZIP2")},
+     [("not-allowed", f"{FORMAT}/compression/value", "error")]),
+    ("lines have every compression", "FILE_BASED_S3",
+     {f"{FORMAT}/fileType": text("json"), f"{FORMAT}/compression": text("bzip2")}, []),
+    ("a switch of JSON is on or off", "FILE_BASED_S3",
+     {f"{FORMAT}/x-headrace": {"jsonOptions": {"ignoreNullFields": text("0")}}},
+     [("not-allowed", f"{FORMAT}/x-headrace/jsonOptions/ignoreNullFields/value", "error")]),
     ("a compression's case does not count", "FILE_BASED_S3", {f"{FORMAT}/compression": text("DEFLATE")}, []),
     ("rows are at least a million", "FILE_BASED_S3", {f"{FORMAT}/maxFileRowCount": 999_999},
      [("invalid", f"{FORMAT}/maxFileRowCount", "error")]),
@@ -216,7 +224,7 @@ def test_the_message_about_a_wrong_value_lists_the_right_ones():
     document = a_server("FILE_BASED_S3", {f"{FORMAT}/compression": text("zip")})
 
     assert messages(DestinationServer, document) == [
-        "'zip' is not allowed here; use none, gzip, bzip2, lz4, snappy or deflate"
+        "'zip' is not allowed here; use none, gzip, bzip2, lz4, snappy, zstd or deflate"
     ]
 
 

@@ -26,7 +26,14 @@ AUDIENCES = (
     MappedAudience(2, "ups", "newsletter", "Newsletter", "newsletter", MADE, MADE, MADE, MADE),
 )
 FREE_ATTRIBUTES = ("first_name", "city")
-_COMPRESSED = {"gzip": ".gz", "bzip2": ".bz2", "lz4": ".lz4", "snappy": ".snappy", "deflate": ".deflate"}
+_COMPRESSED = {
+    "gzip": ".gz",
+    "bzip2": ".bz2",
+    "lz4": ".lz4",
+    "snappy": ".snappy",
+    "zstd": ".zst",
+    "deflate": ".deflate",
+}
 
 
 @dataclass(frozen=True, slots=True)
