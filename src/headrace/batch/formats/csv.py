@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from headrace.batch.formats.csv_columns import Column, column_of
 from headrace.batch.formats.format import Sink, formats
+from headrace.batch.formats.lines import text_of
 from headrace.batch.formats.sql import BLANKS, literal, once
 from headrace.model.file_configurations import NO_CHARACTER
 from headrace.model.file_format import CsvFormat, FileFormat
@@ -249,7 +250,8 @@ class Lines:
         self._put(pa.py_buffer(line.encode()))
 
     def write(self, batch: pa.RecordBatch) -> None:
-        self._put(_bytes_of(batch.column(0)))
+        column = batch.column(0)
+        self._put(text_of(column.cast(pa.large_string()) if pa.types.is_string_view(column.type) else column))
 
     def close(self) -> None:
         """Nothing stands at the end."""
@@ -259,16 +261,3 @@ class Lines:
             return
         self._sink(self._mark + str(lines, "utf-8").encode("utf-16-be") if self._is_wide else lines)
         self._mark = b""
-
-
-def _bytes_of(lines: pa.Array) -> pa.Buffer:
-    """Return the bytes of a column of texts, from the first of its slice to the last, without copying them."""
-    if not (pa.types.is_string(lines.type) or pa.types.is_large_string(lines.type)):
-        lines = lines.cast(pa.large_string())
-    _, offsets, values = lines.buffers()
-    if values is None or not len(lines):
-        return pa.py_buffer(b"")
-    size = 8 if pa.types.is_large_string(lines.type) else 4
-    view = memoryview(offsets).cast("q" if size == 8 else "i")
-    start, end = view[lines.offset], view[lines.offset + len(lines)]
-    return values.slice(start, end - start)
