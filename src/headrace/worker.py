@@ -11,8 +11,8 @@ from headrace.errors import OperationError
 from headrace.events import Announce, WorkerFailed, told
 from headrace.services import backfills
 from headrace.services.backfilling import Backfiller
-from headrace.services.delivery import StoredOutbox, keep_house
-from headrace.services.keeping import Kept
+from headrace.services.delivery import StoredOutbox
+from headrace.services.keeping import Kept, keep_house
 from headrace.services.live import LiveDataflows
 from headrace.services.presence import Presence
 from headrace.services.replaying import Replayer

@@ -97,7 +97,7 @@ class Story:
 
     @property
     def log(self):
-        return (self.home / "log").read_text()[-4000:]
+        return (self.home / "log").read_text()[-12000:]
 
     def count(self, query):
         with contextlib.closing(sqlite3.connect(self.home / "data" / "headrace.db")) as store:

@@ -6,6 +6,7 @@ whole engine without its door: store, delivery, runs, and the transport to real 
 """
 
 import asyncio
+import faulthandler
 import gc
 import json
 import os
@@ -36,7 +37,7 @@ from headrace.store.backup import archive
 from headrace.store.database import Store
 from unit.services.house import House
 
-#: After how many seconds a life is given up that neither dies nor ends.
+#: After how many seconds a life is given up that neither dies nor ends; one that does not even hear that, soon after.
 LONGEST = 30
 SECRETS = ["account-1", "account-2", "account-3"]
 #: Waits of the engine that would only make a life longer.
@@ -303,7 +304,18 @@ ALONE = {work.__name__: work for work in (back_up, restore, move, move_back)}
 # -- the process ------------------------------------------------------------------------------------------------------
 
 
+def give_up():
+    """Say what everybody waits for, and end as if the alarm had."""
+    faulthandler.dump_traceback()
+    for task in asyncio.all_tasks():
+        task.print_stack()
+    sys.stderr.flush()
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGALRM)
+
+
 async def live(job):
+    asyncio.get_running_loop().add_signal_handler(signal.SIGALRM, give_up)
     engine = Engine(Settings(**job["settings"]))
     home = Home(engine, job["given"])
     async with engine.running():
@@ -313,6 +325,7 @@ async def live(job):
 def run(job):
     """Live once, in a fork: its exit code is how it ended."""
     signal.alarm(LONGEST)
+    faulthandler.dump_traceback_later(LONGEST + 5, exit=True)
     try:
         for place, value in job.get("constants", {}).items():
             module, _, name = place.rpartition(".")

@@ -41,6 +41,7 @@ COMMANDS = {
     "simulate": ("headrace.cli.simulate:app", "Live through histories in which everything goes wrong."),
     "profiles": ("headrace.cli.profiles:app", "Make source profiles to try things with; erase people."),
     "alerts": ("headrace.cli.alerts:app", "See what is wrong, and say who is told of it."),
+    "quota": ("headrace.cli.quota:app", "How much sandboxes may have, and have."),
     "consent": ("headrace.cli.consent:app", "Consent policies: list them, set one, delete one."),
     "file": ("headrace.cli.files:app", "Write files as exports would."),
     "template": ("headrace.cli.template:app", "Render and check message templates."),

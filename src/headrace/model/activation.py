@@ -6,19 +6,25 @@ from typing import Any
 from pydantic import Field
 
 from headrace.model.block import Block, rule
+from headrace.model.export import FileSettings
 from headrace.model.flow import Auth
 from headrace.model.governance import reference_to
 from headrace.model.problem import Problem
 
 
-class WantedAudience(Block):
+class WantedAudience(FileSettings):
     """One audience, by its id, or by its name where that is of one audience only."""
 
     id: str | None = Field(None, min_length=1, description="The audience's id; without it, it is found by its name.")
     name: str | None = Field(None, min_length=1, description="The audience's name.")
     namespace: str = Field("ups", min_length=1, description="The audience's origin.")
     mapping_id: str | None = Field(None, description="The audience's identifier at the partner, typed by the operator.")
-    schedule: dict[str, Any] | None = Field(None, description="Start and end date.")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How its files are written, as the flow service has it."""
+        names = set(FileSettings.model_fields)
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, include=names)
 
 
 class Activation(Block):

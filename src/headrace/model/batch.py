@@ -54,6 +54,7 @@ FoldernameMacro = Literal[
 MODES: tuple[ExportMode, ...] = get_args(ExportMode)
 FREQUENCIES: tuple[Frequency, ...] = get_args(Frequency)
 FILENAME_MACROS: tuple[FilenameMacro, ...] = get_args(FilenameMacro)
+FOLDERNAME_MACROS: tuple[FoldernameMacro, ...] = get_args(FoldernameMacro)
 #: How often files of each mode can be written.
 SCHEDULES: Mapping[ExportMode, frozenset[Frequency]] = MappingProxyType(
     {

@@ -142,6 +142,18 @@ CODES: dict[str, Code] = {
     "two-times": Code("Two ways to write the time in one name.", "Keep one of them."),
     "macro-twice": Code("A part that a name would have twice.", "Leave one out.", "warning"),
     "unfit-macro": Code("A part of a name that has no value with this grouping.", "Leave it out.", "warning"),
+    "name-too-long": Code("A name that is longer than storages take.", "Shorten it."),
+    "beginning-missing": Code("A name without the beginning that the author fixed.", "Begin with it."),
+    "leaves-the-folder": Code("A folder that leads out of where files may be.", "Write it without `..`."),
+    "macro-inside": Code("A part of a folder's path that does not stand at its end.", "Move it to the end."),
+    "schedule-clash": Code("Settings of an export that exclude each other.", "Keep one of them, as the message says."),
+    "same-name-possible": Code(
+        "Files of two audiences may come to one name, and then get an addition to it.",
+        "Put `%SEGMENT_ID%` into the name.",
+        "warning",
+    ),
+    "may-not-be-chosen": Code("A choice that the destination does not leave to operators.", "Leave it out."),
+    "several-identities": Code("More than one identity in the rows of a file.", "Map one, the others as attributes."),
     "marks-alike": Code("Two marks of a file that no reader can tell apart.", "Change one of them.", "warning"),
     "unfit-column": Code(
         "A column, or how it is to be written, that files of this type cannot hold.",

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from headrace.model.block import SERVER_SET, Block, Flag, Whole, rule
+from headrace.model.block import SERVER_SET, Block, Flag, Whole, read_of, rule
+from headrace.model.export import FileSettings, RowSettings, ScheduleParams
 from headrace.model.identities import Transformation
 from headrace.model.mapping_set import MappingSetRow, ProfileMapping
 from headrace.model.problem import Problem
@@ -145,7 +146,7 @@ class ChoicesWanted(SchemaWanted):
     field: str = Field(min_length=1, description="The customer data field; in a group, by its JSON pointer.")
 
 
-class SegmentSelectorValue(Block):
+class SegmentSelectorValue(FileSettings):
     """One audience that the dataflow sends."""
 
     ignored: ClassVar[frozenset[str]] = frozenset({"createTime", "updateTime"})
@@ -156,12 +157,6 @@ class SegmentSelectorValue(Block):
     namespace: str = Field("ups", description="The audience's origin.")
     system_segment_id: str | None = Field(None, description="The platform's own id of an external audience.")
     mapping_id: str | None = Field(None, description="The audience's identifier at the partner, typed by the operator.")
-    schedule: dict[str, Any] | None = Field(
-        None,
-        description="`startDate`: nothing is told before that day begins in UTC; `endDate`: nothing from that day on.",
-    )
-    filename_template: str | None = Field(None, description="For files only.")
-    export_mode: str | None = Field(None, description="For files only.")
     enrichment_info: dict[str, Any] | None = Field(None, description="For files only.")
 
 
@@ -270,22 +265,36 @@ class SegmentSelectors(Block):
     selectors: tuple[SegmentSelector, ...] = Field((), description="The audiences a dataflow sends.")
 
 
-class ProfileSelectors(Block):
-    """The mapping."""
+class ProfileSelectors(RowSettings):
+    """The mapping; an older place of the choice of rows."""
 
     selectors: tuple[ProfileSelector, ...] = Field((), description="The fields a dataflow sends.")
-    mandatory_fields: Any = Field(None, description="For files only.")
-    primary_fields: Any = Field(None, description="For files only.")
 
 
-class TransformParams(Block):
+class TransformParams(RowSettings):
     """What the operator chose."""
 
     segment_selectors: SegmentSelectors = Field(default_factory=SegmentSelectors, description="The audiences.")
     profile_selectors: ProfileSelectors = Field(default_factory=ProfileSelectors, description="The mapping.")
-    mandatory_fields: Any = Field(None, description="For files only.")
-    primary_fields: Any = Field(None, description="For files only.")
     profile_mapping: ProfileMapping | None = Field(None, description="A mapping set whose rows are added.")
+
+    @property
+    def rows(self) -> RowSettings:
+        """The choice of rows, wherever it stands."""
+        older = self.profile_selectors
+        return RowSettings.model_construct(
+            mandatory_fields=self.mandatory_fields or older.mandatory_fields,
+            primary_fields=self.primary_fields or older.primary_fields,
+        )
+
+    @rule
+    def _rows_are_chosen_in_one_place(self) -> Iterator[Problem]:
+        for name in ("mandatory_fields", "primary_fields"):
+            own, older = read_of(self, name), read_of(self.profile_selectors, name)
+            if own and older and own != older:
+                wire = RowSettings.model_fields[name].alias
+                message = f"`{wire}` stands in `params` and says something else here; leave it out here"
+                yield Problem("two-homes", f"/profileSelectors/{wire}", message)
 
     @rule
     def _names_an_audience_once(self) -> Iterator[Problem]:
@@ -316,7 +325,7 @@ class Flow(Block):
     source_connection_ids: tuple[str, ...] = Field(min_length=1, max_length=1, description="The profile store.")
     target_connection_ids: tuple[str, ...] = Field(min_length=1, max_length=1, description="The target connection.")
     transformations: tuple[Transform, ...] = Field((), max_length=1, description="Audiences and mapping.")
-    schedule_params: dict[str, Any] | None = Field(None, description="For files only.")
+    schedule_params: ScheduleParams | None = Field(None, description="When datasets are written.")
     policy: dict[str, Any] | None = Field(None, description="Marketing actions.")
 
     @property

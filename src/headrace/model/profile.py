@@ -139,6 +139,20 @@ def is_identity(text: str) -> bool:
     return 0 < len(text) <= LONGEST_KEY and "\0" not in text
 
 
+def has_new_identity(before: Profile, after: Profile) -> bool:
+    """
+    Say whether somebody has an identity that they did not have before.
+
+    >>> has_new_identity({"identityMap": {"crmId": [{"id": "7"}]}}, {"identityMap": {"crmId": [{"id": "8"}]}})
+    True
+    """
+    held, known = after.get("identityMap") or {}, before.get("identityMap") or {}
+    return held != known and any(
+        not {item["id"] for item in of} <= {item["id"] for item in known.get(namespace) or ()}
+        for namespace, of in held.items()
+    )
+
+
 def merge_memberships(
     old: Memberships, new: Memberships, replace_at: str | None = None
 ) -> tuple[Memberships, list[Audience]]:

@@ -49,6 +49,10 @@ class MappedAudience(msgspec.Struct, frozen=True):
     is_leaving: bool = False
     has_ended: bool = False
 
+    def as_before_leaving(self) -> "MappedAudience":
+        """Return it as it was when people were members of it."""
+        return msgspec.structs.replace(self, is_leaving=False)
+
 
 class Recipe(msgspec.Struct, frozen=True, dict=True):
     """

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from headrace.clock import Clock
 from headrace.crashpoints import crashpoint
 from headrace.model.change import Changes
-from headrace.model.profile import Profile
+from headrace.model.profile import Membership, Profile
 from headrace.services.live import LiveDataflow, LiveDataflows
 from headrace.services.steps import HeldSteps, patiently
 from headrace.store import access, outbox, profiles
@@ -114,23 +114,30 @@ def _moved(flow: LiveDataflow, profile: int, person: Profile, told: _Told) -> tu
         return tuple(
             number for number in mine if (profile, number) in told.shown or (profile, number) in told.under_way
         )
-    members = (number for number, membership in mine.items() if membership["status"] == "realized")
-    return tuple(_entering(flow, profile, members, told))
+    return tuple(_differing(flow, profile, mine, told))
 
 
-def _entering(flow: LiveDataflow, profile: int, members: Iterable[int], told: _Told) -> Iterator[int]:
+def _differing(flow: LiveDataflow, profile: int, statuses: dict[int, Membership], told: _Told) -> Iterator[int]:
     """
-    Yield the audiences of which the partner does not know that a person is a member.
+    Yield the audiences of which the partner knows something else than is so.
+
+    So it may be of one that the person has left, too: a record that came after a policy and before this was held
+    against what the person was by the policy, which is not what the partner was told.
 
     What waits is rendered as the person is when it leaves; only where entries are grouped by status it may wait in the
     wrong group, and is asked for anew. So is what was claimed: it may have been rendered by the policies before.
     """
     key = flow.watched.policy.aggregation_key
     by_status = key is not None and key.include_segment_status
-    for number in members:
+    for number, membership in statuses.items():
         entry = (profile, number)
         if entry in told.under_way:
             if by_status or entry in told.claimed:
                 yield number
-        elif not told.shown.get(entry) and entry not in told.parked:
+        elif entry not in told.parked and _is_other(told.shown.get(entry), membership):
             yield number
+
+
+def _is_other(known: bool | None, membership: Membership) -> bool:
+    """Say whether a membership is another than is known; what a partner has not said that it knows may be either."""
+    return not known if membership["status"] == "realized" else known is not None

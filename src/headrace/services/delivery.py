@@ -1,41 +1,34 @@
 """Delivery: the outbox that the streaming pipeline carries from, kept in the store."""
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 from headrace.clock import Clock
 from headrace.connect.retry import RetryPolicy
 from headrace.crashpoints import crashpoint
 from headrace.events import (
     Announce,
-    ChangesParked,
     DataflowHeld,
     DataflowStopped,
     DataflowWaits,
-    Event,
-    GroupSettled,
-    MessageDelivered,
-    MessageRetried,
-    MessageSplit,
     WorkerFailed,
     told,
 )
 from headrace.mapping.consent import Consents
 from headrace.model.message import Group, Message, Settled
-from headrace.model.outcome import HELD_BACK, Delivered, Outcome, Parked, Retry, Split, Withheld
+from headrace.model.outcome import Outcome, Parked, Split, Withheld
 from headrace.services import consenting, holding, settling
-from headrace.services.keeping import Kept, fold, forget
 from headrace.services.leases import Leases
 from headrace.services.live import FAULT_PAUSE, LiveDataflow, LiveDataflows, PartnerRoute
-from headrace.services.pacing import Address, Going, Pacing, Round, forget_pacing
+from headrace.services.pacing import Address, Going, Pacing, Round
 from headrace.services.presence import Presence
+from headrace.services.settled_events import Times, settled_events
 from headrace.services.settling import Together, Written
-from headrace.services.turning import turn
-from headrace.store import dataflows, epochs, outbox, parked_messages
+from headrace.store import dataflows, epochs, outbox
 from headrace.store.database import Store, StoreUnavailable, Transaction
 from headrace.store.outbox import Conclusion
 from headrace.store.splitting import Part
@@ -59,6 +52,8 @@ LOOKS_PAUSE = 10
 LONGEST_PAUSE = 60_000
 #: Seconds between two tries to write what is known while the store cannot take anything.
 STORE_PAUSE = 1.0
+#: Seconds after which is forgotten, with the next claim, what was remembered of dataflows and accounts that are gone.
+FORGET_EVERY = 60.0
 #: The longest the outbox sleeps although nobody woke it, in seconds.
 LONGEST_SLEEP = 5.0
 
@@ -94,7 +89,7 @@ class StoredOutbox:
         self._random = random
         self._epoch = epoch
         self._leases = Leases(store, clock, presence, lease=lease, deadline=deadline)
-        self._looked_everywhere_at = clock.monotonic()
+        self._looked_everywhere_at = self._forgot_at = clock.monotonic()
         self._numbers = outbox.Numbers(epoch << 32)
         self._together = Together(store, live, self._leases.moment)
         self._maybe: set[Address] = set()
@@ -256,19 +251,9 @@ class StoredOutbox:
         self.wake(group.tenant, [group.dataflow])
         if written.name is not None:
             waited = max(0, now - group.since) / 1000 if group.since else 0.0
-            for event in _events(written.name, [*concluded, *written.recorded.given_up], wait, waited):
+            claimed_at = group.lease_until - self._leases.milliseconds
+            for event in settled_events(written, group, concluded, Times(wait, waited, claimed_at, seconds)):
                 self._announce(event)
-            outcomes = {item.message: type(item.outcome).__name__.lower() for item in concluded}
-            self._announce(
-                GroupSettled(
-                    dataflow=written.name,
-                    outcomes=outcomes,
-                    attempt=group.attempt,
-                    entries=len(concluded),
-                    claimed_at=group.lease_until - self._leases.milliseconds,
-                    seconds=seconds,
-                )
-            )
             if written.held is not None:
                 self._announce(DataflowHeld(dataflow=written.name, reason=written.held))
             await self._hold_if_refused(address, written.name, group.number, concluded)
@@ -306,6 +291,7 @@ class StoredOutbox:
         def work(tx: Transaction) -> tuple[Round, list[tuple[Group, PartnerRoute]]]:
             pairs: list[tuple[Group, PartnerRoute]] = []
             now = self._leases.moment(tx)
+            self._forget_gone(tx, slots)
             begun = self._pacing.begin(tx, self._going(tx, asked, now), waiting, slots, now)
             begun.begin_after(self._last_account)
             for going, share in begun:
@@ -375,6 +361,37 @@ class StoredOutbox:
             self._early_until[address] = now + min(max(LOOK_EVERY, taken * LOOKS_PAUSE), LONGEST_PAUSE)
         known = (outbox.withhold_nobody(tx, group, now) for group in groups)
         return [group for group in known if group.entries]
+
+    def _forget_gone(self, tx: Transaction, slots: Slots) -> None:
+        """
+        Forget from time to time what is remembered of dataflows that were deleted, and of accounts without any.
+
+        A dataflow that has no way for a while may be of any account, so of its sandbox none is forgotten.
+        """
+        if self._clock.monotonic() - self._forgot_at < FORGET_EVERY:
+            return
+        self._forgot_at = self._clock.monotonic()
+        of_flows: list[dict[Address, Any]] = [
+            self._streaks,
+            self._retrying,
+            self._last_bucket,
+            self._early_until,
+            self._faults,
+            self._consents,
+        ]
+        addresses = {address for kept in of_flows for address in [*kept]}
+        names = {*slots.names(), *self._pacing.names()}
+        tenants = {tenant for tenant, _ in addresses} | {int(name.partition(":")[0]) for name in names}
+        live = {tenant: self._live.of(tx, tenant) for tenant in sorted(tenants)}
+        for address in addresses:
+            if address[1] not in live[address[0]]:
+                for kept in of_flows:
+                    kept.pop(address, None)
+        routes = [flow.route for flows in live.values() for flow in flows.values()]
+        cannot_tell = {str(tenant) for tenant, flows in live.items() if any(not item.route for item in flows.values())}
+        for name in names - {route.account for route in routes if route is not None}:
+            if name.partition(":")[0] not in cannot_tell and slots.forget(name):
+                self._pacing.forget(name)
 
     def _is_early(self, address: Address, now: int) -> bool:
         """Put off the look at a dataflow that has just been looked at: what wakes it has hardly filled a message."""
@@ -458,40 +475,5 @@ class StoredOutbox:
         return None
 
 
-async def keep_house(
-    store: Store, clock: Clock, announce: Announce, presence: Presence, every: float, kept: Kept
-) -> None:
-    """Until cancelled: let audiences begin and end whose dates have come, fold the ledger, forget what is old."""
-    while True:
-        try:
-            if presence.is_first:
-                await turn(store, clock.now())
-                await fold(store)
-                await forget(store, clock.now(), kept)
-                await store.write(lambda tx: forget_pacing(tx, clock.now()))
-                await store.write(lambda tx: parked_messages.forget_old(tx, clock.now() - parked_messages.KEPT))
-        except Exception as error:  # A fault of ours must not end the house-keeping of everybody else.
-            announce(WorkerFailed(step="keep_house", error=told(error)))
-        await asyncio.sleep(every)
-
-
 def _was_tried(item: Settled) -> bool:
     return not isinstance(item.outcome, Withheld)
-
-
-def _events(name: str, settled: Sequence[Settled], wait: float | None, waited: float) -> Iterable[Event]:
-    """Say what happened to the messages of a group."""
-    for (message, outcome), items in itertools.groupby(settled, key=lambda item: (item.message, item.outcome)):
-        entries = list(items)
-        if isinstance(outcome, Delivered):
-            yield MessageDelivered(dataflow=name, entries=len(entries), message=message, waited_seconds=waited)
-        elif isinstance(outcome, Retry) and outcome.code == HELD_BACK:
-            continue  # It was not tried; how the account goes is told once for all.
-        elif isinstance(outcome, Retry):
-            yield MessageRetried(
-                dataflow=name, entries=len(entries), message=message, reason=outcome.reason, seconds=wait or 0.0
-            )
-        elif isinstance(outcome, Split):
-            yield MessageSplit(dataflow=name, entries=len(entries), message=message, reason=outcome.reason)
-        elif isinstance(outcome, Parked):
-            yield ChangesParked(dataflow=name, entries=len(entries), code=outcome.code, reason=outcome.reason)

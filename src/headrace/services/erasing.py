@@ -19,7 +19,7 @@ from headrace.model.change import Changes, LaneTouched
 from headrace.model.message import Bucket, Entry
 from headrace.model.profile import Profile, decode, named
 from headrace.render.parts import Part
-from headrace.render.target import narrow, shown_after, target_profile
+from headrace.render.target import Audiences, narrow, shown_after, target_profile
 from headrace.services.audiences.counting import Sizes
 from headrace.services.erased import Erased, Identity, identities_of
 from headrace.services.erasure_log import ErasureLog, Line
@@ -27,6 +27,7 @@ from headrace.services.live import LiveDataflow, LiveDataflows
 from headrace.services.steps import HeldSteps, patiently
 from headrace.store import access, erasing, erasures, outbox, parked_messages, profiles, runs
 from headrace.store.access import Tenant
+from headrace.store.audiences import names as audience_names
 from headrace.store.database import Store, Transaction
 from headrace.store.erasing import Lane
 from headrace.store.erasures import Erasure, Receipt
@@ -41,6 +42,8 @@ LONGEST_WAIT = 3600 * 1000
 #: Shorter texts of a person are not looked for in what was said: they tell of nobody.
 SHORTEST = 4
 _GIVEN_UP = "retries-exhausted"
+_MAY_HAVE_ARRIVED = "a message about them was given up and may have arrived all the same: ask the partner"
+_LEFT_IN = "it may still have them in audiences that are not mapped any more: ask it to take them out of {}"
 
 #: Somebody: their number, their key, and what is known of them.
 Found = tuple[int, str, Profile]
@@ -137,9 +140,8 @@ class Erasing:
     ) -> set[int]:
         touched: set[int] = set()
         for number, flow in live.items():
-            state, reason = take_back(tx, erasure.tenant, flow, profile, person, self.clock.now())
-            touched |= {number} if state == "telling" else set()
-            receipt = Receipt(profile, number, state, reason, self.clock.now())
+            receipt = take_back(tx, erasure.tenant, flow, profile, person, self.clock.now())
+            touched |= {number} if receipt.state == "telling" else set()
             erasures.put_receipt(tx, erasure.tenant, erasure.erasure, receipt)
         parked_messages.forget_person(tx, erasure.tenant, profile)
         profiles.remove(tx, erasure.tenant, profile)
@@ -256,18 +258,14 @@ def _texts(value: object) -> Iterator[str]:
 # -- one person at one partner ----------------------------------------------------------------------------------------
 
 
-def take_back(
-    tx: Transaction, tenant: int, flow: LiveDataflow, profile: int, person: Profile, now: int
-) -> tuple[str, str | None]:
-    """Have a partner told that a person has left, if it knows them; return the receipt's state, and its reason."""
-    told = _take_back(tx, tenant, flow, profile, person, now)
+def take_back(tx: Transaction, tenant: int, flow: LiveDataflow, profile: int, person: Profile, now: int) -> Receipt:
+    """Have a partner told that a person has left, if it knows them; return the receipt."""
+    receipt = _take_back(tx, tenant, flow, profile, person, now)
     erasing.withhold_laneless(tx, tenant, flow.stored.dataflow, profile, now)
-    return told
+    return receipt
 
 
-def _take_back(
-    tx: Transaction, tenant: int, flow: LiveDataflow, profile: int, person: Profile, now: int
-) -> tuple[str, str | None]:
+def _take_back(tx: Transaction, tenant: int, flow: LiveDataflow, profile: int, person: Profile, now: int) -> Receipt:
     number = flow.stored.dataflow
     parked = erasing.take_parked(tx, tenant, number, profile, now)
     lanes = erasing.lanes_of(tx, tenant, number, profile)
@@ -283,32 +281,53 @@ def _take_back(
             shown = _named(flow.watched, person, shown)
             erasing.show(tx, tenant, number, profile, lane, shown)
             known.append(replace(lane, shown=shown))
+    receipt = Receipt(profile, number, "unknown", None, now)
     if known:
-        return _leave(tx, tenant, flow, profile, known, now)
+        return _leave(tx, tenant, flow, receipt, known, now)
     if any(code == _GIVEN_UP for code, _ in parked):
-        return "cannot-be-told", "a message about them was given up and may have arrived all the same: ask the partner"
-    return "unknown", None
+        return replace(receipt, state="cannot-be-told", reason=_MAY_HAVE_ARRIVED)
+    return receipt
 
 
 def _leave(
-    tx: Transaction, tenant: int, flow: LiveDataflow, profile: int, known: list[Lane], now: int
-) -> tuple[str, str | None]:
-    """Have a person leave by every lane that the partner knows them by."""
+    tx: Transaction, tenant: int, flow: LiveDataflow, receipt: Receipt, known: Iterable[Lane], now: int
+) -> Receipt:
+    """
+    Have a person leave by every lane that the partner knows them by.
+
+    A lane that it knows them by only in audiences that are not mapped any more is forgotten, for it holds who they are;
+    the receipt says which audiences they are left in.
+    """
     number, mapped = flow.stored.dataflow, flow.watched.audiences.by_number
-    moved: set[int] = set()
+    moved, left = set[int](), set[int]()
     touched: list[LaneTouched] = []
     for lane in known:
-        audiences = {int(audience) for audience in orjson.loads(lane.shown or b"{}").get("audiences", ())}
-        if audiences := audiences & mapped.keys():
-            moved |= audiences
+        shown = {int(audience) for audience in orjson.loads(lane.shown or b"{}").get("audiences", ())}
+        if told_of := shown & mapped.keys():
+            moved |= told_of
             touched.append(LaneTouched(lane.audience, lane.part, _exit_bucket(flow.watched, lane)))
         elif not lane.is_under_way:
-            erasing.drop_lane(tx, tenant, number, profile, lane)
-    if not touched:
-        return "cannot-be-told", "the audiences that it knows them in are not mapped any more"
-    seq = profiles.next_sequence(tx, tenant, 1)
-    outbox.accept(tx, tenant, [Changes(number, profile, seq, tuple(sorted(moved)), tuple(touched))], now)
-    return "telling", None
+            left |= shown
+            erasing.drop_lane(tx, tenant, number, receipt.profile, lane)
+    if touched:
+        seq = profiles.next_sequence(tx, tenant, 1)
+        outbox.accept(tx, tenant, [Changes(number, receipt.profile, seq, tuple(sorted(moved)), tuple(touched))], now)
+    receipt = _with_left(tx, tenant, receipt, left)
+    is_open = bool(touched) or any(lane.is_under_way for lane in known)
+    return replace(receipt, state="telling", reason=None) if is_open else _ended(receipt)
+
+
+def _with_left(tx: Transaction, tenant: int, receipt: Receipt, left: Iterable[int]) -> Receipt:
+    """Add audiences that a person is left in, by name."""
+    names = audience_names(tx, tenant, left) if left else ()
+    return replace(receipt, left_in=tuple(sorted({*receipt.left_in, *names})))
+
+
+def _ended(receipt: Receipt) -> Receipt:
+    """Return a receipt of which nothing is on its way any more: a partner was told if nobody is left in anything."""
+    if not receipt.left_in:
+        return replace(receipt, state="told", reason=None)
+    return replace(receipt, state="cannot-be-told", reason=_LEFT_IN.format(", ".join(receipt.left_in)))
 
 
 def _exit_bucket(watched: Watched, lane: Lane) -> int:
@@ -321,19 +340,20 @@ def _may_have_shown(watched: Watched, profile: int, person: Profile, lane: Lane)
     """
     Return what a message that is under way shows the partner, if it arrives.
 
-    It may have been rendered when the person was still in what they have left by now.
+    It may have been rendered when the person was still in what they have left by now, or everybody is leaving.
     """
-    if lane.audience and lane.audience not in watched.audiences.by_number:
+    audiences = Audiences([item.as_before_leaving() for item in watched.audiences.by_number.values()])
+    if lane.audience and lane.audience not in audiences.by_number:
         return None
-    entry = Entry(profile, lane.audience, lane.part, lane.desired_seq, b"", tuple(watched.audiences.by_number))
-    target = target_profile(entry, _in_all(person), watched.mapping, watched.audiences)
+    entry = Entry(profile, lane.audience, lane.part, lane.desired_seq, b"", tuple(audiences.by_number))
+    target = target_profile(entry, _in_all(person), watched.mapping, audiences)
     if lane.audience:
-        audience = watched.audiences.by_number[lane.audience]
+        audience = audiences.by_number[lane.audience]
         target = narrow(target, audience=(audience.namespace, audience.id))
     if lane.part:
         part = Part.read(lane.part)
         target = narrow(target, namespaces=watched.parting.namespaces(part.identity_group), identity=part.identity)
-    return shown_after(target, watched.audiences)
+    return shown_after(target, audiences)
 
 
 def _in_all(person: Profile) -> Profile:
@@ -367,13 +387,12 @@ def _seen(tx: Transaction, tenant: int, flow: LiveDataflow | None, receipt: Rece
         return replace(seen, state="cannot-be-told", reason="its dataflow was deleted before it was told")
     lanes = erasing.lanes_of(tx, tenant, receipt.dataflow, receipt.profile)
     refused = erasing.take_parked(tx, tenant, receipt.dataflow, receipt.profile, now)
+    if resting := [lane for lane in lanes if lane.rests]:
+        left_in = _leave(tx, tenant, flow, seen, resting, now).left_in
+        seen = replace(seen, left_in=left_in)
+        lanes = erasing.lanes_of(tx, tenant, receipt.dataflow, receipt.profile)
     if not lanes:
-        return replace(seen, state="told", reason=None)
-    resting = [lane for lane in lanes if lane.rests]
-    if resting:
-        state, reason = _leave(tx, tenant, flow, receipt.profile, resting, now)
-        if state == "cannot-be-told":
-            return replace(seen, state=state, reason=reason)
+        return _ended(seen)
     why = _why_not_yet(flow, lanes, refused)
     return seen if why is None else replace(seen, state="failed", reason=why)
 

@@ -146,4 +146,5 @@ def _report(tx: Transaction, erasure: Erasure) -> Report:
 def _told(id_: str, name: Any, receipts: list[Receipt]) -> Told:
     worst = min(receipts, key=lambda receipt: _WORST.index(receipt.state))
     people = sum(receipt.profile > 0 for receipt in receipts)
-    return Told(id_, str(name), worst.state, worst.reason, max(receipt.at for receipt in receipts), people)
+    said = {receipt.reason: None for receipt in receipts if receipt.state == worst.state and receipt.reason}
+    return Told(id_, str(name), worst.state, "; ".join(said) or None, max(receipt.at for receipt in receipts), people)

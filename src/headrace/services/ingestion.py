@@ -18,7 +18,7 @@ from headrace.errors import RequestError
 from headrace.events import Announce, ProfilesIngested
 from headrace.model.change import Changes
 from headrace.model.expiry import next_due
-from headrace.model.profile import Profile, ProfileError, decode, encode
+from headrace.model.profile import Profile, ProfileError, decode, encode, has_new_identity
 from headrace.model.record import Record, after, read_patch, read_whole, stamp
 from headrace.services import consenting
 from headrace.services.audiences.counting import Sizes
@@ -246,7 +246,7 @@ def keep(
         before = people.before(record.key)
         kept, late = after(before, record, arrived, replace_at)
         sizes.note(before, kept)
-        profile = people.keep(record.key, kept, number)
+        profile = people.keep(record.key, before, kept, number)
         if profile in touched:  # What this person's record before it means must be in the outbox first.
             outbox.accept(tx, tenant, made[done:], now)
             done, touched = len(made), set()
@@ -279,8 +279,8 @@ class _People:
             return self._now[key]
         return decode(self._known[key][1]) if key in self._known else None
 
-    def keep(self, key: str, profile: Profile, sequence: int) -> int:
-        """Note a person's new state, and return the number that they have."""
+    def keep(self, key: str, before: Profile | None, profile: Profile, sequence: int) -> int:
+        """Note a person's new state after the one before, and return the number that they have."""
         document = encode(profile)
         self._now[key] = profile
         if key not in self._known:
@@ -290,7 +290,10 @@ class _People:
         elif document != self._known[key][1]:
             number = self._known[key][0]
             place = self._new if key in self._new else self._changed
-            place[key] = Kept(number, key, document, sequence, next_due(profile))
+            changed_at = place[key].identities_at if key in place else None
+            if before is not None and has_new_identity(before, profile):
+                changed_at = sequence
+            place[key] = Kept(number, key, document, sequence, next_due(profile), changed_at)
             self._known[key] = (number, document)
         return self._known[key][0]
 

@@ -1,9 +1,18 @@
-"""How long is kept what became of changes, and forgetting it after that, a little at a time beside everything else."""
+"""
+Keeping house beside delivery: audiences begin and end, the ledger is folded, and what is older than it is kept is
+forgotten, a little at a time.
+"""
 
+import asyncio
 from dataclasses import dataclass
 
+from headrace.clock import Clock
 from headrace.crashpoints import crashpoint
-from headrace.store import history, hours, ledger, reasons
+from headrace.events import Announce, WorkerFailed, told
+from headrace.services.pacing import forget_pacing
+from headrace.services.presence import Presence
+from headrace.services.turning import turn
+from headrace.store import history, hours, ledger, parked_messages, reasons
 from headrace.store.database import Store
 
 #: Rows that are forgotten in one turn of the writer, and turns in a row: the rest waits for the next round.
@@ -17,6 +26,23 @@ class Kept:
 
     hours: int
     history: int
+
+
+async def keep_house(
+    store: Store, clock: Clock, announce: Announce, presence: Presence, every: float, kept: Kept
+) -> None:
+    """Until cancelled: let audiences begin and end whose dates have come, fold the ledger, forget what is old."""
+    while True:
+        try:
+            if presence.is_first:
+                await turn(store, clock.now())
+                await fold(store)
+                await forget(store, clock.now(), kept)
+                await store.write(lambda tx: forget_pacing(tx, clock.now()))
+                await store.write(lambda tx: parked_messages.forget_old(tx, clock.now() - parked_messages.KEPT))
+        except Exception as error:  # A fault of ours must not end the house-keeping of everybody else.
+            announce(WorkerFailed(step="keep_house", error=told(error)))
+        await asyncio.sleep(every)
 
 
 async def fold(store: Store) -> None:

@@ -205,6 +205,16 @@ class Pacing:
             for item in tuple(queue):
                 self._answer(account, item, 0.0)
 
+    def names(self) -> list[str]:
+        """Return the accounts of which something is remembered."""
+        return [*self._queues, *self._next, *self._turns, *self._left_alone]
+
+    def forget(self, account: str) -> None:
+        """Forget an account that is gone, unless somebody waits at its turnstile."""
+        if not self._queues.get(account):
+            for kept in (self._queues, self._next, self._turns, self._left_alone):
+                kept.pop(account, None)
+
     async def tell(self, turns: Sequence[Turn]) -> None:
         """Announce how accounts go from now on, and keep it for operators to read."""
         now = self._clock.now()
@@ -281,8 +291,8 @@ class Pacing:
             account.until = max(account.until or 0, now + LOOK_AGAIN)
 
     def _answer(self, account: str, item: _Waiting, seconds: float | None) -> None:
-        queue = self._queues[account]
-        if item in queue:
+        queue = self._queues.get(account)
+        if queue is not None and item in queue:
             queue.remove(item)
         if not item.turn.done():
             item.turn.set_result(seconds)

@@ -13,7 +13,6 @@ from headrace.model.identities import IdentityNamespace
 from headrace.model.problem import Problem
 from headrace.services.carried import not_carried_yet
 from headrace.services.mapped import groups_by_audience, is_of_audience, mapped_rows, objects_of, required_of
-from headrace.services.windows import problems_of_window
 
 _AUDIENCES = "/transformations/0/params/segmentSelectors/selectors"
 #: The most attributes that a message lists.
@@ -69,7 +68,6 @@ def _audience_problems(flow: Flow, destination: Destination) -> Iterator[Problem
         origin, where = selector.namespace, f"{_AUDIENCES}/{place}/value/namespace"
         if (allowed and origin not in allowed) or (denied and origin in denied):
             yield Problem("origin-denied", where, f"this destination does not take audiences of the origin {origin!r}")
-        yield from problems_of_window(selector, f"{_AUDIENCES}/{place}/value")
         if destination.audience_metadata.map_user_input and not selector.mapping_id:
             message = f"type the partner's identifier of the audience {selector.id!r}: `mappingId` is missing"
             yield Problem("missing-field", f"{_AUDIENCES}/{place}/value/mappingId", message)

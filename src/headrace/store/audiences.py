@@ -1,5 +1,6 @@
 """Audiences: text names at the door, numbers inside."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,13 @@ def number(tx: Transaction, tenant: int, namespace: str, id_: str, name: str | N
     if name is not None and name != known.name:
         tx.core.execute(update(audiences).where(is_it).values(name=name, modified_at=now))
     return int(known.audience)
+
+
+def names(tx: Transaction, tenant: int, numbers: Iterable[int]) -> list[str]:
+    """Return some audiences as ``namespace:id``; a few, by their numbers."""
+    where = (audiences.c.tenant == tenant) & audiences.c.audience.in_(sorted(numbers))
+    rows = tx.core.execute(select(audiences.c.namespace, audiences.c.id).where(where))
+    return [f"{namespace}:{id_}" for namespace, id_ in rows]
 
 
 def all_of(tx: Transaction, tenant: int) -> dict[int, StoredAudience]:

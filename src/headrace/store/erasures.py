@@ -46,7 +46,7 @@ class Receipt:
     What became of telling one dataflow's partner of one erased person.
 
     ``state``: ``told``, ``unknown`` (it was never told of them), ``telling``, ``failed`` (and is tried again) or
-    ``cannot-be-told``.
+    ``cannot-be-told``. ``left_in`` are audiences that it may still have them in, and can be told of no more.
     """
 
     profile: int
@@ -54,6 +54,7 @@ class Receipt:
     state: str
     reason: str | None
     at: int
+    left_in: tuple[str, ...] = ()
 
 
 OPEN = ("telling", "failed")
@@ -161,6 +162,7 @@ def put_receipt(tx: Transaction, tenant: int, erasure: str, receipt: Receipt) ->
     where = is_it & (erasure_receipts.c.dataflow == receipt.dataflow)
     values = {name: getattr(receipt, name) for name in Receipt.__dataclass_fields__}
     values["reason"] = None if receipt.reason is None else storable(receipt.reason)
+    values["left_in"] = [*receipt.left_in] or None
     if not tx.core.execute(update(erasure_receipts).where(where).values(**values)).rowcount:
         tx.core.execute(insert(erasure_receipts).values(tenant=tenant, erasure=erasure, **values))
 
@@ -170,7 +172,7 @@ def receipts(tx: Transaction, tenant: int, erasure: str) -> list[Receipt]:
     columns = [erasure_receipts.c[name] for name in Receipt.__dataclass_fields__]
     query = select(*columns).where(_is_receipt(tenant, erasure))
     rows = tx.core.execute(query.order_by(erasure_receipts.c.dataflow, erasure_receipts.c.profile))
-    return [Receipt(*row) for row in rows]
+    return [Receipt(**{**row, "left_in": tuple(row["left_in"] or ())}) for row in rows.mappings()]
 
 
 def _is_it(tenant: int, erasure: str) -> Any:

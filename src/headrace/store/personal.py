@@ -20,7 +20,8 @@ HOLDING: dict[str, str] = {
     "erasures": "whom it is of is forgotten once they are removed",
     "tombstones": "keyed hashes, which nobody reads without the key, and which keep the person out",
     "erased_people": "the number that the person had, which says nothing by itself",
-    "erasure_receipts": "so do these",
+    "erasure_receipts": "so do these, and the names of audiences that a partner may still have somebody in",
+    "exported_members": "numbers of people alone, a bit for each; who is removed is not in the next",
     "history": "numbers of people, which name nobody once the row in profiles is removed and are not given again, and "
     "ids of messages, which the partner knows too; rows go after HEADRACE_HISTORY_DAYS",
 }
@@ -53,6 +54,7 @@ FREE: frozenset[str] = frozenset(
         "enabled_policies",
         "epochs",
         "executors",
+        "exports",
         "hour_codes",
         "ledger",
         "ledger_deltas",

@@ -15,11 +15,12 @@ _LAST = "SELECT coalesce(max(profile), 0) FROM profiles WHERE tenant = :tenant"
 _LAST_ERASED = "SELECT coalesce(max(profile), 0) FROM erased_people WHERE tenant = :tenant"
 _REMOVE = "DELETE FROM profiles WHERE tenant = :tenant AND profile = :profile"
 _INSERT = """
-    INSERT INTO profiles (tenant, profile, key, document, sequence, expires_at)
-    VALUES (:tenant, :profile, :key, :document, :sequence, :expires_at)
+    INSERT INTO profiles (tenant, profile, key, document, sequence, expires_at, identities_at)
+    VALUES (:tenant, :profile, :key, :document, :sequence, :expires_at, :identities_at)
 """
 _UPDATE = """
-    UPDATE profiles SET document = :document, sequence = :sequence, expires_at = :expires_at
+    UPDATE profiles SET document = :document, sequence = :sequence, expires_at = :expires_at,
+        identities_at = coalesce(:identities_at, identities_at)
     WHERE tenant = :tenant AND profile = :profile
 """
 _SCAN = """
@@ -44,7 +45,8 @@ _SEQUENCE = "UPDATE tenants SET sequence = sequence + :count WHERE tenant = :ten
 @dataclass(slots=True)
 class Kept:
     """
-    A person as they are kept: ``sequence`` is the number of the state.
+    A person as they are kept: ``sequence`` is the number of the state, ``identities_at`` that of the one that brought
+    an identity which they had not before; ``None``: none has since they were kept last.
 
     ``expires_at`` is when a membership of theirs ends by itself or is to be forgotten, ``None`` for never; 0: somebody
     has to look.
@@ -55,6 +57,7 @@ class Kept:
     document: bytes
     sequence: int
     expires_at: int | None = 0
+    identities_at: int | None = None
 
 
 def _find(count: int) -> str:
@@ -112,6 +115,7 @@ def _row(tenant: int, person: Kept) -> dict[str, Any]:
         "document": person.document,
         "sequence": person.sequence,
         "expires_at": person.expires_at,
+        "identities_at": person.identities_at,
     }
 
 

@@ -25,6 +25,7 @@ _TEXTS = "string_agg(int4send(octet_length({0})), ''::bytea), string_agg({0}, ''
 _PACKED = {
     "profile": _NUMBERS.format("profile"),
     "sequence": _NUMBERS.format("sequence"),
+    "identities_at": _NUMBERS.format("identities_at"),
     "key": _TEXTS.format("convert_to(key, 'UTF8')"),
     "document": _TEXTS.format("substr(document, 2)"),  # Without the byte that says its form.
 }

@@ -38,8 +38,8 @@ class Profiles:
         """
         Read columns of everybody, or of those whose state is newer than the number ``since``, as of one moment.
 
-        A column is ``profile``, ``key``, ``sequence`` or ``document``, or a path such as ``person.name.firstName`` or
-        ``segmentMembership``. Nothing is held up by it, and it may be left before its end.
+        A column is ``profile``, ``key``, ``sequence``, ``identities_at`` or ``document``, or a path such as
+        ``person.name.firstName`` or ``segmentMembership``. Nothing is held up by it, and it may be left before its end.
 
         Raises:
             StoreUnavailable: the store cannot be read; also while the reader is read.

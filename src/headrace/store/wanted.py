@@ -4,7 +4,13 @@ import msgspec
 import pyarrow as pa
 
 #: The columns that are no paths into a document; every other name is one, its steps parted by dots.
-OWN = {"profile": pa.int64(), "key": pa.string(), "sequence": pa.int64(), "document": pa.binary()}
+OWN = {
+    "profile": pa.int64(),
+    "key": pa.string(),
+    "sequence": pa.int64(),
+    "identities_at": pa.int64(),
+    "document": pa.binary(),
+}
 #: Rows of a batch, and of one with documents: the largest that there may be have to fit into one buffer of Arrow's.
 BATCH = 4096
 BATCH_OF_DOCUMENTS = 1024

@@ -180,6 +180,18 @@ class Slots:
         self.turns.append(turn)
         self.freed.set()
 
+    def names(self) -> list[str]:
+        """Return the accounts of which something is remembered."""
+        return [*self._accounts]
+
+    def forget(self, account: str) -> bool:
+        """Forget what was learned of an account that is gone, once nothing of it is here; say whether nothing is."""
+        known = self._accounts.get(account)
+        if known is not None and (known.held or known.under_way or known.waiting):
+            return False
+        self._accounts.pop(account, None)
+        return True
+
     def under_way(self) -> dict[str, int]:
         """Return how many requests of each account are under way at this moment."""
         return {account: known.under_way for account, known in self._accounts.items()}

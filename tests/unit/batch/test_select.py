@@ -1,8 +1,9 @@
 """Which rows go into a file, row by row of the table."""
 
+import duckdb
 import pytest
 
-from headrace.batch.select import Manner, Sight, row_of
+from headrace.batch.select import Manner, Sight, row_of, status_sql
 
 FULL, NEWS = Manner("full"), Manner("incremental")
 STATUS = Manner("incremental", tells_status=True)
@@ -62,3 +63,29 @@ def test_who_came_and_went_between_two_files_is_in_neither():
 def test_who_left_is_told_of_once():
     assert row_of(LEFT, STATUS) == "exited"
     assert row_of(Sight("exited", "exited"), STATUS) is None
+
+
+MANNERS = [
+    Manner(mode, is_first, tells_status, follows_identities)
+    for mode in ("full", "incremental")
+    for is_first in (True, False)
+    for tells_status in (True, False)
+    for follows_identities in (True, False)
+]
+
+
+@pytest.mark.parametrize("manner", MANNERS, ids=str)
+def test_the_database_says_of_everybody_what_the_table_says(manner):
+    people = [
+        Sight(now, then, has_new_identity)
+        for now in ("realized", "exited", None)
+        for then in ("realized", "exited", None)
+        for has_new_identity in (True, False)
+    ]
+    rows = [(place, sight.now, sight.then == "realized", sight.has_new_identity) for place, sight in enumerate(people)]
+    with duckdb.connect(":memory:") as database:
+        database.execute("CREATE TABLE people (place INT, now VARCHAR, was_member BOOL, has_new_identity BOOL)")
+        database.executemany("INSERT INTO people VALUES (?, ?, ?, ?)", rows)
+        found = database.execute(f"SELECT {status_sql(manner)} FROM people ORDER BY place").fetchall()
+
+    assert [status for (status,) in found] == [row_of(sight, manner) for sight in people]

@@ -287,10 +287,10 @@ class House:
             ],
         }
 
-    async def patch(self, *operations, name="flow"):
+    async def patch(self, *operations, name="flow", **more):
         stored = await activation.get(self.store, self.caller, self.flows[name])
         await activation.patch(
-            self.store, self.clock, self.caller, stored.id, activation.etag(stored), list(operations)
+            self.store, self.clock, self.caller, stored.id, activation.etag(stored), list(operations), **more
         )
         await self.wake_all()
 
@@ -298,9 +298,9 @@ class House:
         where = "/transformations/0/params/segmentSelectors/selectors/-"
         await self.patch({"op": "add", "path": where, "value": _selector(id_)}, name=name)
 
-    async def unmap_audience(self, place, name="flow"):
+    async def unmap_audience(self, place, name="flow", **more):
         where = f"/transformations/0/params/segmentSelectors/selectors/{place}"
-        await self.patch({"op": "remove", "path": where}, name=name)
+        await self.patch({"op": "remove", "path": where}, name=name, **more)
 
     async def switch(self, on, name="flow"):
         await activation.switch(self.store, self.clock, self.caller, self.flows[name], on=on)

@@ -210,6 +210,33 @@ async def test_who_may_be_told_of_again_while_their_exit_is_under_way_enters(hou
     await house.balance()
 
 
+@pytest.mark.parametrize("waits", [False, True], ids=["told", "under way"])
+async def test_who_leaves_after_a_policy_came_and_before_it_was_applied_leaves(house, monkeypatch, waits):
+    await ready(house, includeSegmentId=True)
+
+    async def leave():
+        await house.consent()
+        await house.ingest(person(1, minute=1, a=False, **YES))
+        await house.carry_runs()
+
+    meanwhile, send = [leave] if waits else [], house.partner.send
+
+    async def send_meanwhile(request, **more):
+        if meanwhile:
+            await meanwhile.pop()()
+        return await send(request, **more)
+
+    monkeypatch.setattr(house.partner, "send", send_meanwhile)
+    await house.ingest(person(1, "a", **NO))
+    await house.run()
+    if not waits:
+        await leave()
+    await house.run_out()
+
+    assert house.partner.told()[-1] == ("1", "a", "exited")
+    assert (await house.balance()).get("pending", 0) == 0
+
+
 async def test_what_waits_when_a_policy_comes_is_never_sent_as_realized(house):
     await ready(house, includeSegmentId=True, includeSegmentStatus=True)
     await house.ingest(person(1, "a", **NO), person(2, "a", **YES))

@@ -218,6 +218,92 @@ async def test_what_is_not_mapped_any_more_cannot_be_taken_back(house):
     assert house.rows("SELECT 1 FROM lanes") == []
 
 
+@pytest.mark.parametrize("by_audience", [True, False], ids=["a lane for each", "one lane"])
+@pytest.mark.parametrize("answers", [[], [503, 404]], ids=["at once", "after a failure"])
+async def test_who_is_left_in_what_is_not_mapped_is_said_though_the_rest_was_told(house, by_audience, answers):
+    await ready(house, "a", "b", "c", **({"includeSegmentId": True} if by_audience else {}))
+    await house.ingest(person(1, "a", "b", "c"))
+    await house.run()
+    await house.unmap_audience(0)
+    await house.unmap_audience(0)
+    house.partner.answers = answers
+
+    id_ = await house.erase("crmId:1")
+    await house.run_out()
+    state = await house.receipts(id_)
+    await house.run_out()
+
+    if answers:
+        assert state == ("telling", {"flow": "failed"})
+    await house.receipts(id_)
+    assert await house.receipts(id_) == ("done", {"flow": "cannot-be-told"})
+    assert house.partner.knows() == {("1", "a"), ("1", "b")}
+    (told,) = (await house.erasures.get(house.caller, id_)).receipts
+    assert told.reason.endswith("ask it to take them out of ups:a, ups:b")
+    assert house.rows("SELECT 1 FROM lanes") == []
+
+
+async def test_what_is_mapped_again_before_the_rest_is_told_is_told_as_well(house):
+    await ready(house, "a", "b")
+    await house.ingest(person(1, "a", "b"))
+    await house.run()
+    await house.unmap_audience(0)
+    id_ = await house.erase("crmId:1")
+
+    await house.map_audience("a")
+    await house.run()
+
+    assert house.partner.knows() == set()
+    assert await house.receipts(id_) == ("done", {"flow": "told"})
+
+
+@pytest.mark.parametrize("by_audience", [True, False], ids=["a lane for each", "one lane"])
+async def test_what_was_under_way_of_an_audience_that_is_not_mapped_is_waited_for(house, by_audience):
+    await ready(house, "a", "b", **({"includeSegmentId": True} if by_audience else {}))
+    house.partner.default = Unanswered("no answer")
+    await house.ingest(person(1, "a"))
+    await house.run()
+    await house.unmap_audience(0)
+    house.partner.default = 200
+
+    id_ = await house.erase("crmId:1")
+    assert (await house.receipts(id_, look=False))[0] == "telling"
+    await house.run_out()
+
+    assert await house.receipts(id_) == ("done", {"flow": "cannot-be-told"})
+    assert house.rows("SELECT 1 FROM lanes") == []
+
+
+async def test_what_was_under_way_of_an_audience_that_everybody_leaves_is_taken_back(house):
+    await ready(house, "a", "b", includeSegmentId=True, includeSegmentStatus=True)
+    house.partner.default = Unanswered("no answer")
+    await house.ingest(person(1, "a"))
+    await house.run()
+    house.partner.default = 200
+    await house.unmap_audience(0, exits=True)
+
+    id_ = await house.erase("crmId:1")
+    await house.run_out()
+
+    assert house.partner.told() == [("1", "a", "exited")]
+    assert await house.receipts(id_) == ("done", {"flow": "told"})
+
+
+async def test_each_of_several_people_has_what_is_to_be_asked(house):
+    await ready(house, "a", "b", includeSegmentId=True)
+    await house.ingest(person(1, "a", **ANA), person(2, "b", **ANA))
+    await house.run()
+    await house.unmap_audience(0)
+    await house.unmap_audience(0)
+
+    id_ = await house.erase(namespace="Email", id="ana.canary@example.com")
+
+    (told,) = (await house.erasures.get(house.caller, id_)).receipts
+    assert told.people == 2
+    assert "ups:a" in told.reason
+    assert "ups:b" in told.reason
+
+
 async def test_what_was_given_up_may_have_arrived_and_is_taken_back(house):
     house.partner.default = Unanswered("no answer")
     await ready(house)

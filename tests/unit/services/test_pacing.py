@@ -9,7 +9,7 @@ import pytest
 from headrace.connect.transport import NotSent
 from headrace.model.http import Response
 from headrace.services import accounts, activation, authoring, sources, targets
-from headrace.services.delivery import forget_pacing
+from headrace.services.pacing import forget_pacing
 from headrace.store import slowed
 from headrace.streaming.breaker import IN_A_ROW
 from headrace.streaming.slots import MOST_AHEAD
@@ -346,3 +346,44 @@ async def test_fifty_partners_that_hang_hold_up_nobody(house):
     is_over.set()
     await running
     assert await house.balance("healthy") == {"accepted": 40, "delivered": 40, "messages": 40}
+
+
+def remembered(house):
+    """What is remembered in this process of dataflows and accounts."""
+    outbox = house.outbox
+    of_flows = [outbox._streaks, outbox._retrying, outbox._last_bucket, outbox._early_until, outbox._consents]
+    of_accounts = [house.slots._accounts, outbox._pacing._queues, outbox._pacing._turns, outbox._pacing._left_alone]
+    return {address for kept in of_flows for address in kept}, {name for kept in of_accounts for name in kept}
+
+
+async def test_what_was_deleted_is_not_remembered_for_ever(house):
+    await house.activate("a", name="stays")
+    for number in range(3):
+        await house.activate("a", name=f"goes {number}")
+    house.partner.default = 503
+    await house.ingest(*people(5, "a"))
+    await house.run()
+    assert [len(kept) for kept in remembered(house)] == [4, 4]
+    house.partner.default = 200
+
+    for number in range(3):
+        await house.delete(f"goes {number}")
+    house.pass_time(100)
+    await house.ingest(person("again", "a"))
+    await house.run()
+    await house.run()
+
+    flows, accounts_ = remembered(house)
+    assert {number for _, number in flows} == {1}
+    assert len(accounts_) == 1
+
+
+async def test_an_account_of_which_something_is_under_way_is_remembered(house):
+    await house.activate("a")
+    house.slots.take("1:gone")
+
+    assert not house.slots.forget("1:gone")
+    house.slots.returner("1:gone")(None)
+
+    assert house.slots.forget("1:gone")
+    assert house.slots.names() == []

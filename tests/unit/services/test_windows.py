@@ -2,13 +2,11 @@
 
 import pytest
 
-from headrace.model.destination import Destination
 from headrace.model.flow import Flow
-from headrace.model.reading import read
+from headrace.model.reading import examine
 from headrace.services import backfilling
 from headrace.services.activations import standing
 from headrace.services.at_partner.taking_part import turn_of
-from headrace.services.rules import problems_of
 from headrace.services.turning import turn
 from headrace.services.windows import Window
 from headrace.store.dataflows import Mapped
@@ -141,10 +139,7 @@ def said(**schedule):
     params = {"segmentSelectors": {"selectors": [selector]}}
     flow = {"name": "f", "sourceConnectionIds": ["s"], "targetConnectionIds": ["t"]}
     document = {**flow, "transformations": [{"name": "GeneralTransform", "params": params}]}
-    destination = Destination.model_construct(
-        **{name: field.get_default(call_default_factory=True) for name, field in Destination.model_fields.items()}
-    )
-    return {(item.pointer, item.code) for item in problems_of(read(Flow, document)[0], destination)}
+    return {(item.pointer, item.code) for item in examine(Flow, document).problems}
 
 
 @pytest.mark.parametrize(
@@ -155,6 +150,7 @@ def said(**schedule):
         pytest.param({"frequency": "DAILY"}, None, id="what is for files"),
         pytest.param({"startDate": "1 March"}, ("startDate", "not-a-date"), id="no date"),
         pytest.param({"endDate": "2026-02-30"}, ("endDate", "not-a-date"), id="a day that there is not"),
+        pytest.param({"endDate": "2026-W09-1"}, ("endDate", "not-a-date"), id="a day of a week"),
         pytest.param({"endDate": 20260301}, ("endDate", "not-a-date"), id="a number"),
         pytest.param(
             {"startDate": "2026-03-01", "endDate": "2026-03-01"}, ("endDate", "ends-too-early"), id="no day at all"

@@ -77,6 +77,8 @@ HOT = {
     "backfill: how much waits": (waiting._WAITING_LANES, {"lanes_due"}),
     "backfill: how much of an audience waits": (waiting._WAITING_IN_BUCKETS, {"lanes_due"}),
     "consent: who is about to be told": (showing._ALL_UNDER_WAY, {"changes"}),
+    "consent: what may be rendered by now": (showing._CLAIMED, {"lanes", "changes"}),
+    "consent: what is parked": (showing._PARKED_BETWEEN, {"parked_of_profile"}),
     "consent: who has changed since": (withholding._NEWER, {"lanes_claimed", "profiles"}),
     "consent: elsewhere": (withholding._MOVE_LANE, {"lanes", "lanes_claimed"}),
     "erasing: lanes": (erasing._LANES, {"lanes", "groups"}),

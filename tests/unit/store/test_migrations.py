@@ -201,7 +201,9 @@ def test_going_back_lets_nobody_do_more_than_before(old):
 
 
 def test_a_form_that_there_is_not_is_refused(old):
-    with pytest.raises(OperationError, match="'0815' is no form of the store; these are: 0001, 0002, 0003, 0004, 0005"):
+    with pytest.raises(
+        OperationError, match="'0815' is no form of the store; these are: 0001, 0002, 0003, 0004, 0005, 0006"
+    ):
         migrate(old, "0815")
 
 
@@ -233,7 +235,7 @@ def test_a_new_store_and_one_that_has_the_form_are_not_copied(opened):
 
 
 def test_where_the_copy_cannot_be_written_nothing_is_moved(old):
-    (old.directory / "control-before-0005.new").mkdir()
+    (old.directory / "control-before-0006.new").mkdir()
 
     with pytest.raises(OperationError, match=r"the copy .+ cannot be written"):
         migrate(old)
@@ -295,8 +297,21 @@ def stopping(store, number):
         ("0004", "0003"),
         ("0004", "0005"),
         ("0005", "0004"),
+        ("0005", "0006"),
+        ("0006", "0005"),
     ],
-    ids=["up to 2", "down to 1", "up to 3", "down to 2", "up to 4", "down to 3", "up to 5", "down to 4"],
+    ids=[
+        "up to 2",
+        "down to 1",
+        "up to 3",
+        "down to 2",
+        "up to 4",
+        "down to 3",
+        "up to 5",
+        "down to 4",
+        "up to 6",
+        "down to 5",
+    ],
 )
 def test_a_revision_that_fails_anywhere_leaves_the_store_as_it_was(old, present, wanted):
     migrate(old, present)
@@ -364,7 +379,7 @@ def test_after_the_first_form_a_table_that_grows_is_added_to_and_nothing_else(ol
     assert len(up) > 20
     assert [sql for sql in up if touched.search(sql) and not allowed.match(sql.strip())] == []
     columns = (
-        r"profiles DROP COLUMN (sequence|expires_at)|audiences DROP COLUMN size"
+        r"profiles DROP COLUMN (sequence|expires_at|identities_at)|audiences DROP COLUMN size"
         r"|dataflow_audiences DROP COLUMN (ended_at|leaving)"
         r"|groups DROP COLUMN (split_of|refusals|begun_at|may_know|since)"
         r"|parked DROP COLUMN (begun_at|message|status|version)"

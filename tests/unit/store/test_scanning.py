@@ -88,6 +88,32 @@ async def test_only_who_has_changed_since_is_read(house):
     assert scanned(house, ["key"], sequence_of(house)) == []
 
 
+async def test_it_is_known_since_when_somebody_has_an_identity(house):
+    def known():
+        return [row["identities_at"] for row in scanned(house, ["identities_at"])]
+
+    await house.ingest(person(1, "a"))
+    assert known() == [None]
+
+    also = {**person(1, "a"), "identityMap": {"crmId": [{"id": "1"}], "Email": [{"id": "a@example.com"}]}}
+    await house.ingest(also)
+    since = sequence_of(house)
+    assert known() == [since]
+
+    await house.ingest({**also, "city": "Porto"}, {**also, "identityMap": {"crmId": [{"id": "1"}]}, "city": "Faro"})
+    assert known() == [since]
+
+
+async def test_an_identity_and_something_else_in_one_request_are_told_apart(house):
+    await house.ingest(person(1, "a"))
+    also = {**person(1, "a"), "identityMap": {"crmId": [{"id": "1"}], "Email": [{"id": "a@example.com"}]}}
+
+    await house.ingest(also, {**also, "city": "Porto"})
+
+    ((row),) = scanned(house, ["identities_at", "sequence"])
+    assert row == {"identities_at": sequence_of(house) - 1, "sequence": sequence_of(house)}
+
+
 async def test_who_was_there_before_there_were_numbers_is_in_a_whole_scan_alone(house):
     await house.ingest(person(1))
     house.store.write_now(lambda tx: tx.run("UPDATE profiles SET sequence = NULL"))

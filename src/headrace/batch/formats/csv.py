@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from headrace.batch.formats.csv_columns import Column, column_of
 from headrace.batch.formats.format import Sink, formats
+from headrace.batch.formats.lines import text_of
 from headrace.batch.formats.sql import BLANKS, literal, once
 from headrace.model.file_configurations import NO_CHARACTER
 from headrace.model.file_format import CsvFormat, FileFormat
@@ -96,16 +97,16 @@ class Style:
 
     def cell(self, column: Column, *, is_first: bool) -> str:
         """Return SQL for what stands between two separators; where it is null, nothing does."""
-        null = self.said(self.look.null_value, is_first=is_first)
+        null = self._inner(self.said(self.look.null_value, is_first=is_first))
         if column.sql == "NULL":
             return literal(null)
         plain = self.is_plain(column, is_first=is_first)
-        written = self._between(column.sql) if plain else self._text(column, is_first=is_first)
+        written = column.sql if plain else self._text(column, is_first=is_first)
         return f"coalesce({written}, {literal(null)})" if null else written
 
-    def _between(self, value: str) -> str:
-        quote = literal(self.look.quote)
-        return f"({quote} || {value} || {quote})" if self.look.quote_all else value
+    def _inner(self, text: str) -> str:
+        """Return what of a known cell is its own: where all are quoted, the quotes are part of what separates them."""
+        return text[1:-1] if self.look.quote_all else text
 
     def _text(self, column: Column, *, is_first: bool) -> str:
         """Return SQL for any text; null for null."""
@@ -113,7 +114,7 @@ class Style:
         value = column.sql if is_column else _VALUE
         careful = self._carefully(value, guards=column.is_text and self.look.formula_guard, is_first=is_first)
         needs_care = self._needs_care(value, column, is_first=is_first)
-        case = f"CASE WHEN {needs_care} THEN {careful} ELSE {self._between(value)} END"
+        case = f"CASE WHEN {needs_care} THEN {careful} ELSE {value} END"
         return case if is_column else once(column.sql, _VALUE, case)
 
     def _needs_care(self, value: str, column: Column, *, is_first: bool) -> str:
@@ -124,7 +125,7 @@ class Style:
         sought = (look.quote, look.escape) if look.quote_all else self.triggers
         tests += [f"contains({value}, {literal(text)})" for text in dict.fromkeys(sought)]
         tests += [] if look.quote_all or look.escape_quotes else [f"starts_with({value}, {literal(look.quote)})"]
-        tests += [f"starts_with({value}, '{COMMENT}')"] if is_first else []
+        tests += [f"starts_with({value}, '{COMMENT}')"] if is_first and not look.quote_all else []
         if column.is_text and look.formula_guard:
             tests.append(f"({value} < 'A' AND {_is_formula(value)})")
         return " OR ".join(tests)
@@ -132,7 +133,7 @@ class Style:
     def _carefully(self, value: str, *, guards: bool, is_first: bool) -> str:
         """Return SQL for a text by all the rules, in their order."""
         look = self.look
-        empty = literal(self.said(look.empty_value, is_first=is_first))
+        empty = literal(self._inner(self.said(look.empty_value, is_first=is_first)))
         is_empty = f"{_right(_CELL)} = ''" if look.strips_after else f"{_CELL} = ''"
         rest = self._quoted(_CELL, value, is_first=is_first)
         if guards:
@@ -146,13 +147,13 @@ class Style:
         quote, body, bare = literal(self.look.quote), self._escaped_sql(cell), cell
         if self.look.strips_after:
             body, bare = _right(body), _right(bare)
+        if self.look.quote_all:
+            return body
         is_quoted = self._is_quoted(cell, value, is_first=is_first)
         return f"CASE WHEN {is_quoted} THEN {quote} || {body} || {quote} ELSE {bare} END"
 
     def _is_quoted(self, cell: str, value: str, *, is_first: bool) -> str:
         look = self.look
-        if look.quote_all:
-            return "true"
         tests = [f"contains({cell}, {literal(trigger)})" for trigger in self.triggers]
         tests += [f"starts_with({cell}, {literal(look.quote)})"]
         tests += [f"starts_with({value}, '{COMMENT}')"] if is_first else []
@@ -196,11 +197,7 @@ class Csv:
         _refuse_what_is_named_alike(schema)
         columns = [column_of(field, look.csv) for field in schema]
         cells = [style.cell(column, is_first=place == 0) for place, column in enumerate(columns)]
-        separator, end = literal(look.csv.separator), literal(look.csv.line_end)
-        if len(cells) == 1:
-            # Spark leaves out lines that have nothing in them.
-            return f"coalesce(nullif({cells[0]}, '') || {end}, '') AS line"
-        return f"concat({f', {separator}, '.join(cells)}, {end}) AS line"
+        return f"{line(cells, look.csv)} AS line"
 
     def open(self, sink: Sink, schema: pa.Schema, look: FileFormat) -> "Lines":
         """Begin with the names of the columns, where the options want them."""
@@ -213,11 +210,21 @@ class Csv:
 formats.register("csv")(Csv())
 
 
+def line(cells: list[str], look: CsvFormat) -> str:
+    """Return SQL for a whole line. Spark leaves out those that have nothing in them."""
+    quote = look.quote if look.quote_all else ""
+    between, end = literal(quote + look.separator + quote), literal(quote + look.line_end)
+    if len(cells) == 1 and not quote:
+        return f"coalesce(nullif({cells[0]}, '') || {end}, '')"
+    begin = [literal(quote)] if quote else []
+    return f"concat({', '.join([*begin, f', {between}, '.join(cells), end])})"
+
+
 def header(names: list[str], look: CsvFormat) -> str:
     """Return the line that names the columns."""
     style = Style(look)
-    line = look.separator.join(style.named(name, is_first=place == 0) for place, name in enumerate(names))
-    return line + look.line_end if line else ""
+    text = look.separator.join(style.named(name, is_first=place == 0) for place, name in enumerate(names))
+    return text + look.line_end if text else ""
 
 
 def _refuse_what_is_named_alike(schema: pa.Schema) -> None:
@@ -243,7 +250,8 @@ class Lines:
         self._put(pa.py_buffer(line.encode()))
 
     def write(self, batch: pa.RecordBatch) -> None:
-        self._put(_bytes_of(batch.column(0)))
+        column = batch.column(0)
+        self._put(text_of(column.cast(pa.large_string()) if pa.types.is_string_view(column.type) else column))
 
     def close(self) -> None:
         """Nothing stands at the end."""
@@ -253,16 +261,3 @@ class Lines:
             return
         self._sink(self._mark + str(lines, "utf-8").encode("utf-16-be") if self._is_wide else lines)
         self._mark = b""
-
-
-def _bytes_of(lines: pa.Array) -> pa.Buffer:
-    """Return the bytes of a column of texts, from the first of its slice to the last, without copying them."""
-    if not (pa.types.is_string(lines.type) or pa.types.is_large_string(lines.type)):
-        lines = lines.cast(pa.large_string())
-    _, offsets, values = lines.buffers()
-    if values is None or not len(lines):
-        return pa.py_buffer(b"")
-    size = 8 if pa.types.is_large_string(lines.type) else 4
-    view = memoryview(offsets).cast("q" if size == 8 else "i")
-    start, end = view[lines.offset], view[lines.offset + len(lines)]
-    return values.slice(start, end - start)

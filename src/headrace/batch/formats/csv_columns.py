@@ -7,6 +7,7 @@ import pyarrow as pa
 from headrace.batch.formats.java_dates import Kind, alphabet, flat, java_date, missing
 from headrace.batch.formats.numbers import java_decimal, java_double
 from headrace.batch.formats.sql import identifier
+from headrace.batch.formats.unfit import unfit
 from headrace.model.date_patterns import parts_of
 from headrace.model.file_format import CsvFormat
 from headrace.model.problem import ConfigurationError, Problem
@@ -50,7 +51,7 @@ def column_of(field: pa.Field, look: CsvFormat) -> Column:
     if _is_binary(kind):
         pairs = f"regexp_replace(hex({name}), '(..)', '\\1 ', 'g')"
         return Column(f"('[' || rtrim({pairs}) || ']')", frozenset("[] 0123456789ABCDEF"))
-    raise ConfigurationError([_unfit(field)])
+    raise unfit("CSV", field.name, field.type)
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -108,11 +109,3 @@ def _no_such_field(column: str, option: str, run: str, kind: Kind) -> Problem:
         f"put it between `[` and `]`, or take it out of `{option}`"
     )
     return Problem("unfit-column", f"/csvOptions/{option}/value", message)
-
-
-def _unfit(field: pa.Field) -> Problem:
-    message = (
-        f"the column `{field.name}` is of the type {field.type}, which CSV has no form for; make a text of it, "
-        "as with `array_to_string`, or write `json` or `parquet`"
-    )
-    return Problem("unfit-column", "/fileType/value", message)

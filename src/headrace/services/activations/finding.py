@@ -122,7 +122,7 @@ def _selectors(
         else:
             problems += _of_another_namespace(known, item.namespace, id_, f"/audiences/{place}/namespace")
         value: Object = {"id": id_, "namespace": item.namespace, "name": name}
-        value |= {"mappingId": item.mapping_id, "schedule": item.schedule}
+        value |= {"mappingId": item.mapping_id, **item.settings}
         kept = {key: given for key, given in value.items() if given is not None}
         yield {"type": "PLATFORM_SEGMENT", "value": kept}
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from headrace.connect.keyring import Keyring
 from headrace.model.activation import Activation
-from headrace.model.flow import Flow
+from headrace.model.flow import Flow, SegmentSelectorValue
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
 from headrace.services import form, sealing
@@ -221,7 +221,11 @@ def _compared(noun: str, before: Mapping[str, Any], after: Mapping[str, Any]) ->
 
 def audiences_of(flow: Flow) -> dict[str, Any]:
     """Return the audiences of a dataflow, by the name they have in a plan, with what is said of each."""
-    return {_named(item.namespace, item.id): (item.name, item.mapping_id, item.schedule) for item in flow.audiences}
+    return {_named(item.namespace, item.id): _said_of(item) for item in flow.audiences}
+
+
+def _said_of(item: SegmentSelectorValue) -> tuple[Any, ...]:
+    return (item.name, item.mapping_id, item.schedule, item.filename_template, item.export_mode)
 
 
 def rows_of(flow: Flow) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from headrace.store.tables.declared import (
     target_connections,
     versions,
 )
+from headrace.store.tables.exports import exported_members, exports
 from headrace.store.tables.governance import (
     consent_policies,
     enabled_policies,
@@ -102,6 +103,8 @@ DATA = frozenset(
         "erased_people",
         "tombstones",
         "erasure_receipts",
+        "exports",
+        "exported_members",
     }
 )
 
@@ -140,6 +143,8 @@ __all__ = [
     "erasure_receipts",
     "erasures",
     "executors",
+    "exported_members",
+    "exports",
     "groups",
     "history",
     "hour_codes",

@@ -87,7 +87,8 @@ tombstones = Table(
     PrimaryKeyConstraint("tenant", "hash"),
 )
 
-#: What became of telling each dataflow's partner of an erased person; person 0: nobody was known.
+#: What became of telling each dataflow's partner of an erased person; person 0: nobody was known. ``left_in``: the
+#: audiences that it may still have them in, and that nothing can be told of, by name.
 erasure_receipts = Table(
     "erasure_receipts",
     metadata,
@@ -98,5 +99,6 @@ erasure_receipts = Table(
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=True),
     Column("at", Whole, nullable=False),
+    Column("left_in", JSON(none_as_null=True), nullable=True),
     PrimaryKeyConstraint("tenant", "erasure", "profile", "dataflow"),
 )

@@ -28,6 +28,7 @@ profiles = Table(
     Column("document", LargeBinary, nullable=False),
     Column("sequence", Whole, nullable=True),
     Column("expires_at", Whole, nullable=True, server_default="0"),
+    Column("identities_at", Whole, nullable=True),
     PrimaryKeyConstraint("tenant", "profile"),
     UniqueConstraint("tenant", "key"),
 )

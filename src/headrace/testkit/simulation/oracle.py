@@ -8,6 +8,7 @@ The oracle of a history: it knows every record and every request, and says which
 | I3 order | of a lane never an older state after a newer one was sent |
 | I4 duplicates | what was recorded as delivered never goes again; else as often as outcomes were unknown |
 | I5 consent, erasure | nobody is told to be a member a moment after it is known that they withdrew, or were erased |
+| I5 receipts | whoever was erased is in nothing at the partner but what the receipt says that they are left in |
 
 What a partner applies in another order than it was sent nobody can prevent; it is counted, and the sender must have
 given up the older one.
@@ -21,6 +22,7 @@ from typing import Any
 import orjson
 
 from headrace.model.profile import instant
+from headrace.store.erasures import Receipt
 from headrace.testkit.simulation.loop import Life, Loop
 from headrace.testkit.simulation.network import Attempt
 from headrace.testkit.simulation.people import People, Person, State
@@ -247,8 +249,15 @@ class Oracle:
                         }
         return told
 
-    def judge_end(self, attempts: list[Attempt], open_: set[str], parked: set[tuple[str, str]], pending: int) -> None:
-        """Judge what is left when everything has come to rest."""
+    def judge_end(
+        self,
+        attempts: list[Attempt],
+        open_: set[str],
+        parked: set[tuple[str, str]],
+        pending: int,
+        receipts: dict[str, Receipt],
+    ) -> None:
+        """Judge what is left when everything has come to rest; ``receipts`` are of those who were erased, by name."""
         self.note("end", pending, sorted(open_), sorted(parked))
         if pending:
             self.accuse("I1", f"{pending} changes still wait though nothing keeps them")
@@ -256,9 +265,24 @@ class Oracle:
             self.accuse("I1", f"parked without a reason: {sorted(parked)}")
         told = self.told(attempts)
         for person in self.people.by_name.values():
+            if (receipt := receipts.get(person.name)) is not None:
+                self._judge_receipt(person, receipt, told)
+                continue
             for audience in sorted(open_):
                 self._judge_last_word(person, audience, told.get((person.name, audience)), parked)
         self._judge_duplicates(attempts)
+
+    def _judge_receipt(
+        self, person: Person, receipt: Receipt, told: dict[tuple[str, str], tuple[str, int | None]]
+    ) -> None:
+        """Whoever was erased is in nothing at the partner but what the receipt says that they are left in."""
+        self.note("receipt", person.name, receipt.state, receipt.left_in)
+        if receipt.state not in ("told", "unknown", "cannot-be-told") and not self.is_refused:
+            self.accuse("I5", f"the receipt of {person.name} is {receipt.state} though nothing keeps it")
+        self.counts[f"erasures {receipt.state}"] += 1
+        for (who, audience), (status, number) in told.items():
+            if who == person.name and status == "realized" and not _is_admitted(receipt, audience):
+                self.accuse("I5", f"the receipt of {who} is {receipt.state}, and {audience} has them as of {number}")
 
     def _judge_last_word(
         self, person: Person, audience: str, told: tuple[str, int | None] | None, parked: set[tuple[str, str]]
@@ -292,6 +316,12 @@ class Oracle:
         self.counts["duplicate entries"] += twice
         if twice > owed:
             self.accuse("I4", f"{twice} entries were taken twice; unknown outcomes account for {owed}")
+
+
+def _is_admitted(receipt: Receipt, audience: str) -> bool:
+    """Say whether a receipt admits that somebody may be left in an audience; what was given up may be of any."""
+    left_in = {name.partition(":")[2] for name in receipt.left_in}
+    return receipt.state == "failed" or (receipt.state == "cannot-be-told" and (not left_in or audience in left_in))
 
 
 def _is_known(attempt: Attempt) -> bool:

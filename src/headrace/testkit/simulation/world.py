@@ -7,8 +7,9 @@ each other.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from random import Random
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from headrace.services.consent_policies import KIND as APPLY_CONSENT
 from headrace.services.erasures import KIND as ERASURE
 from headrace.store import audiences, dataflows, documents, erasures, ledger, parked, runs
 from headrace.store.database import StoreUnavailable, Transaction
+from headrace.store.erasures import Receipt
 from headrace.testkit.simulation.disk import Disk
 from headrace.testkit.simulation.ground import AUDIENCES, SELECTORS, Ground, memory, selector, server_document
 from headrace.testkit.simulation.loop import Loop
@@ -249,7 +251,8 @@ class World:
         self.oracle.note("kill", process.life.name)
         process.kill()
         await asyncio.sleep(pause)
-        self.begin()
+        if self.process is process:  # Else another was started already: there is one at a time.
+            self.begin()
 
     async def _freeze(self) -> None:
         while await self._every(40):
@@ -430,7 +433,8 @@ class World:
     def _judge_end(self) -> None:
         self.disk.look(self._judge_books)
         open_, laid_aside, pending = self.disk.look(self._left)
-        self.oracle.judge_end(self.network.attempts, open_, laid_aside, pending)
+        receipts = self.disk.look(self._receipts)
+        self.oracle.judge_end(self.network.attempts, open_, laid_aside, pending, receipts)
         for fault in self.loop.faults:
             self.oracle.accuse("fault", fault)
         states = self.disk.look(lambda tx: dataflows.all_of(tx, self.ground.caller.number))
@@ -447,6 +451,21 @@ class World:
             for item in parked.latest(tx, tenant, self.flow, 10_000)
         }
         return open_, laid_aside, self._pending(tx)
+
+    def _receipts(self, tx: Transaction) -> dict[str, Receipt]:
+        """
+        Return what is said of telling the partner of those who were erased; one who was not known has nothing.
+
+        Whoever asked and was not answered asked again: then an erasure before that, which nobody heard of, found them.
+        """
+        tenant, heard = self.ground.caller.number, {*self._erasures.values()}
+        unheard = [item.erasure for item in erasures.latest(tx, tenant, 100) if item.erasure not in heard]
+        before = [receipt for id_ in unheard for receipt in erasures.receipts(tx, tenant, id_) if receipt.profile]
+        found = {}
+        for name, id_ in self._erasures.items():
+            for receipt in erasures.receipts(tx, tenant, id_) if id_ else ():
+                found[name] = receipt if receipt.profile or not before else _together(before)
+        return found
 
     # -- judging on the way -------------------------------------------------------------------------------------------
 
@@ -482,3 +501,9 @@ class World:
             self.oracle.delivered(event.message)
         elif isinstance(event, WorkerFailed):
             self.oracle.note("failed", event.step, event.error)
+
+
+def _together(receipts: Sequence[Receipt]) -> Receipt:
+    """Return what several receipts admit, as one."""
+    worst = min(receipts, key=lambda receipt: ("failed", "telling", "cannot-be-told").count(receipt.state) == 0)
+    return replace(worst, left_in=tuple(sorted({name for receipt in receipts for name in receipt.left_in})))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from headrace.connect.transport import Unanswered
 from headrace.model.outcome import Delivered
 from headrace.render import destination
-from headrace.services import consenting, live
+from headrace.services import consenting, erasing, live
 from headrace.store import ledger, outbox
 from headrace.store.outbox import Recorded, accepting
 from headrace.testkit.simulation import simulate
@@ -94,6 +94,12 @@ def test_a_message_that_says_what_never_was(monkeypatch):
     monkeypatch.setattr(live.PartnerRoute, "compose", compose)
 
     assert found("I2")
+
+
+def test_a_receipt_that_says_what_is_not_so(monkeypatch):
+    monkeypatch.setattr(erasing, "_with_left", lambda tx, tenant, receipt, left: receipt)
+
+    assert any(line.startswith("I5") for line in simulate(1168).broken)
 
 
 def test_an_id_that_does_not_follow_what_is_no_news(monkeypatch):

@@ -290,10 +290,12 @@ def upgrade() -> None:
     _change_parked()
     _date_groups()
     _give_hours()
+    op.add_column("erasure_receipts", Column("left_in", JSON, nullable=True))
     statistics.pin(op.get_bind())
 
 
 def downgrade() -> None:
+    op.drop_column("erasure_receipts", "left_in")
     _take_hours()
     _date_groups_back()
     _change_parked_back()

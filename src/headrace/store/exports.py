@@ -1,0 +1,84 @@
+"""What was exported of an audience last, and published: a run that fails before that leaves it as it was."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from headrace.store.database import Transaction
+
+_GET = """
+    SELECT cut, slot, run, published_at FROM exports
+    WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience
+"""
+_PUT = """
+    INSERT INTO exports (tenant, dataflow, audience, cut, slot, run, published_at)
+    VALUES (:tenant, :dataflow, :audience, :cut, :slot, :run, :published_at)
+    ON CONFLICT (tenant, dataflow, audience) DO UPDATE
+    SET cut = excluded.cut, slot = excluded.slot, run = excluded.run, published_at = excluded.published_at
+"""
+_MEMBERS = """
+    SELECT block, members FROM exported_members
+    WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience ORDER BY block
+"""
+_PUT_MEMBERS = """
+    INSERT INTO exported_members (tenant, dataflow, audience, block, members)
+    VALUES (:tenant, :dataflow, :audience, :block, :members)
+"""
+_FORGET = "DELETE FROM {} WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience"
+_FORGET_EXPORT, _FORGET_MEMBERS = (_FORGET.format(name) for name in ("exports", "exported_members"))
+_FORGET_DATAFLOW = "DELETE FROM {} WHERE tenant = :tenant AND dataflow = :dataflow"
+_FORGET_ALL = tuple(_FORGET_DATAFLOW.format(name) for name in ("exports", "exported_members"))
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """
+    The last export of an audience that was published.
+
+    ``cut`` is the number of the newest state of a person that it knew of: what is newer is for the next. ``slot`` is
+    the moment that it was scheduled for; ``None``: it was asked for besides.
+    """
+
+    cut: int
+    slot: int | None
+    run: str
+    published_at: int
+
+
+def get(tx: Transaction, tenant: int, dataflow: int, audience: int) -> Published | None:
+    """Return the last export of an audience; ``None``: there is none yet."""
+    row = tx.run(_GET, {"tenant": tenant, "dataflow": dataflow, "audience": audience}).fetchone()
+    return None if row is None else Published(*row)
+
+
+def members(tx: Transaction, tenant: int, dataflow: int, audience: int) -> Iterator[tuple[int, bytes]]:
+    """Yield, block by block, whom the files of an audience have as members, as ``batch.members`` packs them."""
+    rows = tx.run(_MEMBERS, {"tenant": tenant, "dataflow": dataflow, "audience": audience})
+    return ((block, bytes(packed)) for block, packed in rows)
+
+
+def publish(
+    tx: Transaction,
+    tenant: int,
+    dataflow: int,
+    audience: int,
+    published: Published,
+    blocks: Iterable[tuple[int, bytes]],
+) -> None:
+    """Note an export whose files are all there; the next one counts from it."""
+    whose = {"tenant": tenant, "dataflow": dataflow, "audience": audience}
+    values = {name: getattr(published, name) for name in Published.__slots__}
+    tx.run(_PUT, {**whose, **values})
+    tx.run(_FORGET_MEMBERS, whose)
+    tx.many(_PUT_MEMBERS, [{**whose, "block": block, "members": packed} for block, packed in blocks])
+
+
+def forget(tx: Transaction, tenant: int, dataflow: int, audience: int) -> None:
+    """Forget what was exported of an audience: the next file is a first one."""
+    for sql in (_FORGET_EXPORT, _FORGET_MEMBERS):
+        tx.run(sql, {"tenant": tenant, "dataflow": dataflow, "audience": audience})
+
+
+def forget_all(tx: Transaction, tenant: int, dataflow: int) -> None:
+    """Forget what was exported of every audience of a dataflow."""
+    for sql in _FORGET_ALL:
+        tx.run(sql, {"tenant": tenant, "dataflow": dataflow})

@@ -1,0 +1,40 @@
+"""Members packed: whoever goes in comes out, and nobody else."""
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headrace.batch.members import BLOCK, packed, unpacked
+
+#: Numbers near each other, at the edges of blocks, and far apart.
+PEOPLE = st.one_of(
+    st.integers(1, 300),
+    st.builds(lambda block, place: block * BLOCK + place, st.integers(0, 4), st.integers(-2, 2)),
+    st.integers(0, 1 << 40),
+).filter(lambda number: number >= 0)
+
+
+@given(st.sets(PEOPLE, max_size=40), st.randoms())
+def test_whoever_goes_in_comes_out_in_order(people, luck):
+    given_ = sorted(people)
+    luck.shuffle(given_)
+
+    assert unpacked(packed(pa.array(given_, pa.int64()))).to_pylist() == sorted(people)
+
+
+def test_nobody_is_no_block():
+    assert list(packed(pa.array([], pa.int64()))) == []
+    assert unpacked([]).to_pylist() == []
+
+
+def test_who_stands_in_pieces_is_packed_as_one():
+    pieces = pa.chunked_array([pa.array([1, BLOCK]), pa.array([2, BLOCK + 1])])
+
+    assert [block for block, _ in packed(pieces)] == [0, 1]
+    assert unpacked(packed(pieces)).to_pylist() == [1, 2, BLOCK, BLOCK + 1]
+
+
+def test_millions_are_small():
+    blocks = list(packed(pa.array(range(0, 1_000_000, 2), pa.int64())))
+
+    assert sum(len(bits) for _, bits in blocks) < 20_000
