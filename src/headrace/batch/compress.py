@@ -8,32 +8,16 @@ the frames of the `lz4` and `snappy` tools. Parquet compresses inside of the fil
 
 import bz2
 import struct
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Final, Protocol, TypeAlias
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
 import pyarrow as pa
 from isal import isal_zlib
 
 from headrace.batch.formats import formats
+from headrace.model.file_configurations import PARQUET_SUFFIXES, SUFFIXES
 from headrace.model.file_format import FileFormat
 
-#: What comes behind the end of a text file's name.
-SUFFIXES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "none": "",
-        "gzip": ".gz",
-        "bzip2": ".bz2",
-        "lz4": ".lz4",
-        "snappy": ".snappy",
-        "zstd": ".zst",
-        "deflate": ".deflate",
-    }
-)
-#: What comes before `.parquet`, as the library that Spark writes it with has it.
-PARQUET_SUFFIXES: Final[Mapping[str, str]] = MappingProxyType(
-    {"none": "", "gzip": ".gz", "lz4": ".lz4raw", "snappy": ".snappy", "zstd": ".zstd"}
-)
 #: Hadoop's blocks: 256 KiB, less what the codec may add to text that does not give way.
 _BLOCK = 256 * 1024
 _LZ4_BLOCK, _SNAPPY_BLOCK = _BLOCK - (_BLOCK // 255 + 16), _BLOCK - (_BLOCK // 6 + 32)

@@ -1,7 +1,8 @@
 """How files look: their type, their compression, and what Spark's CSV writer is told."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from pydantic import Field
 
@@ -11,9 +12,23 @@ from headrace.model.problem import Problem
 from headrace.model.text import TemplatedText
 
 FILE_TYPES = ("csv", "json", "parquet")
-COMPRESSIONS = ("none", "gzip", "bzip2", "lz4", "snappy", "zstd", "deflate")
-#: What Parquet compresses its pages by; lines of text take every one.
-PARQUET_COMPRESSIONS = ("none", "gzip", "lz4", "snappy", "zstd")
+#: What comes behind the end of a name where lines of text are compressed.
+SUFFIXES: Mapping[str, str] = MappingProxyType(
+    {
+        "none": "",
+        "gzip": ".gz",
+        "bzip2": ".bz2",
+        "lz4": ".lz4",
+        "snappy": ".snappy",
+        "zstd": ".zst",
+        "deflate": ".deflate",
+    }
+)
+#: What Parquet compresses its pages by, and what then comes before `.parquet`, as Spark has it.
+PARQUET_SUFFIXES: Mapping[str, str] = MappingProxyType(
+    {"none": "", "gzip": ".gz", "lz4": ".lz4raw", "snappy": ".snappy", "zstd": ".zstd"}
+)
+COMPRESSIONS, PARQUET_COMPRESSIONS = tuple(SUFFIXES), tuple(PARQUET_SUFFIXES)
 ENCODINGS = ("UTF-8", "UTF-16")
 BOOLEANS = ("true", "false")
 NO_CHARACTER = "\0"

@@ -1,6 +1,6 @@
 """What a destination sends, shown by an example: two people, rendered as delivery does; a file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ import orjson
 
 from headrace.errors import HeadraceError
 from headrace.mapping import AttributeRow, IdentityRow
+from headrace.model.file_configurations import PARQUET_SUFFIXES, SUFFIXES
 from headrace.model.http import Request
 from headrace.model.message import Bucket, Entry, Group
 from headrace.model.profile import encode
@@ -26,14 +27,7 @@ AUDIENCES = (
     MappedAudience(2, "ups", "newsletter", "Newsletter", "newsletter", MADE, MADE, MADE, MADE),
 )
 FREE_ATTRIBUTES = ("first_name", "city")
-_COMPRESSED = {
-    "gzip": ".gz",
-    "bzip2": ".bz2",
-    "lz4": ".lz4",
-    "snappy": ".snappy",
-    "zstd": ".zst",
-    "deflate": ".deflate",
-}
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +192,9 @@ def file_sample(subject: Subject) -> FileSample:
     options = block(formats, "csvOptions")
     separator = subject.rendered(options.get("sep") or options.get("delimiter")) or ","
     is_csv, has_header = kind == "csv", subject.rendered(options.get("header")).lower() != "false"
-    name = f"{_stem(subject)}.{kind}{_COMPRESSED.get(compression, '')}"
-    packed = f", compressed with {compression}" if compression in _COMPRESSED else ", not compressed"
+    inside, behind = (PARQUET_SUFFIXES, _NONE) if kind == "parquet" else (_NONE, SUFFIXES)
+    name = f"{_stem(subject)}{inside.get(compression, '')}.{kind}{behind.get(compression, '')}"
+    packed = f", compressed with {compression}" if (inside or behind).get(compression) else ", not compressed"
     header = (separator.replace("\\t", "\t") if is_csv else ", ").join(_columns(subject))
     return FileSample(name, header, f"{kind.upper()} files{packed}", is_csv and has_header)
 
