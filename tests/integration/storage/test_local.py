@@ -1,6 +1,5 @@
 """What is particular to folders of this machine, and to whom is trusted on the way to a storage."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -30,7 +29,7 @@ async def test_a_link_leads_nowhere(tmp_path, act):
     allowed.mkdir()
     other.mkdir()
     (other / "file").write_bytes(b"kept")
-    os.symlink(other, allowed / "in")
+    (allowed / "in").symlink_to(other)
     async with opened(allowed, allowed) as storage:
         with pytest.raises(NotStored):
             await {
