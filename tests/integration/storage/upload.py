@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import resource
 import sys
 from pathlib import Path
 
@@ -12,6 +11,11 @@ from headrace.connect.storage import Way, storages
 from headrace.connect.tls import Tls
 
 MEGABYTE = 1 << 20
+
+
+def most_memory() -> int:
+    """Return the most kibibytes that this process has had. What ``getrusage`` says includes who started it."""
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 
 
 async def pieces(count: int):
@@ -25,9 +29,9 @@ async def warm_and_upload(said):
     way = Way(egress, Guard(), tls, directories=directories, authority=said["authority"])
     async with storages.get(said["kind"]).open(*said["given"], way) as storage:
         await storage.write("warm", pieces(1), replaces=True)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = most_memory()
         stored = await storage.write(said["name"], pieces(said["megabytes"]), replaces=True)
-        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        after = most_memory()
     return {"size": stored.size, "grew": (after - before) * 1024}
 
 

@@ -19,7 +19,7 @@ from headrace.errors import AuthoringError
 #: The name under which a file has its mark.
 MARK = "headrace-write"
 #: How large a part is; and after how many parts the next are twice as large, for storages count them.
-PART = 8 << 20
+PART = 5 << 20
 _PARTS = 2500
 #: Seconds in which what was begun is taken back.
 _TO_UNDO = 20.0
