@@ -278,30 +278,39 @@ async def _through(
 
 
 async def _turned(
-    process: asyncio.subprocess.Process, feeding: "asyncio.Task[None]", complaint: "asyncio.Task[str]"
+    process: asyncio.subprocess.Process, feeding: "asyncio.Task[bool]", complaint: "asyncio.Task[str]"
 ) -> Any:
     assert process.stdout is not None
     while piece := await process.stdout.read(_PIECE):
         yield piece
-    await feeding
-    if await process.wait():
+    is_taken = await feeding
+    if await process.wait() or not is_taken:
         raise NotEncrypted(f"The file could not be encrypted, and was not stored ({_reason(await complaint)}).")
 
 
-async def _feed(process: asyncio.subprocess.Process, head: bytes, pieces: Pieces) -> None:
-    """Write everything; where that fails, end the process, or what it made of a part would look like the whole."""
+async def _feed(process: asyncio.subprocess.Process, head: bytes, pieces: Pieces) -> bool:
+    """Write everything and say whether it was taken; where pieces fail, end the process: a part is not the whole."""
     assert process.stdin is not None
     try:
-        process.stdin.write(head)
+        is_taken = await _given(process.stdin, head)
         async for piece in pieces:
-            process.stdin.write(bytes(piece))  # Its memory may be used again.
-            await process.stdin.drain()
+            is_taken = is_taken and await _given(process.stdin, bytes(piece))  # Its memory may be used again.
+            if not is_taken:
+                break
         process.stdin.close()
-    except (BrokenPipeError, ConnectionResetError):
-        return  # It has ended, and its status says why.
     except BaseException:
         _kill(process)
         raise
+    return is_taken
+
+
+async def _given(stdin: asyncio.StreamWriter, piece: bytes) -> bool:
+    try:
+        stdin.write(piece)
+        await stdin.drain()
+    except (OSError, RuntimeError):  # It has ended, and its status says why; uvloop has an error of its own for it.
+        return False
+    return True
 
 
 async def _heard(process: asyncio.subprocess.Process) -> str:

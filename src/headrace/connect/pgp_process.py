@@ -2,10 +2,12 @@
 What encrypts where there is no ``gpg``: a process of its own, for the library stops all threads while it works.
 
 Its standard input has two keys, each behind its length in four bytes (the partner's, and the house's or nothing), and
-then the file; what comes out is the encrypted file.
+then the file; what comes out is the encrypted file. The library wants names of files, and what an event loop hands to a
+process may be sockets, which cannot be opened by one: so all goes through two pipes.
 """
 
 import os
+import subprocess
 import sys
 from datetime import UTC, datetime
 
@@ -30,7 +32,15 @@ def encrypt() -> None:
         raise ValueError("expired")  # The library would not mind.
     secret = taken(int.from_bytes(taken(4), "big"))
     signer = pysequoia.Tsk.from_bytes(secret).signer() if secret else None
-    pysequoia.encrypt_file("/dev/stdin", "/dev/stdout", recipients=[cert], signer=signer, armor=False)
+    given, put = os.pipe()
+    taking, made = os.pipe()
+    reading = subprocess.Popen(["cat"], stdout=put)  # noqa: S607
+    writing = subprocess.Popen(["cat"], stdin=taking)  # noqa: S607
+    os.close(put)
+    pysequoia.encrypt_file(f"/dev/fd/{given}", f"/dev/fd/{made}", recipients=[cert], signer=signer, armor=False)
+    os.close(made)
+    if reading.wait() or writing.wait():
+        raise OSError("a part was lost")
 
 
 if __name__ == "__main__":
