@@ -32,9 +32,9 @@ from pathlib import Path
 import duckdb
 
 from headrace.batch.export import Manner, export
-from headrace.batch.local import Folder
 from headrace.batch.parts import Rows
 from headrace.connect.storage import Stored
+from headrace.connect.storage.local import LocalStorage
 from headrace.datasets.engine import Engine
 from headrace.model.file_configurations import FileConfigurations
 from headrace.model.file_format import FileFormat
@@ -89,7 +89,7 @@ class Figures:
 Engines = Callable[[Job, Path], tuple[float, int, int]]
 
 
-class Timed(Folder):
+class Timed(LocalStorage):
     """A folder that remembers when it was handed the first byte."""
 
     first_byte = 0.0
@@ -107,7 +107,7 @@ def ours(job: Job, scratch: Path) -> tuple[float, int, int]:
     texts = {"fileType": job.file_type, "compression": job.compression}
     said = {key: {"templatingStrategy": "NONE", "value": value} for key, value in texts.items()}
     look = FileFormat.of(read(FileConfigurations, said)[0], lambda text: text.value)
-    folder = Timed(scratch)
+    folder = Timed(scratch, "")
     with Engine(scratch / "spill", memory_mb=MEMORY_MB, threads=THREADS, keeps_order=True) as engine:
         engine.view_parquet("people", [job.people])
         parts = asyncio.run(export(Rows(engine, job.sql), look, folder, Manner(lambda part: f"part-{part}")))

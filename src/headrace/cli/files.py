@@ -14,8 +14,9 @@ import orjson
 import typer
 
 from headrace.batch.export import Manner, export
-from headrace.batch.local import Folder
 from headrace.batch.parts import Rows
+from headrace.connect.storage import NotStored
+from headrace.connect.storage.local import LocalStorage
 from headrace.datasets.engine import Engine
 from headrace.errors import HeadraceError
 from headrace.model.file_configurations import FileConfigurations
@@ -62,6 +63,8 @@ def format_(
         asyncio.run(_write(file, look, output, scratch))
     except ConfigurationError as error:
         _refuse("; ".join(problem.message for problem in error.problems))
+    except NotStored as error:
+        _refuse(f"{output}: cannot be written: {error.message}")
     except HeadraceError as error:
         _refuse(error.message)
     finally:
@@ -72,7 +75,7 @@ async def _write(file: Path, look: FileFormat, output: Path, scratch: Path) -> N
     with Engine(scratch, keeps_order=True) as engine:
         _view(engine, file)
         manner = Manner(lambda part: output.name, max_rows=_ALL, replaces=True)
-        await export(Rows(engine, "SELECT * FROM input"), look, Folder(output.parent), manner)
+        await export(Rows(engine, "SELECT * FROM input"), look, LocalStorage(output.parent.resolve(), ""), manner)
 
 
 def _view(engine: Engine, file: Path) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import threading
 from contextlib import contextmanager
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -16,7 +15,6 @@ from hypothesis import strategies as st
 from exports import Memory, look, parts_of
 from headrace.batch import parts
 from headrace.batch.export import WAITING, Manner, export
-from headrace.batch.local import Folder
 from headrace.batch.parts import PIECE, Rows
 from headrace.connect.storage import NotStored, Stored
 from headrace.datasets.engine import BadQuery, Engine
@@ -307,31 +305,3 @@ async def pieces_of(*texts):
         if isinstance(text, Exception):
             raise text
         yield text
-
-
-async def test_a_folder_has_files_whole_or_not_at_all(tmp_path):
-    folder = Folder(tmp_path)
-    stored = await folder.write("a.json", pieces_of(b"one", b"two"))
-
-    assert (stored, await folder.look("a.json")) == (Stored("a.json", 6), Stored("a.json", 6))
-    with pytest.raises(NotStored) as caught:
-        await folder.write("a.json", pieces_of(b"three"))
-    with pytest.raises(ZeroDivisionError):
-        await folder.write("b.json", pieces_of(b"half", ZeroDivisionError()))
-    assert caught.value.cause == "exists"
-    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.json", b"onetwo")]
-    await folder.write("a.json", pieces_of(b"three"), replaces=True)
-    assert (tmp_path / "a.json").read_bytes() == b"three"
-    await folder.remove("a.json")
-    await folder.remove("a.json")
-    assert await folder.look("a.json") is None
-
-
-async def test_a_folder_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(NotStored, match="No such file") as caught:
-        await Folder(Path(tmp_path / "nowhere")).write("a", pieces_of(b"one"))
-    with pytest.raises(NotStored):
-        await Folder(Path(tmp_path / "nowhere")).check()
-
-    await Folder(tmp_path).check()
-    assert caught.value.cause == "no-place"
