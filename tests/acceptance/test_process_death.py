@@ -11,7 +11,7 @@ from postgres import Database
 from .journey import check_everything, history, journey
 
 #: Where the whole server is killed. Every point there is, is proved in ``tests/deaths``, at the price of a fork each.
-MOMENTS = [("after_ingest_commit", 9), ("after_send", 80), ("before_settle_commit", 80)]
+MOMENTS = [("after_ingest_commit", 9), ("after_send", 80), ("before_settle_commit", 25)]
 #: Where at least one message is under way, of which nobody knows afterwards what became of it.
 SENDING = ("after_send", "before_settle_commit")
 
@@ -39,7 +39,7 @@ def test_deaths_at_random_under_load_lose_nothing(tmp_path):
         check_everything(travelling)
 
 
-@pytest.mark.parametrize("moment", [None, ("before_settle_commit", 80)], ids=["at random", "before_settle_commit-80"])
+@pytest.mark.parametrize("moment", [None, ("before_settle_commit", 25)], ids=["at random", "before_settle_commit-25"])
 def test_on_postgresql_a_death_loses_nothing_either(tmp_path, postgres, moment):
     settings = {} if moment is None else {"crash_at": "{}:{}".format(*moment)}
     with postgres.lent() as address, journey(tmp_path, Database(postgres, address), **settings) as travelling:

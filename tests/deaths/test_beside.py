@@ -4,7 +4,7 @@ from .conftest import people
 
 
 def test_a_death_at_the_turnstile(story):
-    told = story(server={"rateLimits": [{"requests": 4, "per": "second"}]}, policy={"most": 3})
+    told = story(server={"rateLimits": [{"requests": 2, "per": "second"}]}, policy={"most": 3})
     for number, point in enumerate(("at_turnstile", "after_turnstile", "after_lease_renewed"), 1):
         told.tell(*people(number))
         told.die("deliver", f"{point}:1", **{"headrace.worker.LEASE_MARGIN": 0.2})

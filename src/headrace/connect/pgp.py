@@ -12,6 +12,7 @@ import asyncio
 import binascii
 import os
 import shutil
+import signal
 import sys
 from base64 import b64decode
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
@@ -265,7 +266,14 @@ async def _through(
     """Run a process that turns bytes into others: feed it, take what comes and hear what it complains of, at once."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, limit=_PIECE, cwd="/"
+        *command,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        env=environment,
+        limit=_PIECE,
+        cwd="/",
+        start_new_session=True,  # So that it can be ended with all that it has started.
     )
     feeding = asyncio.create_task(_feed(process, head, pieces))
     complaint = asyncio.create_task(_heard(process))
@@ -334,8 +342,10 @@ async def _end(process: asyncio.subprocess.Process, *tasks: "asyncio.Task[Any]")
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        process.kill()
+    """End a process that has not ended well, with what it has started: that holds its pipes open, too."""
+    if process.returncode != 0:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _reason(complaint: str) -> str:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from headrace.model.account_encryption import AccountEncryption
 from headrace.model.block import SERVER_SET, Block, Flag, Whole, read_of, rule
-from headrace.model.export import FileSettings, RowSettings, ScheduleParams
+from headrace.model.export import FileSettings, RowSettings
 from headrace.model.identities import Transformation
 from headrace.model.mapping_set import MappingSetRow, ProfileMapping
 from headrace.model.problem import Problem
@@ -327,7 +327,9 @@ class Flow(Block):
     source_connection_ids: tuple[str, ...] = Field(min_length=1, max_length=1, description="The profile store.")
     target_connection_ids: tuple[str, ...] = Field(min_length=1, max_length=1, description="The target connection.")
     transformations: tuple[Transform, ...] = Field((), max_length=1, description="Audiences and mapping.")
-    schedule_params: ScheduleParams | None = Field(None, description="When datasets are written.")
+    schedule_params: dict[str, Any] | None = Field(
+        None, description="When datasets are written; of no effect where people are sent."
+    )
     policy: dict[str, Any] | None = Field(None, description="Marketing actions.")
 
     @property

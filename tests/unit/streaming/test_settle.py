@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.connect.retry import DEFAULT_STEPS, RetryPolicy, policy_of
+from headrace.connect.storage import NotStored
 from headrace.connect.transport import Garbled, NotSent, Unanswered, Unsendable
 from headrace.errors import AccountError, EgressError, ExpressionError, HeadraceError, PartnerError
 from headrace.model.http import Response
@@ -176,7 +177,7 @@ def test_no_answer_is_told_with_what_is_known(error, expected):
 
 
 #: What errors are made of, where that is more than a reason.
-MADE_OF = {ExpressionError: ("a + ", 4, "why")}
+MADE_OF = {ExpressionError: ("a + ", 4, "why"), NotStored: ("denied", "why")}
 
 
 def test_no_error_of_ours_is_taken_for_success():
@@ -184,7 +185,8 @@ def test_no_error_of_ours_is_taken_for_success():
     while waiting:
         waiting += (kind := waiting.pop()).__subclasses__()
         if issubclass(kind, PartnerError | AccountError):
-            assert not isinstance(explain(kind(*MADE_OF.get(kind, ("why",)))), Delivered)
+            made_of = next((MADE_OF[base] for base in kind.__mro__ if base in MADE_OF), ("why",))
+            assert not isinstance(explain(kind(*made_of)), Delivered)
 
 
 # -- what follows -------------------------------------------------------------------------------------------------
