@@ -20,6 +20,7 @@ def partner():
         yield partner
 
 
+@pytest.mark.campaign
 def test_a_backfill_that_is_killed_again_and_again_tells_of_everybody_once(tmp_path, partner):
     truth = Truth()
     with Server(tmp_path, egress_allow=partner.origin, retry_steps="0.1,0.2,0.5,1,1") as server:

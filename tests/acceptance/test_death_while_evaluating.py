@@ -36,7 +36,10 @@ def members(server):
     return found, sequence
 
 
-@pytest.mark.parametrize("point", ["after_audience_list:1", "after_audience_part:1", "after_audience_part:3"])
+@pytest.mark.parametrize(
+    "point",
+    ["after_audience_list:1", *(pytest.param(f"after_audience_part:{n}", marks=pytest.mark.campaign) for n in (1, 3))],
+)
 def test_an_evaluation_goes_on_whoever_dies(tmp_path, point):
     folder = tmp_path / "people"
     folder.mkdir()

@@ -266,6 +266,7 @@ async def test_a_connection_that_ends_in_the_middle_is_made_up_for(far, fault):
     assert left(far, name) == []
 
 
+@pytest.mark.campaign
 async def test_a_storage_that_is_gone_for_good_is_told(reached):
     async with FaultProxy(reached.address) as proxy, reached.open(reached.by(proxy)) as storage:
         proxy.both.reset(after=0)
