@@ -81,13 +81,14 @@ class Story:
         return status
 
     def die(self, work, crash_at, *answers, is_sure=True, **constants):
-        """Live up to a point, which must be reached, or if it is not sure may be passed less often."""
+        """Live up to a point, which must be reached, or if it is not sure may be passed less often; say if it was."""
         status = self.live(work, crash_at, answers, **constants)
         assert status == -signal.SIGKILL or (status == 0 and not is_sure), (
             crash_at,
             status,
             self.log,
         )
+        return status != 0
 
     def left(self):
         """Return what a life has left that was given up: groups, and runs that have not ended."""

@@ -1,13 +1,21 @@
 """Dying in what goes on beside delivery: every run ends, and what it was to do is done."""
 
+import pytest
+
 from .conftest import people
 
 
 def test_a_death_at_the_turnstile(story):
-    told = story(server={"rateLimits": [{"requests": 2, "per": "second"}]}, policy={"most": 3})
-    for number, point in enumerate(("at_turnstile", "after_turnstile", "after_lease_renewed"), 1):
+    told = story(server={"rateLimits": [{"requests": 1, "per": "second"}]}, policy={"most": 3})
+    for number, point in enumerate(("at_turnstile", "after_turnstile"), 1):
         told.tell(*people(number))
-        told.die("deliver", f"{point}:1", **{"headrace.worker.LEASE_MARGIN": 0.2})
+        told.die("deliver", f"{point}:1")
+    for number in range(3, 9):  # Whether somebody waits for so long depends on how quick this machine is just now.
+        told.tell(*people(number))
+        if told.die("deliver", "after_lease_renewed:1", is_sure=False, **{"headrace.worker.LEASE_MARGIN": 0.1}):
+            break
+    else:
+        pytest.fail("no lease was renewed")
     told.tell(*people(99))
     told.live("deliver")
 

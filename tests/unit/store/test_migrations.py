@@ -380,7 +380,7 @@ def test_after_the_first_form_a_table_that_grows_is_added_to_and_nothing_else(ol
     assert [sql for sql in up if touched.search(sql) and not allowed.match(sql.strip())] == []
     columns = (
         r"profiles DROP COLUMN (sequence|expires_at|identities_at)|audiences DROP COLUMN size"
-        r"|dataflow_audiences DROP COLUMN (ended_at|leaving)"
+        r"|dataflow_audiences DROP COLUMN (ended_at|leaving)|erasure_receipts DROP COLUMN left_in"
         r"|groups DROP COLUMN (split_of|refusals|begun_at|may_know|since)"
         r"|parked DROP COLUMN (begun_at|message|status|version)"
         r"|ledger_deltas DROP COLUMN (hour|people|entries)|withheld_reasons DROP COLUMN hour"
