@@ -218,6 +218,9 @@ class Model:
         for _ in range(50):
             for number in list(self.under_way):
                 self.answer(number, Delivered())
+            self.work()  # What is newer than what was answered waits again, and may have filled its bucket.
+            if self.under_way:
+                continue
             if next_due(self.yard) is None:  # A lane may wait although its change was parked by another lane.
                 break
             self.pass_time(AGE)
