@@ -526,7 +526,7 @@ async def test_a_server_that_hangs_is_given_up(sshd, monkeypatch):
     folder, data = made_folder(sshd), made_of(3, 10_000_000)
     async with FaultProxy(sshd.where) as proxy, opened(sshd, folder, port=proxy.port) as storage:
         whole = await length_of(sshd, proxy, data)
-        hole = proxy.back.blackhole(after=whole["back"] - 1500, connections=1)
+        hole = proxy.back.blackhole(after=whole["back"] // 2, connections=1)
         await storage.write("a", pieces(data))
         assert (hole.struck, proxy.connections) == (1, 3)
     assert (folder / "a").read_bytes() == data
