@@ -9,6 +9,10 @@ Which rows go into the next file of an audience: a pure function of a person the
 | has left | no | with the status ``exited``, if the status is mapped |
 | is a member still, and has another identity | yes | yes |
 | is a member still, and a mapped attribute has changed | yes | no |
+
+A run may have shown files without publishing them: it died in between. Whoever those have otherwise than the files
+before is *unsure*: nobody knows as what the partner has them. They count as new where they are members, and as members
+where they are none, so that in the end the partner has them as what they are.
 """
 
 from dataclasses import dataclass
@@ -25,11 +29,12 @@ class Sight:
     What is known of one person and one audience: the membership now, and at the cut of the last file published.
 
     ``None``: there is no membership. What has changed since that cut: whether an identity was added, whether anything
-    that is mapped is another.
+    that is mapped is another. ``is_unsure``: files that were shown and not published do not agree on ``then``.
     """
 
     now: Status | None
     then: Status | None
+    is_unsure: bool = False
     has_new_identity: bool = False
     has_new_attributes: bool = False
 
@@ -58,7 +63,7 @@ def row_of(person: Sight, manner: Manner) -> Status | None:
     """
     if person.now != "realized":
         return "exited" if _has_to_be_taken_out(person, manner) else None
-    if manner.mode == "full" or manner.is_first or person.then != "realized":
+    if manner.mode == "full" or manner.is_first or person.is_unsure or person.then != "realized":
         return "realized"
     return "realized" if manner.follows_identities and person.has_new_identity else None
 
@@ -66,20 +71,20 @@ def row_of(person: Sight, manner: Manner) -> Status | None:
 def _has_to_be_taken_out(person: Sight, manner: Manner) -> bool:
     """Say whether an earlier file has somebody as a member who is none, and this one can say so."""
     is_told = manner.mode == "incremental" and manner.tells_status and not manner.is_first
-    return is_told and person.then == "realized"
+    return is_told and (person.is_unsure or person.then == "realized")
 
 
 def status_sql(manner: Manner) -> str:
     """
     Return what ``row_of`` says as an expression of SQL, for millions of people at once.
 
-    It is over three columns: ``now``, the status or null; ``was_member``, whether an earlier file has them as a member;
-    ``has_new_identity``. Both of these are never null.
+    It is over four columns: ``now``, the status or null; ``was_member``, whether the earlier files surely have them as
+    a member; ``was_perhaps_member``, whether any has; ``has_new_identity``. These three are never null.
     """
     is_in = "now = 'realized'"
     if manner.mode != "full" and not manner.is_first:
         is_in += f" AND (NOT was_member{' OR has_new_identity' if manner.follows_identities else ''})"
     told = f"WHEN {is_in} THEN 'realized'"
     if manner.mode == "incremental" and manner.tells_status and not manner.is_first:
-        told += " WHEN now IS DISTINCT FROM 'realized' AND was_member THEN 'exited'"
+        told += " WHEN now IS DISTINCT FROM 'realized' AND was_perhaps_member THEN 'exited'"
     return f"CASE {told} END"

@@ -23,10 +23,19 @@ _PUT_MEMBERS = """
     INSERT INTO exported_members (tenant, dataflow, audience, block, members)
     VALUES (:tenant, :dataflow, :audience, :block, :members)
 """
+_PERHAPS = """
+    SELECT block, surely, perhaps FROM unpublished_members
+    WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience ORDER BY block
+"""
+_PUT_PERHAPS = """
+    INSERT INTO unpublished_members (tenant, dataflow, audience, block, surely, perhaps)
+    VALUES (:tenant, :dataflow, :audience, :block, :surely, :perhaps)
+"""
 _FORGET = "DELETE FROM {} WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience"
-_FORGET_EXPORT, _FORGET_MEMBERS = (_FORGET.format(name) for name in ("exports", "exported_members"))
+_TABLES = ("exports", "exported_members", "unpublished_members")
+_FORGET_EXPORT, _FORGET_MEMBERS, _FORGET_PERHAPS = (_FORGET.format(name) for name in _TABLES)
 _FORGET_DATAFLOW = "DELETE FROM {} WHERE tenant = :tenant AND dataflow = :dataflow"
-_FORGET_ALL = tuple(_FORGET_DATAFLOW.format(name) for name in ("exports", "exported_members"))
+_FORGET_ALL = tuple(_FORGET_DATAFLOW.format(name) for name in _TABLES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,22 @@ def members(tx: Transaction, tenant: int, dataflow: int, audience: int) -> Itera
     return ((block, bytes(packed)) for block, packed in rows)
 
 
+def unpublished(tx: Transaction, tenant: int, dataflow: int, audience: int) -> list[tuple[int, bytes, bytes]]:
+    """Return, block by block, whom files have surely and perhaps, where some may have been seen and none published."""
+    rows = tx.run(_PERHAPS, {"tenant": tenant, "dataflow": dataflow, "audience": audience})
+    return [(block, bytes(surely), bytes(perhaps)) for block, surely, perhaps in rows]
+
+
+def show(
+    tx: Transaction, tenant: int, dataflow: int, audience: int, blocks: Iterable[tuple[int, bytes, bytes]]
+) -> None:
+    """Note, before files of an audience may be seen, whom the partner surely and perhaps has once they are."""
+    whose = {"tenant": tenant, "dataflow": dataflow, "audience": audience}
+    tx.run(_FORGET_PERHAPS, whose)
+    rows = [{**whose, "block": block, "surely": surely, "perhaps": perhaps} for block, surely, perhaps in blocks]
+    tx.many(_PUT_PERHAPS, rows)
+
+
 def publish(
     tx: Transaction,
     tenant: int,
@@ -69,12 +94,13 @@ def publish(
     values = {name: getattr(published, name) for name in Published.__slots__}
     tx.run(_PUT, {**whose, **values})
     tx.run(_FORGET_MEMBERS, whose)
+    tx.run(_FORGET_PERHAPS, whose)
     tx.many(_PUT_MEMBERS, [{**whose, "block": block, "members": packed} for block, packed in blocks])
 
 
 def forget(tx: Transaction, tenant: int, dataflow: int, audience: int) -> None:
     """Forget what was exported of an audience: the next file is a first one."""
-    for sql in (_FORGET_EXPORT, _FORGET_MEMBERS):
+    for sql in (_FORGET_EXPORT, _FORGET_MEMBERS, _FORGET_PERHAPS):
         tx.run(sql, {"tenant": tenant, "dataflow": dataflow, "audience": audience})
 
 

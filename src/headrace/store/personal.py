@@ -22,6 +22,7 @@ HOLDING: dict[str, str] = {
     "erased_people": "the number that the person had, which says nothing by itself",
     "erasure_receipts": "so do these, and the names of audiences that a partner may still have somebody in",
     "exported_members": "numbers of people alone, a bit for each; who is removed is not in the next",
+    "unpublished_members": "the same; rows go with the next export that is published",
     "history": "numbers of people, which name nobody once the row in profiles is removed and are not given again, and "
     "ids of messages, which the partner knows too; rows go after HEADRACE_HISTORY_DAYS",
 }
@@ -54,8 +55,11 @@ FREE: frozenset[str] = frozenset(
         "enabled_policies",
         "epochs",
         "executors",
+        "export_schedules",
+        "exported_datasets",
         "exports",
         "hour_codes",
+        "landing_zones",
         "ledger",
         "ledger_deltas",
         "ledger_hours",

@@ -65,6 +65,13 @@ def test_who_left_is_told_of_once():
     assert row_of(Sight("exited", "exited"), STATUS) is None
 
 
+@pytest.mark.parametrize("then", ["realized", "exited", None])
+def test_of_whom_nobody_knows_what_the_partner_has_is_told_again(then):
+    assert row_of(Sight("realized", then, is_unsure=True), NEWS) == "realized"
+    assert row_of(Sight("exited", then, is_unsure=True), STATUS) == "exited"
+    assert row_of(Sight(None, then, is_unsure=True), NEWS) is None
+
+
 MANNERS = [
     Manner(mode, is_first, tells_status, follows_identities)
     for mode in ("full", "incremental")
@@ -77,15 +84,25 @@ MANNERS = [
 @pytest.mark.parametrize("manner", MANNERS, ids=str)
 def test_the_database_says_of_everybody_what_the_table_says(manner):
     people = [
-        Sight(now, then, has_new_identity)
+        Sight(now, then, is_unsure, has_new_identity)
         for now in ("realized", "exited", None)
         for then in ("realized", "exited", None)
+        for is_unsure in (True, False)
         for has_new_identity in (True, False)
     ]
-    rows = [(place, sight.now, sight.then == "realized", sight.has_new_identity) for place, sight in enumerate(people)]
+    rows = [(place, sight.now, *_known(sight), sight.has_new_identity) for place, sight in enumerate(people)]
     with duckdb.connect(":memory:") as database:
-        database.execute("CREATE TABLE people (place INT, now VARCHAR, was_member BOOL, has_new_identity BOOL)")
-        database.executemany("INSERT INTO people VALUES (?, ?, ?, ?)", rows)
+        database.execute(
+            "CREATE TABLE people (place INT, now VARCHAR, was_member BOOL, was_perhaps_member BOOL, has_new BOOL)"
+        )
+        database.execute("ALTER TABLE people RENAME has_new TO has_new_identity")
+        database.executemany("INSERT INTO people VALUES (?, ?, ?, ?, ?)", rows)
         found = database.execute(f"SELECT {status_sql(manner)} FROM people ORDER BY place").fetchall()
 
     assert [status for (status,) in found] == [row_of(sight, manner) for sight in people]
+
+
+def _known(sight):
+    """Whether the files before surely have somebody as a member, and whether they perhaps do."""
+    was_member = sight.then == "realized"
+    return (was_member and not sight.is_unsure, was_member or sight.is_unsure)

@@ -79,3 +79,18 @@ def test_a_dataflow_is_forgotten_with_all_of_its_audiences(store, tenant, publis
     store.write_now(lambda tx: exports.forget_all(tx, tenant, 1))
 
     assert (known(), known(audience=2), known(dataflow=2)) == ((None, []), (None, []), (FIRST, [(0, b"c")]))
+
+
+def test_what_may_have_been_seen_is_known_until_an_export_is_published(store, tenant, publish):
+    def look():
+        return store.read_now(lambda tx: exports.unpublished(tx, tenant, 1, 1))
+
+    publish(FIRST, (0, b"a"))
+    store.write_now(lambda tx: exports.show(tx, tenant, 1, 1, [(0, b"a", b"b"), (2, b"", b"c")]))
+    assert look() == [(0, b"a", b"b"), (2, b"", b"c")]
+
+    store.write_now(lambda tx: exports.show(tx, tenant, 1, 1, [(0, b"", b"b")]))
+    assert look() == [(0, b"", b"b")]
+
+    publish(SECOND, (0, b"b"))
+    assert look() == []

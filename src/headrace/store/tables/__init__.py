@@ -26,7 +26,14 @@ from headrace.store.tables.declared import (
     target_connections,
     versions,
 )
-from headrace.store.tables.exports import exported_members, exports
+from headrace.store.tables.exports import (
+    export_schedules,
+    exported_datasets,
+    exported_members,
+    exports,
+    landing_zones,
+    unpublished_members,
+)
 from headrace.store.tables.governance import (
     consent_policies,
     enabled_policies,
@@ -105,6 +112,9 @@ DATA = frozenset(
         "erasure_receipts",
         "exports",
         "exported_members",
+        "export_schedules",
+        "unpublished_members",
+        "exported_datasets",
     }
 )
 
@@ -143,11 +153,14 @@ __all__ = [
     "erasure_receipts",
     "erasures",
     "executors",
+    "export_schedules",
+    "exported_datasets",
     "exported_members",
     "exports",
     "groups",
     "history",
     "hour_codes",
+    "landing_zones",
     "lanes",
     "ledger",
     "ledger_deltas",
@@ -183,6 +196,7 @@ __all__ = [
     "tenants",
     "tombstones",
     "unique_values",
+    "unpublished_members",
     "usage_labels",
     "user_roles",
     "users",

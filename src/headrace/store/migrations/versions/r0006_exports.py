@@ -1,7 +1,18 @@
-"""What was exported last, and since when people have the identities that they have."""
+"""When files are due, what was exported last, since when people have their identities, and the landing zone."""
 
 from alembic import op
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
 
 revision = "0006"
 down_revision = "0005"
@@ -33,7 +44,61 @@ exported_members = Table(
     PrimaryKeyConstraint("tenant", "dataflow", "audience", "block"),
 )
 
-NEW: tuple[Table, ...] = (exports, exported_members)
+export_schedules = Table(
+    "export_schedules",
+    metadata,
+    Column("tenant", Whole, nullable=False),
+    Column("dataflow", Whole, nullable=False),
+    Column("audience", Whole, nullable=False),
+    Column("settled_until", Whole, nullable=False),
+    Column("next_at", Whole, nullable=True),
+    Column("missed", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "dataflow", "audience"),
+    Index("export_schedules_due", "next_at"),
+)
+
+unpublished_members = Table(
+    "unpublished_members",
+    metadata,
+    Column("tenant", Whole, nullable=False),
+    Column("dataflow", Whole, nullable=False),
+    Column("audience", Whole, nullable=False),
+    Column("block", Whole, nullable=False),
+    Column("surely", LargeBinary, nullable=False),
+    Column("perhaps", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("tenant", "dataflow", "audience", "block"),
+)
+
+exported_datasets = Table(
+    "exported_datasets",
+    metadata,
+    Column("tenant", Whole, nullable=False),
+    Column("dataflow", Whole, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("snapshot", Whole, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("published_at", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant", "dataflow", "dataset"),
+)
+
+landing_zones = Table(
+    "landing_zones",
+    metadata,
+    Column("tenant", Whole, nullable=False),
+    Column("container", Text, nullable=False, unique=True),
+    Column("keys", JSON, nullable=False),
+    Column("created_at", Whole, nullable=False),
+    PrimaryKeyConstraint("tenant"),
+)
+
+NEW: tuple[Table, ...] = (
+    exports,
+    exported_members,
+    export_schedules,
+    unpublished_members,
+    exported_datasets,
+    landing_zones,
+)
 
 
 def upgrade() -> None:
