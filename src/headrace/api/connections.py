@@ -137,6 +137,7 @@ async def create_account(caller: Operator, body: JsonBody, handed: Handed) -> Ob
         caller,
         body,
         password_grant=handed.settings.allow_password_grant,
+        trials=handed.trials,
     )
     return _versioned(item)
 
@@ -163,7 +164,9 @@ async def patch_account(
     patch: Annotated[Patch, Depends(patch_of("account"))],
     handed: Handed,
 ) -> Object:
-    item = await accounts.change_account(handed.store, handed.clock, handed.keyring, caller, id, *patch)
+    item = await accounts.change_account(
+        handed.store, handed.clock, handed.keyring, caller, id, *patch, trials=handed.trials
+    )
     handed.tokens.forget(caller.tenant, id)
     await handed.wake(caller.number)
     return _versioned(item)

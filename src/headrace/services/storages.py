@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from headrace.batch.export import Sealing
@@ -16,7 +15,7 @@ from headrace.connect.storage.storage import MakesStorage
 from headrace.errors import AccountError, HeadraceError
 from headrace.model.file_format import FileFormat
 from headrace.model.problem import ConfigurationError
-from headrace.services import host_keys, sealing
+from headrace.services import host_pins, sealing
 from headrace.services.catalog import Edition
 from headrace.services.sealed_files import encryption_of, key_of, sealing_by
 from headrace.services.sealing import Safe
@@ -119,7 +118,7 @@ class Storages:
         server, texts = edition.server, Texts(tenant, edition, values)
         place = place_of(server, texts)
         _refuse_other_ways(place, sign_in)
-        key = key_of(server, encryption_of(account), datetime.fromtimestamp(self._clock.now() / 1000, UTC))
+        key = key_of(server, encryption_of(account), self._clock.now())
         return StorageAccess(
             values,
             look_of(server, texts, values),
@@ -134,7 +133,7 @@ class Storages:
     def _way_of(self, tenant: Tenant, account: Declared | None, place: Place, sign_in: SignIn) -> Way:
         """Return the way out for one account: the house is known to partners by the sandbox that it acts for."""
         house = replace(self.way.house, external_id=external_id(tenant)) if self.way.house is not None else None
-        return replace(self.way, house=house, trusted_keys=host_keys.trusted(account, place.block, sign_in))
+        return replace(self.way, house=house, trusted_keys=host_pins.trusted(account, place.block, sign_in))
 
 
 def external_id(tenant: Tenant) -> str:
