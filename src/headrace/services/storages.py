@@ -1,6 +1,6 @@
 """Accounts' ways to their storages: whoever writes files for an operator goes through here."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,7 +9,7 @@ from headrace.batch.export import Sealing
 from headrace.clock import Clock
 from headrace.connect.keyring import Keyring
 from headrace.connect.pgp import Signer
-from headrace.connect.secrets import Redactor
+from headrace.connect.secrets import Redactor, Secret
 from headrace.connect.storage import Storage, Way, storages
 from headrace.connect.storage.storage import MakesStorage
 from headrace.errors import AccountError, HeadraceError
@@ -102,19 +102,19 @@ class Storages:
         safe = Safe(self._keyring, tenant)
         values = sealing.opened(safe, target.id, target.document).get("params", {})
         secrets = sealing.secrets_of(safe, target.id, target.document)
-        sign_in = signed_in(tx, self._keyring, tenant, edition, account)
-        return self.made(tenant, edition, account, sign_in, values, secrets)
+        return self.drafted(tx, tenant, edition, account, values, secrets)
 
-    def made(
+    def drafted(
         self,
+        tx: Transaction,
         tenant: Tenant,
         edition: Edition,
         account: Declared | None,
-        sign_in: SignIn,
         values: Mapping[str, Any],
-        secrets: tuple[Any, ...] = (),
+        secrets: Iterable[str | Secret],
     ) -> StorageAccess:
-        """Return the way that credentials and values make, whether or not they are stored. Raises as ``access``."""
+        """Return the way to the storage of values that nobody has stored yet. Raises as ``access``."""
+        sign_in = signed_in(tx, self._keyring, tenant, edition, account)
         server, texts = edition.server, Texts(tenant, edition, values)
         place = place_of(server, texts)
         _refuse_other_ways(place, sign_in)
