@@ -67,6 +67,8 @@ from headrace.services.erasing import Erasing
 from headrace.services.erasure_log import FILE as ERASURE_LOG
 from headrace.services.erasure_log import ErasureLog
 from headrace.services.erasures import KIND as ERASURE
+from headrace.services.exports.carrying import Exporting
+from headrace.services.exports.due import KIND as EXPORT
 from headrace.services.gauges import Gauges
 from headrace.services.hearing import Hearing
 from headrace.services.ingestion import Ingestion
@@ -235,6 +237,9 @@ class Engine:
         erasing = Erasing(self.store, self.clock, self.live, self.erased, wake, copies, lists, self.erasure_log)
         self.runs.register(ERASURE, erasing.carry)
         self.runs.register(TAKE, TakingSnapshots(self.datasets).carry)
+        scratch = self.settings.data_dir.absolute() / "exports"
+        exporting = Exporting(self.store, self.clock, self.storages, self.store.people, scratch, self.board)
+        self.runs.register(EXPORT, exporting.carry, at_once=2)
         self.runs.register(LOAD, Loading(self.datasets, self.ingestion, self.board).carry, at_once=1)
 
     async def wake_all(self, tenant: int) -> None:
