@@ -169,8 +169,7 @@ class Exporting:
         for one in outcome.audiences if plan_.is_counted else ():
             published = Published(outcome.cut, run.subject["slot"], run.run, now)
             exports.publish(tx, stored.tenant, stored.dataflow, one.number, published, one.members)
-        for one in outcome.audiences:
-            notify(tx, plan_.tenant, plan_.parts.target.id, _id(run), run.actor, now)
+        notify(tx, plan_.tenant, plan_.parts.target.id, _id(run), run.actor, now)
         steps.note_in(tx, **told)
 
     async def _ask_again(self, run: Run) -> None:
