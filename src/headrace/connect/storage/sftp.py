@@ -68,6 +68,11 @@ def address(place: Mapping[str, Any], auth: Mapping[str, Any]) -> str:
     return host
 
 
+def endpoint(place: Mapping[str, Any], auth: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the host and the port that a destination and an account lead to."""
+    return address(place, auth), _port(place, auth)
+
+
 def _port(place: Mapping[str, Any], auth: Mapping[str, Any]) -> int:
     given = place.get("port") or _PORT
     said = str(auth.get("port") or given if given == _PORT else given)
