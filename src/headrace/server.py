@@ -66,6 +66,7 @@ class Headrace(Engine):
             self.gauges,
             self.backing_up,
             self.quotas,
+            self.landing,
         )
 
     @asynccontextmanager
