@@ -31,10 +31,9 @@ from pathlib import Path
 
 import duckdb
 
-from headrace.batch.export import Manner, export
+from headrace.batch.export import Manner, Part, export
 from headrace.batch.parts import Rows
-from headrace.connect.storage import Stored
-from headrace.connect.storage.local import LocalStorage
+from headrace.connect.storage.local import LocalStaged, LocalStorage
 from headrace.datasets.engine import Engine
 from headrace.model.file_configurations import FileConfigurations
 from headrace.model.file_format import FileFormat
@@ -94,13 +93,21 @@ class Timed(LocalStorage):
 
     first_byte = 0.0
 
-    async def write(self, path: str, pieces: AsyncIterable[bytes | memoryview], *, replaces: bool = False) -> Stored:
+    async def stage(
+        self, path: str, pieces: AsyncIterable[bytes | memoryview], *, replaces: bool = False
+    ) -> LocalStaged:
         async def watched() -> AsyncIterable[bytes | memoryview]:
             async for piece in pieces:
                 self.first_byte = self.first_byte or time.perf_counter()
                 yield piece
 
-        return await super().write(path, watched(), replaces=replaces)
+        return await super().stage(path, watched(), replaces=replaces)
+
+
+async def exported(rows: Rows, look: FileFormat, folder: LocalStorage) -> tuple[Part, ...]:
+    async with export(rows, look, folder, Manner(lambda part: f"part-{part}")) as files:
+        await files.publish()
+    return files.parts
 
 
 def ours(job: Job, scratch: Path) -> tuple[float, int, int]:
@@ -110,7 +117,7 @@ def ours(job: Job, scratch: Path) -> tuple[float, int, int]:
     folder = Timed(scratch, "")
     with Engine(scratch / "spill", memory_mb=MEMORY_MB, threads=THREADS, keeps_order=True) as engine:
         engine.view_parquet("people", [job.people])
-        parts = asyncio.run(export(Rows(engine, job.sql), look, folder, Manner(lambda part: f"part-{part}")))
+        parts = asyncio.run(exported(Rows(engine, job.sql), look, folder))
     return folder.first_byte, sum(part.rows for part in parts), sum(part.size for part in parts)
 
 

@@ -22,14 +22,16 @@ from headrace.connect.http import HttpTransport
 from headrace.connect.keyfile import LocalKeyFile
 from headrace.connect.keyring import Keyring
 from headrace.connect.mail import Mailer, MailServer
+from headrace.connect.pgp import Signer, read_signer
 from headrace.connect.proxy import Proxy
 from headrace.connect.reqwest import ReqwestTransport
 from headrace.connect.retry import RetryPolicy
 from headrace.connect.secrets import Veil
+from headrace.connect.storage import House, Way
 from headrace.connect.tls import Tls
 from headrace.datasets.places import Places
 from headrace.datasets.sources import Sources
-from headrace.errors import OperationError
+from headrace.errors import HeadraceError, OperationError
 from headrace.events import (
     AccountRecovered,
     AccountStopped,
@@ -84,6 +86,7 @@ from headrace.services.revocations import KIND as REVOCATION
 from headrace.services.revocations import forget
 from headrace.services.runs import Runs
 from headrace.services.space import keep_room
+from headrace.services.storages import Storages
 from headrace.services.taking_snapshots import TakingSnapshots
 from headrace.services.telling import Telling
 from headrace.services.tokens import Tokens
@@ -171,6 +174,7 @@ class Engine:
         )
         grant = settings.allow_password_grant
         self.partners = Partners(self.keyring, reaching, self.tokens, deadline, password_grant=grant)
+        self.storages = Storages(self.keyring, self.clock, storage_way(settings, self.buckets), signer_of(settings))
         for_messages = Partners(self.keyring, at_once, self.tokens, deadline, password_grant=grant)
         self.live = LiveDataflows(for_messages, self.renderers, self.clock, self.board)
         self.worker = Worker(
@@ -351,6 +355,40 @@ def buckets_of(settings: Settings) -> Buckets:
         OperationError: one of its settings is not right.
     """
     return Buckets(*_way_out(settings))
+
+
+def storage_way(settings: Settings, buckets: Buckets) -> Way:
+    """
+    Make the way to partners' storages, behind the way out that the operator allows.
+
+    Raises:
+        OperationError: one of its settings is not right.
+    """
+    key, secret, sts = settings.aws_access_key_id, settings.aws_secret_access_key, settings.aws_sts_url
+    if bool(key) != bool(secret):
+        raise OperationError("HEADRACE_AWS_ACCESS_KEY_ID and HEADRACE_AWS_SECRET_ACCESS_KEY go together; set both")
+    house = House(key, secret, sts_url=sts) if key else None
+    directories = tuple(Path(one.strip()) for one in settings.export_directories.split(",") if one.strip())
+    egress, tls = _way_out(settings)
+    return Way(egress, buckets.guard, tls, house=house, directories=directories)
+
+
+def signer_of(settings: Settings) -> Signer | None:
+    """
+    Read the key that the house signs encrypted files with; ``None``: it signs none.
+
+    Raises:
+        OperationError: the file cannot be read, or holds no such key.
+    """
+    file = settings.pgp_signing_key
+    if file is None:
+        return None
+    try:
+        return read_signer(file.read_text())
+    except (OSError, ValueError):
+        raise OperationError(f"HEADRACE_PGP_SIGNING_KEY: '{file}' cannot be read") from None
+    except HeadraceError as error:
+        raise OperationError(f"HEADRACE_PGP_SIGNING_KEY: {error.message}") from None
 
 
 class Closed(Protocol):

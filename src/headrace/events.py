@@ -461,6 +461,18 @@ class RunFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExportPublished(Event):
+    """Files of an export are there: so many ``rows``, of so many bytes as they are stored."""
+
+    dataflow: str
+    run: str
+    rows: int
+    size: int
+    files: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRaised(Event):
     """Something is wrong that people can be told of."""
 

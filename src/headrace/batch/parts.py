@@ -67,7 +67,7 @@ class Rows:
         try:
             yield from self.engine.read(query, BATCH)
         except (BadQuery, duckdb.Error, pa.ArrowException, OSError) as error:
-            raise OperationError(f"the rows of the export cannot be read: {_without_data(str(error))}") from None
+            raise OperationError(f"the rows of the export cannot be read: {without_data(str(error))}") from None
 
 
 def write_parts(rows: Rows, look: FileFormat, put: Callable[[Piece], None], max_rows: int) -> None:
@@ -140,11 +140,11 @@ class _Pieces:
         return bytes(self.waiting)
 
 
-def _without_data(message: str) -> str:
+def without_data(message: str) -> str:
     """
     Return what DuckDB says, as far as it is not about values.
 
-    >>> _without_data("Conversion Error: Could not convert string 'Ana' to INT32")
+    >>> without_data("Conversion Error: Could not convert string 'Ana' to INT32")
     'Conversion Error'
     """
     line = message.strip().partition("\n")[0]

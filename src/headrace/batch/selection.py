@@ -1,15 +1,14 @@
 """What an export selects: the columns of its files, the rows of its audiences, and what became of everybody."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-import pyarrow as pa
-
 from headrace.batch.select import Manner
 from headrace.mapping import AttributeRow, IdentityRow
 from headrace.mapping.consent import Consents
+from headrace.mapping.left_out import Reason
 
 #: Blocks of people, as ``members`` packs them.
 Blocks = Sequence[tuple[int, bytes]]
@@ -22,9 +21,7 @@ Excluded = Literal["missing-field", "consent", "duplicate", "too-large"]
 class People(Protocol):
     """The people of a sandbox, as columns; see the store's ``Profiles``."""
 
-    def scan(
-        self, columns: Sequence[str], since: int | None = None
-    ) -> AbstractContextManager[pa.RecordBatchReader]: ...
+    def send(self, columns: Sequence[str], pipe: int) -> AbstractContextManager[Callable[[], None]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,10 @@ class Known:
 @dataclass(frozen=True, slots=True)
 class AudienceWanted:
     """
-    An audience whose files are written. ``enrichment`` names columns of its upload, by the names they have in files.
+    An audience whose files are written.
+
+    ``enrichment`` names columns of its upload, by the names they have in files; ``uploaded`` are the files of its list
+    of members, in Parquet, where those columns are.
     """
 
     number: int
@@ -70,6 +70,7 @@ class AudienceWanted:
     manner: Manner
     known: Known = Known()
     enrichment: Mapping[str, str] = field(default_factory=dict)
+    uploaded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +104,22 @@ class OfAudience:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOutOf:
+    """How many values of a column are left out of rows, for one reason; there is nothing in their place."""
+
+    column: str
+    reason: Reason | Literal["another-type"]
+    values: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of everybody. ``cut`` is the number of the newest state that was looked at."""
 
     cut: int
     looked: int
     audiences: tuple[OfAudience, ...]
+    left_out: tuple[LeftOutOf, ...] = ()
 
     def excluded(self) -> Iterator[tuple[Excluded, int]]:
         """Yield how many have no row for each reason."""

@@ -35,10 +35,10 @@ class Consents:
     """
     The policies that bind one dataflow. It is false where there are none, so that nobody asks.
 
-    ``version`` is another for other policies.
+    ``policies`` are those that it was made of; ``version`` is another for others.
     """
 
-    __slots__ = ("_tests", "version")
+    __slots__ = ("_tests", "policies", "version")
 
     def __init__(self, policies: Iterable[NamedPolicy] = ()) -> None:
         """
@@ -47,7 +47,7 @@ class Consents:
         Raises:
             AccountError: a path is none.
         """
-        bound = sorted(policies, key=lambda item: item.id)
+        self.policies = bound = tuple(sorted(policies, key=lambda item: item.id))
         self._tests = tuple((item.policy.name, _test(item.policy)) for item in bound)
         said = "\n".join(f"{item.id} {item.policy.model_dump_json()}" for item in bound)
         self.version = sha256(said.encode()).hexdigest()[:16] if bound else ""

@@ -26,10 +26,9 @@ def _of_signing_in(destination: Destination) -> Iterator[str]:
 
 def _of_delivery(destination: Destination) -> Iterator[str]:
     what = {
-        "files (`batchConfig`)": destination.batch_config is not None,
         "encrypted files (`customerEncryptionConfigurations`)": bool(destination.customer_encryption_configurations),
-        "exports other than of people (`sources`)": bool(destination.sources),
-        "messages without a policy (`aggregation`)": destination.policy is None,
+        "exports of accounts and prospects (`sources`)": bool({*destination.sources} - {"DATASETS"}),
+        "messages without a policy (`aggregation`)": destination.policy is None and not destination.takes_files,
         "mappings of one audience (`requiredMappings`) without `includeSegmentId`": _lacks_an_audience(destination),
     }
     yield from (words for words, is_asked in what.items() if is_asked)

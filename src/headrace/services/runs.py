@@ -19,6 +19,7 @@ from headrace.events import Announce, RunBegan, RunEnded, RunFailed, RunTakenOve
 from headrace.orchestrate.port import Orchestrator, RunLost, Steps
 from headrace.services import schedules
 from headrace.services.caller import Caller
+from headrace.services.exports import due
 from headrace.services.steps import HeldSteps, patiently
 from headrace.store import audit, executors, runs
 from headrace.store.database import Store, Transaction
@@ -153,8 +154,9 @@ class Runs:
 
     async def _ask_for_scheduled(self) -> None:
         now = self._clock.now()
-        if await self._store.read(lambda tx: schedules.is_any_due(tx, now)):
-            await self._store.write(lambda tx: schedules.ask_due(tx, now))
+        for of in (schedules, due):
+            if await self._store.read(lambda tx, of=of: of.is_any_due(tx, now)):  # type: ignore[misc]
+                await self._store.write(lambda tx, of=of: of.ask_due(tx, now))  # type: ignore[misc]
 
     async def _tidy(self) -> None:
         if self._clock.monotonic() - self._tidied_at >= self._pace.tidy:

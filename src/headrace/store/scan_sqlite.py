@@ -17,11 +17,14 @@ def statement(wanted: Wanted) -> str:
     """Return the one statement of a scan; what varies in it are numbers and names of ours."""
     # Everybody is read as they lie, and not by an index one by one; the plus keeps SQLite from that.
     which = f"+tenant = {wanted.tenant:d}"
+    if wanted.in_order:
+        which = f"tenant = {wanted.tenant:d}"
     if wanted.since is not None:
         which = f"tenant = {wanted.tenant:d} AND sequence > {wanted.since:d}"
     # A document, without the byte that says its form.
     columns = ["substr(document, 2) AS document" if name == "document" else name for name in wanted.stored]
-    return f"SELECT {', '.join(columns)} FROM profiles WHERE {which}"  # noqa: S608
+    ordered = " ORDER BY profile" if wanted.in_order else ""
+    return f"SELECT {', '.join(columns)} FROM profiles WHERE {which}{ordered}"  # noqa: S608
 
 
 def read(wanted: Wanted) -> Iterator[pa.RecordBatch]:

@@ -9,7 +9,7 @@ It decodes the documents too, which leaves the writer's process alone. Rows come
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
@@ -45,23 +45,47 @@ class Profiles:
             StoreUnavailable: the store cannot be read; also while the reader is read.
             ValueError: a path has a quotation mark, a backslash or a control character in it.
         """
+        wanted = self._wanted(columns, since=since)
+        with self._process(wanted, subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            batches = _batches(process, process.stdout, process.stderr)
+            yield pa.RecordBatchReader.from_batches(wanted.schema, batches)
+
+    @contextmanager
+    def send(self, columns: Sequence[str], pipe: int) -> Iterator[Callable[[], None]]:
+        """
+        Have columns of everybody, in the order of their numbers, written into a pipe as a stream of Arrow.
+
+        Yield what waits for the end of that, once all was read, and says whether that was everybody.
+
+        Raises:
+            StoreUnavailable: the store cannot be read; raised by what is yielded.
+            ValueError: as :meth:`scan`.
+        """
+        with self._process(self._wanted(columns, in_order=True), pipe) as process:
+            yield lambda: _expect_all(process)
+
+    def _wanted(self, columns: Sequence[str], *, since: int | None = None, in_order: bool = False) -> Wanted:
         if bad := [name for name in columns if _ESCAPED.search(name)]:
             raise ValueError(f"the path {bad[0]!r} holds a character that the name of an attribute cannot have")
-        wanted = Wanted(self.address, self.is_file, self.tenant, tuple(columns), since)
+        return Wanted(self.address, self.is_file, self.tenant, tuple(columns), since, in_order)
+
+    @contextmanager
+    def _process(self, wanted: Wanted, written: int) -> Iterator["subprocess.Popen[bytes]"]:
         command = [sys.executable, "-m", _PROCESS[self.is_file]]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # noqa: S603
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=written, stderr=subprocess.PIPE)  # noqa: S603
         assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
         try:
             process.stdin.write(msgspec.json.encode(wanted))
             process.stdin.close()
-            yield pa.RecordBatchReader.from_batches(wanted.schema, _batches(process, process.stdout, process.stderr))
+            yield process
         finally:
             process.kill()
             process.wait()
-            process.stdout.close()
-            process.stderr.close()
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
 
 
 def _batches(process: "subprocess.Popen[bytes]", written: IO[bytes], told: IO[bytes]) -> Iterator[pa.RecordBatch]:
@@ -71,8 +95,13 @@ def _batches(process: "subprocess.Popen[bytes]", written: IO[bytes], told: IO[by
             yield from stream
     except (pa.ArrowInvalid, OSError) as error:
         raise StoreUnavailable(f"people cannot be read now: {_last_line(told) or error}") from None
+    _expect_all(process)
+
+
+def _expect_all(process: "subprocess.Popen[bytes]") -> None:
+    assert process.stderr is not None
     if process.wait() != 0:
-        raise StoreUnavailable(f"people cannot be read now: {_last_line(told)}")
+        raise StoreUnavailable(f"people cannot be read now: {_last_line(process.stderr)}")
 
 
 def _last_line(told: IO[bytes]) -> str:

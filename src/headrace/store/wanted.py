@@ -17,13 +17,18 @@ BATCH_OF_DOCUMENTS = 1024
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Where the store is, which columns of which sandbox are wanted, and since which state."""
+    """
+    Where the store is, which columns of which sandbox are wanted, and since which state.
+
+    ``in_order``: people come by their numbers, not as they lie.
+    """
 
     address: str
     is_file: bool
     tenant: int
     columns: tuple[str, ...]
     since: int | None = None
+    in_order: bool = False
 
     @property
     def schema(self) -> pa.Schema:
@@ -38,7 +43,7 @@ class Wanted(msgspec.Struct, frozen=True):
     @property
     def stored(self) -> tuple[str, ...]:
         """The columns of the table that are read: a document only where something in it is wanted."""
-        own = [name for name in self.columns if name in OWN]
+        own = [name for name in self.columns if name in OWN] + (["profile"] if self.in_order else [])
         return tuple(dict.fromkeys([*own, *(["document"] if self.paths else [])])) or ("profile",)
 
     @property

@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.batch.members import BLOCK, packed, unpacked
+from headrace.batch.members import BLOCK, Members, both, either, packed, unpacked, without
 
 #: Numbers near each other, at the edges of blocks, and far apart.
 PEOPLE = st.one_of(
@@ -38,3 +38,30 @@ def test_millions_are_small():
     blocks = list(packed(pa.array(range(0, 1_000_000, 2), pa.int64())))
 
     assert sum(len(bits) for _, bits in blocks) < 20_000
+
+
+SOME = st.sets(PEOPLE, max_size=30)
+
+
+def pack(people):
+    return list(packed(pa.array(sorted(people), pa.int64())))
+
+
+@given(SOME, SOME)
+def test_sets_are_joined_as_sets_are(left, right):
+    one, other = pack(left), pack(right)
+
+    assert both(one, other) == pack(left & right)
+    assert either(one, other) == pack(left | right)
+    assert without(one, other) == pack(left - right)
+
+
+@given(SOME, SOME)
+def test_a_set_that_grows_has_who_was_in_it_and_who_was_added(before, added):
+    members = Members(pack(before))
+    for person in added:
+        members.add(person)
+
+    assert members.packed() == pack(before | added)
+    assert all(person in members for person in before | added)
+    assert not any(person + 1 in members for person in before | added if person + 1 not in before | added)

@@ -205,7 +205,9 @@ def test_what_may_be_mapped_is_what_the_partner_gives_where_it_is_fetched():
 
 
 def test_all_that_is_not_carried_out_is_named_at_once():
-    message = refusal(files())
+    document = changed(files(), {"/sources": ["ACCOUNTS"], "/schemaConfig/requiredMappings": []})
+    message = refusal(document)
 
-    for named in ("files", "requiredMappings", "SFTP_WITH_PASSWORD", "aggregation"):
-        assert named in message
+    assert "accounts and prospects" in message
+    assert "aggregation" not in message, "files need no policy"
+    assert "includeSegmentId" not in message, "a row of a file is about one audience"

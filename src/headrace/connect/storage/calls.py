@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from headrace.connect.http import HttpTransport
-from headrace.connect.storage.storage import Cause, NotStored, Way
+from headrace.connect.storage.storage import PASSES, Cause, NotStored, Way
 from headrace.connect.transport import Distrusted, Garbled, NotSent, Transport, Unanswered
 from headrace.connect.url import parse_url
 from headrace.errors import EgressError
@@ -83,7 +83,7 @@ class Calls:
                 return await self._ask_once(request, within)
             except NotStored as error:
                 failure, is_lost = error, is_lost or isinstance(error, Lost)
-                if not (again and error.may_pass):
+                if not (again and error.cause in PASSES):
                     break
         raise (Lost if is_lost else NotStored)(failure.cause, failure.message) from None
 

@@ -26,6 +26,9 @@ _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _CODE = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
 _TAG = re.compile(rb"<ETag>(.{1,200}?)</ETag>", re.DOTALL)
 _UPLOAD = re.compile(rb"<UploadId>([^<]{1,1024})</UploadId>")
+_BEGUN = re.compile(rb"<Upload>(.*?)</Upload>", re.DOTALL)
+_KEY = re.compile(rb"<Key>([^<]{1,8192})</Key>")
+_INITIATOR = re.compile(rb"<Initiator>.*?<ID>([^<]{1,2048})</ID>", re.DOTALL)
 _LOCATION = re.compile(rb"<LocationConstraint[^>]*>([^<]{1,40})<")
 _CAUSES: Mapping[str, Cause] = {
     "NoSuchBucket": "no-place",
@@ -83,6 +86,23 @@ class S3Objects:
     async def remove(self, key: str) -> None:
         await absent_is_fine(self._calls.ask(Request("DELETE", self._of(key))))
 
+    async def clear(self, key: str) -> None:
+        """Take back uploads of this very key that are ours: that Amazon names as begun by whom it names for ours."""
+        if not await self._begun_of(key):
+            return
+        own = await self.begin(key, "", replaces=True)
+        begun = await self._begun_of(key)
+        who = begun.pop(own.name, "")
+        await own.abort()
+        for name in [name for name, by in begun.items() if by == who]:
+            await S3Upload(self._calls, self._of(key), name).abort()
+
+    async def _begun_of(self, key: str) -> dict[str, str]:
+        """Return uploads of a key by their names, each with who began it, as far as the first answer tells."""
+        answer = await self._calls.ask(Request("GET", f"{self._url}?{query_of({'uploads': '', 'prefix': key})}"))
+        found = (_read_upload(text) for text in _BEGUN.findall(answer.body))
+        return {name: by for of, name, by in found if of == key}
+
     async def _see_bucket(self) -> None:
         """Tell a missing bucket from a missing object: the answers to the question for an object are the same."""
         if self._has_bucket:
@@ -105,13 +125,13 @@ class S3Upload:
     """One multipart upload."""
 
     def __init__(self, calls: Calls, url: str, name: str) -> None:
+        self.name = name
         self._calls = calls
         self._url = url
-        self._name = name
         self._tags: dict[int, str] = {}
 
     async def part(self, number: int, data: bytes) -> None:
-        query = query_of({"partNumber": str(number), "uploadId": self._name})
+        query = query_of({"partNumber": str(number), "uploadId": self.name})
         answer = await self._calls.ask(Request("PUT", f"{self._url}?{query}", (), data), within=_FOR_A_PART)
         self._tags[number] = answer.header("etag") or ""
 
@@ -123,13 +143,13 @@ class S3Upload:
         space = "http://s3.amazonaws.com/doc/2006-03-01/"
         body = f'<CompleteMultipartUpload xmlns="{space}">{parts}</CompleteMultipartUpload>'.encode()
         headers = (("content-type", "application/xml"), *_condition(replaces))
-        request = Request("POST", f"{self._url}?{query_of({'uploadId': self._name})}", headers, body)
+        request = Request("POST", f"{self._url}?{query_of({'uploadId': self.name})}", headers, body)
         answer = await self._calls.ask(request, within=_FOR_THE_LAST)
         found = _TAG.search(answer.body)
         return html.unescape(found[1].decode()).strip('"') if found is not None else ""
 
     async def abort(self) -> None:
-        await absent_is_fine(self._calls.ask(Request("DELETE", f"{self._url}?{query_of({'uploadId': self._name})}")))
+        await absent_is_fine(self._calls.ask(Request("DELETE", f"{self._url}?{query_of({'uploadId': self.name})}")))
 
 
 class S3:
@@ -240,6 +260,13 @@ def _judge(told: Told) -> Callable[[Response], NotStored | None]:
         return told.refused(_CAUSES.get(said) or ("busy" if is_late else cause_of_status(answer.status)), said)
 
     return wrong
+
+
+def _read_upload(text: bytes) -> tuple[str, str, str]:
+    """Return an upload's key, its name and who began it, as a list of uploads has them."""
+    found = (pattern.search(text) for pattern in (_KEY, _UPLOAD, _INITIATOR))
+    key, name, by = (html.unescape(one[1].decode(errors="replace")) if one is not None else "" for one in found)
+    return key, name, by
 
 
 def _marked(mark: str) -> Headers:

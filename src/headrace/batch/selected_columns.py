@@ -1,0 +1,75 @@
+# ruff: noqa: S608 - what is put into these queries are names of ours, and names of columns in quotes.
+"""The columns of an export's rows, as SQL over candidates: their names, objects taken apart, and columns of uploads."""
+
+from headrace.batch.deduplicating import KEPT, PICKED
+from headrace.batch.selection import Wanted
+from headrace.datasets.engine import BadQuery, Engine
+
+#: What the lists of members of audiences are called, followed by the audience's place.
+UPLOAD = "upload"
+#: The longest shape that objects are taken apart by, as JSON: with more, somebody uses names as values.
+LONGEST_SHAPE = 1 << 16
+_UPLOADED = "uploaded"
+
+
+def needs_all(wanted: Wanted) -> bool:
+    """Say whether a row depends on others, so that all candidates have to be there first."""
+    has_objects = any(column.type == "object" for column in wanted.columns)
+    return wanted.key is not None or has_objects or any(audience.enrichment for audience in wanted.audiences)
+
+
+def sql_of(engine: Engine, wanted: Wanted, *, is_each_a_row: bool = True) -> str:
+    """Return SQL for the rows of candidates who keep them, in order."""
+    columns = [
+        f"{_value(engine, f'c{place}', column.type)} AS {_quoted(column.name)}"
+        for place, column in enumerate(wanted.columns)
+    ]
+    names = list(dict.fromkeys(name for audience in wanted.audiences for name in audience.enrichment))
+    columns += [f"e{place} AS {_quoted(name)}" for place, name in enumerate(names)]
+    joined = f" LEFT JOIN ({_uploads(engine, wanted, names)}) AS {_UPLOADED} USING (audience, person)" if names else ""
+    which = "" if is_each_a_row else " WHERE place = 0"
+    if wanted.key is not None:
+        joined += f" SEMI JOIN {KEPT} USING (audience, profile)"
+    ordered = " ORDER BY profile, audience, place" if joined else ""
+    return f"SELECT {', '.join(columns)} FROM {PICKED}{joined}{which}{ordered}"
+
+
+def _value(engine: Engine, column: str, type_: str) -> str:
+    """Return SQL for what stands in a column: of objects, structs and lists, where all have one shape."""
+    if type_ != "object":
+        return column
+    asked = f"SELECT coalesce(json_group_structure({column})::VARCHAR, '\"NULL\"') AS shape FROM {PICKED}"
+    (shape,) = engine.read(asked).read_all().column("shape").to_pylist()
+    if len(shape) > LONGEST_SHAPE or '"JSON"' in shape or shape == '"NULL"':
+        return column
+    value = f"from_json({column}, {_literal(shape)})"
+    try:
+        engine.schema(f"SELECT {value} FROM {PICKED}")
+    except BadQuery:
+        return column
+    return value
+
+
+def _uploads(engine: Engine, wanted: Wanted, names: list[str]) -> str:
+    """Return SQL for the columns of all uploads, by audience and person."""
+    parts = [_upload(engine, wanted, place, names) for place, one in enumerate(wanted.audiences) if one.uploaded]
+    nothing = ", ".join(f"NULL AS e{place}" for place, _ in enumerate(names))
+    return " UNION ALL ".join(parts) or f"SELECT 0 AS audience, '' AS person, {nothing} LIMIT 0"
+
+
+def _upload(engine: Engine, wanted: Wanted, place: int, names: list[str]) -> str:
+    enrichment = wanted.audiences[place].enrichment
+    there = set(engine.schema(f"SELECT * FROM {UPLOAD}{place}").names)
+    values = ", ".join(
+        f"{_quoted(enrichment[name]) if enrichment.get(name) in there else 'NULL'} AS e{number}"
+        for number, name in enumerate(names)
+    )
+    return f"SELECT {place} AS audience, key AS person, {values} FROM {UPLOAD}{place}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,210 @@
+"""
+The rows of an export's files, and what became of everybody.
+
+    people (the store) → candidates (a process of its own) → deduplicated → columns with their names
+
+Without a key, and without columns that take a look at all rows first, nothing is gathered: rows are made while they are
+read, and the first is there at once. Otherwise candidates wait in the scratch directory, and the engine, whose memory
+is bounded, finds out which of them stay. Rows come by the numbers of people, and of one by the order of audiences: the
+same store gives the same rows in the same order.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from headrace.batch import picking
+from headrace.batch.asked import Asked, Counted
+from headrace.batch.deduplicating import PICKED, Kept, keep
+from headrace.batch.parts import Rows, without_data
+from headrace.batch.people_rows import PeopleRows
+from headrace.batch.selected_columns import UPLOAD, needs_all, sql_of
+from headrace.batch.selection import LeftOutOf, OfAudience, Outcome, People, Wanted
+from headrace.datasets.engine import Engine
+from headrace.errors import HeadraceError, OperationError
+
+_PROCESS = "headrace.batch.picking"
+_read_counted = msgspec.msgpack.Decoder(Counted).decode
+
+
+class Selected:
+    """The rows of an export; once they were read to the end, also what became of everybody."""
+
+    def __init__(self, rows: Rows, wanted: Wanted, picked: "_Picked", kept: Kept | None = None) -> None:
+        self.rows = rows
+        self._wanted, self._picked, self._kept = wanted, picked, kept
+
+    def outcome(self) -> Outcome:
+        """
+        Say what became of everybody.
+
+        Raises:
+            OperationError: the rows were not read to the end yet.
+        """
+        counted = self._picked.counted
+        if counted is None:
+            raise OperationError("the rows of the export were not read to their end")
+        audiences = tuple(self._of_audience(counted, place) for place in range(len(self._wanted.audiences)))
+        return Outcome(counted.cut, counted.looked, audiences, tuple(self._left_out(counted)))
+
+    def _of_audience(self, counted: Counted, place: int) -> OfAudience:
+        one = counted.audiences[place]
+        excluded, candidates = dict(one.excluded), one.received - sum(one.excluded.values())
+        rows = candidates
+        if self._kept is not None:
+            rows = self._kept.rows.get(place, 0)
+            if lost := candidates - self._kept.people.get(place, 0):
+                excluded["duplicate"] = lost
+        return OfAudience(self._wanted.audiences[place].number, one.received, rows, excluded, one.members)
+
+    def _left_out(self, counted: Counted) -> Iterator[LeftOutOf]:
+        for place, reason, values in counted.left_out:
+            if place < len(self._wanted.columns):
+                yield LeftOutOf(self._wanted.columns[place].name, reason, values)
+
+
+@contextmanager
+def selecting(people: People, wanted: Wanted, scratch: Path, *, memory_mb: int = 384) -> Iterator[Selected]:
+    """
+    Select the rows of an export. They are there until this is left; whatever was started for them ends then.
+
+    With a key, columns of an upload or objects, this takes as long as it takes to look at everybody.
+
+    Raises:
+        OperationError: people cannot be read, or there is no room for candidates.
+        AccountError: a path or a calculated field of the mapping is none.
+    """
+    asked = Asked.of(wanted)
+    PeopleRows(asked)  # What is wrong with the mapping is said here, and not by the process.
+    with _picking(people, asked) as picked, _Engine(scratch, picked, memory_mb) as engine:
+        with _said(picked):
+            sql, kept = select(engine, wanted, picked.reader())
+        yield Selected(_Rows(engine, sql, picked), wanted, picked, kept)
+
+
+def select(engine: Engine, wanted: Wanted, candidates: pa.RecordBatchReader) -> tuple[str, Kept | None]:
+    """Return SQL for the rows that candidates have; with a key, also who keeps them."""
+    if not needs_all(wanted):
+        engine.view_arrow(PICKED, candidates)
+        return sql_of(engine, wanted), None
+    engine.view_reader(PICKED, candidates)
+    for place, audience in enumerate(wanted.audiences):
+        if audience.uploaded:
+            engine.view_parquet(f"{UPLOAD}{place}", [Path(file) for file in audience.uploaded])
+    if wanted.key is None:
+        return sql_of(engine, wanted), None
+    asked = Asked.of(wanted)
+    is_each_a_row = asked.many is not None and asked.many < len(wanted.columns)
+    kept = keep(engine, asked, is_each_a_row=is_each_a_row)
+    return sql_of(engine, wanted, is_each_a_row=is_each_a_row), kept
+
+
+# -- the process -------------------------------------------------------------------------------------------------------
+
+
+class _Picked:
+    """What the process writes: rows, and what became of everybody once they were read."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", schema: pa.Schema, expect_all: Callable[[], None]) -> None:
+        self._process, self._schema, self._expect_all = process, schema, expect_all
+        self.counted: Counted | None = None
+        self.failure: HeadraceError | None = None
+
+    def reader(self) -> pa.RecordBatchReader:
+        return pa.RecordBatchReader.from_batches(self._schema, self._batches())
+
+    def end(self) -> None:
+        """End the process; whoever reads what it writes is told that it failed."""
+        self._process.kill()
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        assert self._process.stdout is not None
+        try:
+            with pa.ipc.open_stream(self._process.stdout) as stream:
+                yield from stream
+            counted = _read_counted(self._process.stdout.read())
+            self._expect_all()
+        except (pa.ArrowInvalid, OSError, msgspec.DecodeError, HeadraceError) as error:
+            self.failure = self._reason(error)
+            raise self.failure from None
+        self.counted = counted
+
+    def _reason(self, error: Exception) -> HeadraceError:
+        """Return why there are no more rows: people could not be read, or the process failed."""
+        if isinstance(error, HeadraceError):
+            return error
+        if self._process.wait() == picking.CUT_OFF:
+            try:
+                self._expect_all()
+            except HeadraceError as reason:
+                return reason
+        assert self._process.stderr is not None
+        told = self._process.stderr.read().decode(errors="replace").strip()
+        return OperationError(f"the rows of the export cannot be made: {told or 'their process was ended'}")
+
+
+@contextmanager
+def _picking(people: People, asked: Asked) -> Iterator[_Picked]:
+    """Start the process that makes rows, and the one that reads people for it."""
+    command = [sys.executable, "-m", _PROCESS]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)  # noqa: S603
+    assert process.stdin is not None
+    try:
+        process.stdin.write(picking.told(asked))
+        process.stdin.flush()
+        with people.send(asked.stored, process.stdin.fileno()) as expect_all:
+            process.stdin.close()
+            yield _Picked(process, asked.schema, expect_all)
+    finally:
+        process.kill()
+        process.wait()
+        for opened in (process.stdin, process.stdout, process.stderr):
+            if opened is not None:
+                with suppress(BrokenPipeError):
+                    opened.close()
+
+
+class _Engine(Engine):
+    """An engine that ends the process as well when it is interrupted: a query may be waiting for it."""
+
+    def __init__(self, scratch: Path, picked: _Picked, memory_mb: int) -> None:
+        super().__init__(scratch, memory_mb=memory_mb, keeps_order=True)
+        self._picked = picked
+
+    def interrupt(self) -> None:
+        """End the process, and the query under way."""
+        self._picked.end()
+        super().interrupt()
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows(Rows):
+    """Rows that come from the process: where that failed, its reason is told."""
+
+    picked: _Picked
+
+    def read(self, select: str) -> Iterator[pa.RecordBatch]:
+        """Yield what the list of a SELECT makes of the rows."""
+        with _said(self.picked):
+            yield from Rows.read(self, select)
+
+
+@contextmanager
+def _said(picked: _Picked) -> Iterator[None]:
+    """Say in place of what the engine made of it why there are no rows."""
+    try:
+        yield
+    except (OperationError, duckdb.Error, pa.ArrowException, OSError) as error:
+        if picked.failure is not None:
+            raise picked.failure from None
+        if isinstance(error, HeadraceError):
+            raise
+        raise OperationError(f"the rows of the export cannot be selected: {without_data(str(error))}") from None
