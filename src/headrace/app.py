@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from headrace.clock import SystemClock
+from headrace.clock import Clock, SystemClock
 from headrace.connect.buckets import Buckets
 from headrace.connect.egress import AllowList, Egress
 from headrace.connect.http import HttpTransport
@@ -73,6 +73,8 @@ from headrace.services.gauges import Gauges
 from headrace.services.hearing import Hearing
 from headrace.services.ingestion import Ingestion
 from headrace.services.keeping import Kept
+from headrace.services.landing.tidying import keep_tidy
+from headrace.services.landing.zones import LandingZones
 from headrace.services.live import LiveDataflows
 from headrace.services.loading import Loading
 from headrace.services.partners import Partners
@@ -203,6 +205,7 @@ class Engine:
         self.runs.register(ALERT, Sending(self.store, self.clock, self.keyring, at_once, mailer_of(settings)).carry)
         self.gauges = Gauges.of(self.store, self.clock, settings.data_dir, self.worker.under_way)
         self.backing_up = BackingUp(self.store, self.clock, self.board, self.keyring)
+        self.landing = landing_of(settings, self.store, self.clock, self.keyring)
 
     def _watch(self) -> Watching:
         """Make what looks for alerts: it looks soon where something happens that they are about."""
@@ -294,6 +297,7 @@ class Engine:
             yield self.tokens.keep_trying()
             yield self.expiring.keep_going()
             yield self.watching.keep_going()
+            yield keep_tidy(self.landing, self.board)
         yield keep_room(self.store, self.board)
 
 
@@ -456,6 +460,13 @@ def runs_url(settings: Settings) -> str:
 def erasure_log_of(settings: Settings) -> Path:
     """Return where the record of erasures is kept: in the data directory, if no other place is set."""
     return settings.erasure_log or settings.data_dir / ERASURE_LOG
+
+
+def landing_of(settings: Settings, store: Store, clock: Clock, keyring: Keyring) -> LandingZones:
+    """Make the landing zones of all sandboxes: in the data directory, if no other place is set."""
+    directory = (settings.landing_directory or settings.data_dir / "landing").absolute()
+    days, kept = settings.landing_credentials_days, settings.landing_days
+    return LandingZones(store, clock, keyring, directory, settings.browser_url, days, kept)
 
 
 def quota_of(settings: Settings) -> Quota:

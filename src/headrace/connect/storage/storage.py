@@ -156,7 +156,8 @@ class Way:
     How a storage is reached: what is found on the way out is held to ``egress``, by ``dial`` or by the running guard.
 
     ``trusted_keys`` are keys of hosts by ``host:port``, as their accounts have pinned them. Below ``directories`` of
-    this machine, and nowhere else of it, files may be written. ``authority`` gives Azure's tokens, in place of Azure.
+    this machine, and nowhere else of it, files may be written; ``landing`` is the directory of the sandbox's landing
+    zone. ``authority`` gives Azure's tokens, in place of Azure.
     """
 
     egress: Egress
@@ -165,6 +166,7 @@ class Way:
     trusted_keys: Mapping[str, str] = field(default_factory=dict)
     house: House | None = None
     directories: tuple[Path, ...] = ()
+    landing: Path | None = None
     authority: str = ""
 
 
