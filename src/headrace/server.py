@@ -68,6 +68,7 @@ class Headrace(Engine):
             self.backing_up,
             self.quotas,
             self._trials(call_limit),
+            self.landing,
         )
 
     def _trials(self, call_limit: CallLimit) -> StorageTrials:

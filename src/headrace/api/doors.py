@@ -22,6 +22,7 @@ from headrace.services.datasets import Datasets
 from headrace.services.erasures import Erasures
 from headrace.services.gauges import Gauges
 from headrace.services.ingestion import Ingestion
+from headrace.services.landing.zones import LandingZones
 from headrace.services.live import LiveDataflows, Renderer
 from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
@@ -79,6 +80,7 @@ class Doors:
     backing_up: BackingUp
     quotas: Quotas
     trials: StorageTrials
+    landing: LandingZones
 
 
 @dataclass(frozen=True, slots=True)

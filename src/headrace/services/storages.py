@@ -19,7 +19,7 @@ from headrace.services import host_pins, sealing
 from headrace.services.catalog import Edition
 from headrace.services.sealed_files import encryption_of, key_of, sealing_by
 from headrace.services.sealing import Safe
-from headrace.services.storage_places import Place, Texts, look_of, place_of
+from headrace.services.storage_places import Place, Texts, base_of, look_of, place_of
 from headrace.services.storage_sign_in import SignIn, signed_in
 from headrace.store.access import Tenant
 from headrace.store.database import Transaction
@@ -61,6 +61,11 @@ class StorageAccess:
         except HeadraceError as error:
             self._quieten(error)
             raise
+
+    @property
+    def base(self) -> str:
+        """The storage's own folder, for manifests: what stands in a storage's path before the folder of a file."""
+        return base_of(self._place)
 
     def redact(self, text: str) -> str:
         """Take the account's secrets out of a text that somebody may read."""
