@@ -1,8 +1,10 @@
 """Accounts' ways to their storages: whoever writes files for an operator goes through here."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from headrace.batch.export import Sealing
@@ -10,7 +12,7 @@ from headrace.clock import Clock
 from headrace.connect.keyring import Keyring
 from headrace.connect.pgp import Signer
 from headrace.connect.secrets import Redactor, Secret
-from headrace.connect.storage import Storage, Way, storages
+from headrace.connect.storage import Storage, Way, dlz, storages
 from headrace.connect.storage.storage import MakesStorage
 from headrace.errors import AccountError, HeadraceError
 from headrace.model.file_format import FileFormat
@@ -24,6 +26,9 @@ from headrace.services.storage_sign_in import SignIn, signed_in
 from headrace.store.access import Tenant
 from headrace.store.database import Transaction
 from headrace.store.documents import Declared
+
+#: Says where the landing zone of a sandbox is, which is made if it is not there.
+Landing = Callable[[], Awaitable[Path]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,7 @@ class StorageAccess:
     _sign_in: SignIn
     _way: Way
     _redactor: Redactor
+    _landing: Landing | None = None
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Storage]:
@@ -55,8 +61,9 @@ class StorageAccess:
             NotStored: the storage was asked, and refused.
         """
         makes, sign_in = _maker(self._place.kind), self._sign_in
+        way = replace(self._way, landing=await self._landing()) if self._landing is not None else self._way
         try:
-            async with makes.open(self._place.block, sign_in.auth_type, sign_in.auth, self._way) as storage:
+            async with makes.open(self._place.block, sign_in.auth_type, sign_in.auth, way) as storage:
                 yield storage
         except HeadraceError as error:
             self._quieten(error)
@@ -83,11 +90,19 @@ class Storages:
     Makes the ways of accounts to their storages, as a transaction sees what they are made of.
 
     ``way`` holds for all of them; keys of hosts, and who we are at Amazon for whom, are each account's own. ``signer``
-    signs files that are encrypted.
+    signs files that are encrypted. ``landing`` says which directory is a sandbox's landing zone.
     """
 
-    def __init__(self, keyring: Keyring, clock: Clock, way: Way, signer: Signer | None = None) -> None:
+    def __init__(
+        self,
+        keyring: Keyring,
+        clock: Clock,
+        way: Way,
+        signer: Signer | None = None,
+        landing: Callable[[Tenant], Awaitable[Path]] | None = None,
+    ) -> None:
         self.way = way
+        self._landing = landing
         self._keyring = keyring
         self._clock = clock
         self._signer = signer
@@ -133,6 +148,7 @@ class Storages:
             sign_in,
             self._way_of(tenant, account, place, sign_in),
             Redactor([*sign_in.secrets, *secrets]),
+            partial(self._landing, tenant) if self._landing is not None and place.kind == dlz.KIND else None,
         )
 
     def _way_of(self, tenant: Tenant, account: Declared | None, place: Place, sign_in: SignIn) -> Way:
