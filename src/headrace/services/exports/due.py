@@ -11,6 +11,7 @@ from typing import Any
 
 from headrace.batch import schedule as slots
 from headrace.batch.schedule import Due, Schedule
+from headrace.model.destination import Destination
 from headrace.model.export import ScheduleParams
 from headrace.model.flow import Flow, SegmentSelectorValue
 from headrace.model.problem import ConfigurationError
@@ -201,19 +202,24 @@ def _together(
     tx: Transaction, stored: StoredDataflow, due: list[tuple[int, int]]
 ) -> Iterator[tuple[int, tuple[int, ...]]]:
     """Yield which audiences have one run: each its own, or all of a slot where files hold several."""
-    if not _is_grouped(tx, stored):
+    if not is_grouped(tx, stored):
         yield from ((slot, (audience,)) for audience, slot in due)
         return
     by_slot: Mapping[int, list[int]] = _by_slot(due)
     yield from ((slot, tuple(numbers)) for slot, numbers in by_slot.items())
 
 
-def _is_grouped(tx: Transaction, stored: StoredDataflow) -> bool:
+def is_grouped(tx: Transaction, stored: StoredDataflow) -> bool:
     """Say whether a file holds all audiences of the dataflow."""
+    batch = destination_of(tx, stored).batch_config
+    return batch is not None and batch.segment_grouping_enabled
+
+
+def destination_of(tx: Transaction, stored: StoredDataflow) -> Destination:
+    """Return the destination of a dataflow, as it is in force."""
     target = documents.get(tx, stored.tenant, _TARGET, stored.document["targetConnectionIds"][0])
     assert target is not None, "what is in use is not deleted"
-    batch = Catalog(tx, tenant_of(tx, stored.tenant)).in_force(target).destination.batch_config
-    return batch is not None and batch.segment_grouping_enabled
+    return Catalog(tx, tenant_of(tx, stored.tenant)).in_force(target).destination
 
 
 def _by_slot(due: list[tuple[int, int]]) -> dict[int, list[int]]:
