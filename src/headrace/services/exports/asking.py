@@ -55,7 +55,7 @@ async def export_now(
         found = [(stored, _numbers(tx, stored, names, now)) for stored, names in chosen]
         _refuse_too_many(sum(len(numbers) for _, numbers in found))
         for stored, numbers in found:
-            _refuse_busy(tx, stored, numbers)
+            due.refuse_busy(tx, stored.tenant, stored.id, numbers)
         return [asked for stored, numbers in found for asked in _ask(tx, caller, stored, numbers, now)]
 
     return await store.write(work)
@@ -114,13 +114,6 @@ def _called(open_: Mapping[int, SegmentSelectorValue], name: str) -> Iterator[in
     own = [number for number, said in open_.items() if said.system_segment_id == name]
     given = (n for n, said in open_.items() if name in (said.id, f"{said.namespace}:{said.id}"))
     yield from own or given
-
-
-def _refuse_busy(tx: Transaction, stored: StoredDataflow, numbers: Mapping[int, str]) -> None:
-    for run in due.unended(tx, stored.tenant, stored.id):
-        for number in numbers.keys() & {*run.subject["audiences"]}:
-            going = f"Run already going on for audience `{numbers[number]}` for order `{stored.id}`"
-            raise Conflict(f"{going} with run id `{run.run}`")
 
 
 def _ask(
