@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from headrace.clock import SystemClock
+from headrace.clock import Clock, SystemClock
 from headrace.connect.buckets import Buckets
 from headrace.connect.egress import AllowList, Egress
 from headrace.connect.http import HttpTransport
@@ -67,10 +67,14 @@ from headrace.services.erasing import Erasing
 from headrace.services.erasure_log import FILE as ERASURE_LOG
 from headrace.services.erasure_log import ErasureLog
 from headrace.services.erasures import KIND as ERASURE
+from headrace.services.exports.carrying import Exporting
+from headrace.services.exports.due import KIND as EXPORT
 from headrace.services.gauges import Gauges
 from headrace.services.hearing import Hearing
 from headrace.services.ingestion import Ingestion
 from headrace.services.keeping import Kept
+from headrace.services.landing.tidying import keep_tidy
+from headrace.services.landing.zones import LandingZones
 from headrace.services.live import LiveDataflows
 from headrace.services.loading import Loading
 from headrace.services.partners import Partners
@@ -201,6 +205,7 @@ class Engine:
         self.runs.register(ALERT, Sending(self.store, self.clock, self.keyring, at_once, mailer_of(settings)).carry)
         self.gauges = Gauges.of(self.store, self.clock, settings.data_dir, self.worker.under_way)
         self.backing_up = BackingUp(self.store, self.clock, self.board, self.keyring)
+        self.landing = landing_of(settings, self.store, self.clock, self.keyring)
 
     def _watch(self) -> Watching:
         """Make what looks for alerts: it looks soon where something happens that they are about."""
@@ -235,6 +240,9 @@ class Engine:
         erasing = Erasing(self.store, self.clock, self.live, self.erased, wake, copies, lists, self.erasure_log)
         self.runs.register(ERASURE, erasing.carry)
         self.runs.register(TAKE, TakingSnapshots(self.datasets).carry)
+        scratch = self.settings.data_dir.absolute() / "exports"
+        exporting = Exporting(self.store, self.clock, self.storages, self.store.people, scratch, self.board)
+        self.runs.register(EXPORT, exporting.carry, at_once=2)
         self.runs.register(LOAD, Loading(self.datasets, self.ingestion, self.board).carry, at_once=1)
 
     async def wake_all(self, tenant: int) -> None:
@@ -289,6 +297,7 @@ class Engine:
             yield self.tokens.keep_trying()
             yield self.expiring.keep_going()
             yield self.watching.keep_going()
+            yield keep_tidy(self.landing, self.board)
         yield keep_room(self.store, self.board)
 
 
@@ -451,6 +460,13 @@ def runs_url(settings: Settings) -> str:
 def erasure_log_of(settings: Settings) -> Path:
     """Return where the record of erasures is kept: in the data directory, if no other place is set."""
     return settings.erasure_log or settings.data_dir / ERASURE_LOG
+
+
+def landing_of(settings: Settings, store: Store, clock: Clock, keyring: Keyring) -> LandingZones:
+    """Make the landing zones of all sandboxes: in the data directory, if no other place is set."""
+    directory = (settings.landing_directory or settings.data_dir / "landing").absolute()
+    days, kept = settings.landing_credentials_days, settings.landing_days
+    return LandingZones(store, clock, keyring, directory, settings.browser_url, days, kept)
 
 
 def quota_of(settings: Settings) -> Quota:
