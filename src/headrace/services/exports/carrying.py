@@ -143,7 +143,7 @@ class Exporting:
                 dataflow=plan_.stored.id,
                 run=plan_.run.run,
                 rows=told["rows"],
-                size=told["bytes"],
+                bytes=told["bytes"],
                 files=len(parts),
                 seconds=(run["endedAt"] - began) / 1000,
             )
@@ -155,7 +155,7 @@ class Exporting:
         parts = [*files.parts] if is_there else []
         if is_there:
             await files.publish()
-        if ready.replaces:
+        if ready.replaces and (is_there or ready.paths.has_time):
             await _remove_from(storage, ready, len(parts) + 1)
         if ready.access.look.has_manifest:
             await storage.write(*_manifest(ready, parts), replaces=True)
