@@ -177,8 +177,8 @@ class Engine:
         grant = settings.allow_password_grant
         self.partners = Partners(self.keyring, reaching, self.tokens, deadline, password_grant=grant)
         self.landing = landing_of(settings, self.store, self.clock, self.keyring)
-        way, signer = storage_way(settings, self.buckets), signer_of(settings)
-        self.storages = Storages(self.keyring, self.clock, way, signer, self.landing.directory_of)
+        way = storage_way(settings, self.buckets)
+        self.storages = Storages(self.keyring, self.clock, way, signer_of(settings), self.landing)
         for_messages = Partners(self.keyring, at_once, self.tokens, deadline, password_grant=grant)
         self.live = LiveDataflows(for_messages, self.renderers, self.clock, self.board)
         self.worker = Worker(
@@ -241,8 +241,10 @@ class Engine:
         erasing = Erasing(self.store, self.clock, self.live, self.erased, wake, copies, lists, self.erasure_log)
         self.runs.register(ERASURE, erasing.carry)
         self.runs.register(TAKE, TakingSnapshots(self.datasets).carry)
-        scratch = self.settings.data_dir.absolute() / "exports"
-        exporting = Exporting(self.store, self.clock, self.storages, self.store.people, scratch, self.board)
+        data, people = self.settings.data_dir.absolute(), self.store.people
+        exporting = Exporting(
+            self.store, self.clock, self.storages, people, data / "audiences", data / "exports", self.board
+        )
         self.runs.register(EXPORT, exporting.carry, at_once=2)
         self.runs.register(LOAD, Loading(self.datasets, self.ingestion, self.board).carry, at_once=1)
 

@@ -12,13 +12,15 @@ from headrace.clock import Clock
 from headrace.connect.keyring import Keyring
 from headrace.connect.pgp import Signer
 from headrace.connect.secrets import Redactor, Secret
-from headrace.connect.storage import Storage, Way, dlz, storages
+from headrace.connect.storage import Storage, Way, storages
+from headrace.connect.storage.dlz import KIND as LANDING_ZONE
 from headrace.connect.storage.storage import MakesStorage
 from headrace.errors import AccountError, HeadraceError
 from headrace.model.file_format import FileFormat
 from headrace.model.problem import ConfigurationError
 from headrace.services import host_pins, sealing
 from headrace.services.catalog import Edition
+from headrace.services.landing.zones import LandingZones
 from headrace.services.sealed_files import encryption_of, key_of, sealing_by
 from headrace.services.sealing import Safe
 from headrace.services.storage_places import Place, Texts, base_of, look_of, place_of
@@ -26,9 +28,6 @@ from headrace.services.storage_sign_in import SignIn, signed_in
 from headrace.store.access import Tenant
 from headrace.store.database import Transaction
 from headrace.store.documents import Declared
-
-#: Says where the landing zone of a sandbox is, which is made if it is not there.
-Landing = Callable[[], Awaitable[Path]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class StorageAccess:
     _sign_in: SignIn
     _way: Way
     _redactor: Redactor
-    _landing: Landing | None = None
+    _landing: Callable[[], Awaitable[Path]] | None = field(default=None, repr=False)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Storage]:
@@ -60,8 +59,9 @@ class StorageAccess:
             AccountError: the credentials do, or the place may not be reached.
             NotStored: the storage was asked, and refused.
         """
-        makes, sign_in = _maker(self._place.kind), self._sign_in
-        way = replace(self._way, landing=await self._landing()) if self._landing is not None else self._way
+        makes, sign_in, way = _maker(self._place.kind), self._sign_in, self._way
+        if self._landing is not None and self._place.kind == LANDING_ZONE:
+            way = replace(way, landing=await self._landing())
         try:
             async with makes.open(self._place.block, sign_in.auth_type, sign_in.auth, way) as storage:
                 yield storage
@@ -90,7 +90,7 @@ class Storages:
     Makes the ways of accounts to their storages, as a transaction sees what they are made of.
 
     ``way`` holds for all of them; keys of hosts, and who we are at Amazon for whom, are each account's own. ``signer``
-    signs files that are encrypted. ``landing`` says which directory is a sandbox's landing zone.
+    signs files that are encrypted; ``landing`` has the zones of sandboxes.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Storages:
         clock: Clock,
         way: Way,
         signer: Signer | None = None,
-        landing: Callable[[Tenant], Awaitable[Path]] | None = None,
+        landing: LandingZones | None = None,
     ) -> None:
         self.way = way
         self._landing = landing
@@ -148,7 +148,7 @@ class Storages:
             sign_in,
             self._way_of(tenant, account, place, sign_in),
             Redactor([*sign_in.secrets, *secrets]),
-            partial(self._landing, tenant) if self._landing is not None and place.kind == dlz.KIND else None,
+            partial(self._landing.directory_of, tenant) if self._landing is not None else None,
         )
 
     def _way_of(self, tenant: Tenant, account: Declared | None, place: Place, sign_in: SignIn) -> Way:
