@@ -66,7 +66,7 @@ class StorageAccess:
             async with makes.open(self._place.block, sign_in.auth_type, sign_in.auth, way) as storage:
                 yield storage
         except HeadraceError as error:
-            self._quieten(error)
+            _quieten(error, self._redactor)
             raise
 
     @property
@@ -77,12 +77,6 @@ class StorageAccess:
     def redact(self, text: str) -> str:
         """Take the account's secrets out of a text that somebody may read."""
         return self._redactor.redact(text)
-
-    def _quieten(self, error: HeadraceError) -> None:
-        if isinstance(error, ConfigurationError):
-            error.problems = [replace(item, message=self.redact(item.message)) for item in error.problems]
-        error.message = self.redact(error.message)
-        error.args = (error.message,)  # What ``str`` and a traceback show.
 
 
 class Storages:
@@ -135,6 +129,22 @@ class Storages:
     ) -> StorageAccess:
         """Return the way to the storage of values that nobody has stored yet. Raises as ``access``."""
         sign_in = signed_in(tx, self._keyring, tenant, edition, account)
+        redactor = Redactor([*sign_in.secrets, *secrets])
+        try:
+            return self._made(tenant, edition, account, values, sign_in, redactor)
+        except HeadraceError as error:
+            _quieten(error, redactor)
+            raise
+
+    def _made(
+        self,
+        tenant: Tenant,
+        edition: Edition,
+        account: Declared | None,
+        values: Mapping[str, Any],
+        sign_in: SignIn,
+        redactor: Redactor,
+    ) -> StorageAccess:
         server, texts = edition.server, Texts(tenant, edition, values)
         place = place_of(server, texts)
         _refuse_other_ways(place, sign_in)
@@ -147,7 +157,7 @@ class Storages:
             place,
             sign_in,
             self._way_of(tenant, account, place, sign_in),
-            Redactor([*sign_in.secrets, *secrets]),
+            redactor,
             partial(self._landing.directory_of, tenant) if self._landing is not None else None,
         )
 
@@ -160,6 +170,13 @@ class Storages:
 def external_id(tenant: Tenant) -> str:
     """Return the name by which a partner's role knows for whom the house assumes it."""
     return tenant.sandbox_id
+
+
+def _quieten(error: HeadraceError, redactor: Redactor) -> None:
+    if isinstance(error, ConfigurationError):
+        error.problems = [replace(item, message=redactor.redact(item.message)) for item in error.problems]
+    error.message = redactor.redact(error.message)
+    error.args = (error.message,)  # What ``str`` and a traceback show.
 
 
 def _maker(kind: str) -> MakesStorage:

@@ -214,6 +214,15 @@ async def test_errors_tell_no_secret(house):
     assert str(raised.value) == raised.value.message == "[secret] in [secret] is wrong"
 
 
+async def test_what_is_wrong_with_a_place_tells_no_secret_of_the_form(bucket):
+    await bucket.fill_in(("/params/folder",), folder="../canary-folder-of-the-form-Lw40")
+
+    with pytest.raises(ConfigurationError) as raised:
+        bucket.access()
+
+    assert "canary" not in f"{raised.value} {raised.value.problems}"
+
+
 async def test_parts_of_credentials_are_secret_by_themselves(house):
     found = await filing(house, AZURE)
     await found.sign_in("AZURE_CONNECTION_STRING", connectionString="AccountName=harbor;AccountKey=Y2FuYXJ5LWtleQ==")
