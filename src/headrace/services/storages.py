@@ -1,9 +1,11 @@
 """Accounts' ways to their storages: whoever writes files for an operator goes through here."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from headrace.batch.export import Sealing
@@ -79,14 +81,22 @@ class Storages:
     Makes the ways of accounts to their storages, as a transaction sees what they are made of.
 
     ``way`` holds for all of them; keys of hosts, and who we are at Amazon for whom, are each account's own. ``signer``
-    signs files that are encrypted.
+    signs files that are encrypted; ``landing`` returns the directory of a sandbox's landing zone.
     """
 
-    def __init__(self, keyring: Keyring, clock: Clock, way: Way, signer: Signer | None = None) -> None:
+    def __init__(
+        self,
+        keyring: Keyring,
+        clock: Clock,
+        way: Way,
+        signer: Signer | None = None,
+        landing: Callable[[Tenant], Awaitable[Path]] | None = None,
+    ) -> None:
         self.way = way
         self._keyring = keyring
         self._clock = clock
         self._signer = signer
+        self._landing = landing
 
     def access(
         self, tx: Transaction, tenant: Tenant, edition: Edition, account: Declared | None, target: Declared
@@ -134,7 +144,9 @@ class Storages:
     def _way_of(self, tenant: Tenant, account: Declared | None, place: Place, sign_in: SignIn) -> Way:
         """Return the way out for one account: the house is known to partners by the sandbox that it acts for."""
         house = replace(self.way.house, external_id=external_id(tenant)) if self.way.house is not None else None
-        return replace(self.way, house=house, trusted_keys=host_keys.trusted(account, place.block, sign_in))
+        landing = partial(self._landing, tenant) if self._landing is not None else None
+        trusted = host_keys.trusted(account, place.block, sign_in)
+        return replace(self.way, house=house, landing=landing, trusted_keys=trusted)
 
 
 def external_id(tenant: Tenant) -> str:
