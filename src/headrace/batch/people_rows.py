@@ -94,7 +94,8 @@ class PeopleRows:
             row[place] = ids[0] if ids else None
             if place == self._many:
                 many = ids
-        return [row, *([*row[: self._many], id_, *row[self._many + 1 :]] for id_ in many[1:])]
+        at = self._many or 0
+        return [row, *([*row[:at], id_, *row[at + 1 :]] for id_ in many[1:])]
 
 
 class _Rest:
