@@ -49,6 +49,8 @@ class Candidates:
         self._consents = asked.consents
         self._audiences = [_Audience(place, audience) for place, audience in enumerate(asked.audiences)]
         self._rows = PeopleRows(asked, by_documents=by_documents)
+        # Only what is calculated may be longer than its document.
+        self._width = LARGEST if self._rows.needs_document else len(asked.columns)
         self._needs_document = self._rows.needs_document or bool(self._consents)
         held = [("segmentMembership", audience.namespace, audience.id) for audience in asked.audiences]
         self._plain = Plain([*held, *self._rows.plain])
@@ -105,10 +107,11 @@ class Candidates:
         rows, left = self._rows.of(values[len(self._audiences) :], document, at_hand)
         size = self._size(rows, len(person.stored))
         if (reason := self._reason(rows[0], size)) is not None:
-            audience.exclude(person.profile, known=audience.knows(person.profile), reason=reason)
+            audience.exclude(person.profile, reason)
             return
         audience.give(person.profile, at_hand.status)
-        self._left_out.update(left)
+        if left:
+            self._left_out.update(left)
         qualified_at = moment(at_hand.held.get("lastQualificationTime")) if self._asked.keys else None
         more = (person.key,) if self._asked.tells_person else ()
         for place, row in enumerate(rows):
@@ -117,7 +120,7 @@ class Candidates:
 
     def _size(self, rows: Sequence[Sequence[Any]], stored: int) -> int:
         """Return how many characters rows have, or more; what is plain has no more of them than its document."""
-        if not self._rows.needs_document and stored * len(rows[0]) * len(rows) < LARGEST:
+        if stored * self._width * len(rows) < LARGEST:
             return stored * len(rows)
         sizes = (len(value) if type(value) is str else stored * (type(value) in _NESTED) for value in rows[0])
         return sum(sizes) * len(rows)
@@ -150,6 +153,7 @@ class _Audience:
         self._cut = known.cut
         self._surely = Members(known.surely)
         self._perhaps = self._surely if known.perhaps is None else Members(known.perhaps)
+        self._is_known = bool(known.surely or known.perhaps)
         self._statuses = dict(_statuses(wanted.manner))
         self._members = Members()
         self._received = 0
@@ -157,7 +161,7 @@ class _Audience:
 
     def knows(self, profile: int) -> bool:
         """Say whether any file before has somebody as a member."""
-        return profile in self._surely or profile in self._perhaps
+        return self._is_known and (profile in self._surely or profile in self._perhaps)
 
     def decide(self, person: _Person, known: bool, *, is_in: bool) -> Status | None:
         """Say which row somebody has, and note who has none. ``known``: what ``knows`` says of them."""
@@ -172,10 +176,10 @@ class _Audience:
             self._excluded["consent"] += 1
         return status
 
-    def exclude(self, profile: int, reason: Excluded, *, known: bool) -> None:
+    def exclude(self, profile: int, reason: Excluded) -> None:
         """Note somebody whose row is left out. They stay what they were, but for a file that is the whole audience."""
         self._excluded[reason] += 1
-        if known and self.wanted.manner.mode != "full":
+        if self.knows(profile) and self.wanted.manner.mode != "full":
             self._members.add(profile)
 
     def give(self, profile: int, status: Status) -> None:
