@@ -31,7 +31,7 @@ from headrace.services.at_partner.notifying import notify
 from headrace.services.at_partner.recording import wait_after
 from headrace.services.catalog import tenant_of
 from headrace.services.exports import telling
-from headrace.services.exports.due import KIND
+from headrace.services.exports.due import KIND, export_of
 from headrace.services.exports.enriching import enriched
 from headrace.services.exports.planning import FilePaths, Plan, plan
 from headrace.services.exports.telling import Progress
@@ -178,7 +178,8 @@ class Exporting:
         for one in outcome.audiences if plan_.is_counted else ():
             published = Published(outcome.cut, run.subject["slot"], run.run, now)
             exports.publish(tx, stored.tenant, stored.dataflow, one.number, published, one.members)
-        notify(tx, plan_.tenant, plan_.parts.target.id, _id(run), run.actor, now)
+        for one in outcome.audiences:
+            notify(tx, plan_.tenant, plan_.parts.target.id, export_of(run), run.actor, now, one.number, run.run)
         steps.note_in(tx, **told)
 
     async def _ask_again(self, run: Run) -> None:
@@ -187,19 +188,13 @@ class Exporting:
 
         def work(tx: Transaction) -> None:
             if tried < MOST_TRIES and not runs.is_tried_again(tx, run.run):
-                subject = {**run.subject, "tried": tried, "export": _id(run)}
+                subject = {**run.subject, "tried": tried, "export": export_of(run)}
                 runs.ask(tx, run.tenant, KIND, subject, run.actor, now, now + wait_after(tried), retry_of=run.run)
 
         await patiently(lambda: self.store.write(work))
 
     def _scratch(self, run: Run) -> Path:
         return self.scratch / run.run
-
-
-def _id(run: Run) -> str:
-    """Return the id of an export, the same for all its tries."""
-    first: str = run.subject.get("export", run.run)
-    return first
 
 
 def _manner(ready: _Ready) -> Manner:
