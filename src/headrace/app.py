@@ -67,6 +67,8 @@ from headrace.services.erasing import Erasing
 from headrace.services.erasure_log import FILE as ERASURE_LOG
 from headrace.services.erasure_log import ErasureLog
 from headrace.services.erasures import KIND as ERASURE
+from headrace.services.exports.carrying_datasets import ExportingDatasets
+from headrace.services.exports.due import KIND as EXPORT
 from headrace.services.gauges import Gauges
 from headrace.services.hearing import Hearing
 from headrace.services.ingestion import Ingestion
@@ -197,6 +199,7 @@ class Engine:
         self.datasets = Datasets(self.store, self.clock, ground)
         self.audiences = self._audiences()
         self._register_runs()
+        self._register_exports()
         self.watching = self._watch()
         self.runs.register(ALERT, Sending(self.store, self.clock, self.keyring, at_once, mailer_of(settings)).carry)
         self.gauges = Gauges.of(self.store, self.clock, settings.data_dir, self.worker.under_way)
@@ -236,6 +239,14 @@ class Engine:
         self.runs.register(ERASURE, erasing.carry)
         self.runs.register(TAKE, TakingSnapshots(self.datasets).carry)
         self.runs.register(LOAD, Loading(self.datasets, self.ingestion, self.board).carry, at_once=1)
+
+    def _register_exports(self) -> None:
+        """Say what is done for runs that write files."""
+        scratch = self.settings.data_dir.absolute() / "exports" / "scratch"
+        of_datasets = ExportingDatasets(
+            self.store, self.clock, self.storages, self.datasets, self.erased, scratch, self.board
+        )
+        self.runs.register(EXPORT, of_datasets.carry, at_once=2)
 
     async def wake_all(self, tenant: int) -> None:
         """Look again at every dataflow of a sandbox whose configuration has changed."""

@@ -18,6 +18,7 @@ from headrace.services.at_partner import abandoning
 from headrace.services.caller import Caller
 from headrace.services.carried import not_carried_yet
 from headrace.services.catalog import Catalog, Edition, uses_working
+from headrace.services.exports import looks
 from headrace.services.form import Filled
 from headrace.services.governance.holding import held
 from headrace.services.in_use import find_unused
@@ -203,6 +204,7 @@ def _prepare_new(tx: Transaction, caller: Caller, lookups: LookUps | None, targe
     edition = _edition_for(tx, caller, target)
     filled = form.fill(edition.destination.customer_data_fields, target.params)
     _refuse_form(tx, caller, target, edition, filled)
+    declared.refuse([*looks.problems_of(caller.tenant, edition, filled.values, "/params")])
     return _Prepared(target, edition, filled, _questions(tx, caller, lookups, edition, target, filled))
 
 
@@ -225,6 +227,7 @@ def _prepare_changed(
     fields = edition.destination.customer_data_fields
     filled = form.fill(fields, form.as_sent(fields, target.params, before))
     _refuse_form(tx, caller, target, edition, filled)
+    declared.refuse([*looks.problems_of(caller.tenant, edition, filled.values, "/params")])
     is_other = uses_working(known) != target.extension.working
     if filled.values == before and target.base_connection_id == known.document.get("baseConnectionId") and not is_other:
         return _Prepared(target, edition, filled, [])
