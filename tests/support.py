@@ -30,6 +30,7 @@ from headrace.services import access, keys
 from headrace.settings import Settings
 from headrace.store import access as stored_access
 from headrace.store import clients, runs
+from stores import lay
 
 __all__ = ["AUTHORING", "FLOWS", "Answer", "Api", "InProcess", "Server", "add_client", "eventually", "in_process"]
 
@@ -225,6 +226,8 @@ def in_process(folder: Path, **settings: Any) -> Iterator[InProcess]:
             "reserve_bytes": 0,
             **settings,
         }  # Modules share one sandbox among all their tests.
+        if not settings.get("database_url") and not (folder / "data").exists():
+            lay(folder / "data")
         app = Headrace(Settings(**wanted))
         # Tests keep connections for as long as they like.
         config = uvicorn.Config(

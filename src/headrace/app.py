@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from headrace.clock import SystemClock
+from headrace.clock import Clock, SystemClock
 from headrace.connect.buckets import Buckets
 from headrace.connect.egress import AllowList, Egress
 from headrace.connect.http import HttpTransport
@@ -67,12 +67,16 @@ from headrace.services.erasing import Erasing
 from headrace.services.erasure_log import FILE as ERASURE_LOG
 from headrace.services.erasure_log import ErasureLog
 from headrace.services.erasures import KIND as ERASURE
+from headrace.services.exports.carrying import Exporting
 from headrace.services.exports.carrying_datasets import ExportingDatasets
 from headrace.services.exports.due import KIND as EXPORT
+from headrace.services.exports.due import writes_datasets
 from headrace.services.gauges import Gauges
 from headrace.services.hearing import Hearing
 from headrace.services.ingestion import Ingestion
 from headrace.services.keeping import Kept
+from headrace.services.landing.tidying import keep_tidy
+from headrace.services.landing.zones import LandingZones
 from headrace.services.live import LiveDataflows
 from headrace.services.loading import Loading
 from headrace.services.partners import Partners
@@ -86,6 +90,7 @@ from headrace.services.revocations import KIND as REVOCATION
 from headrace.services.revocations import forget
 from headrace.services.runs import Runs
 from headrace.services.space import keep_room
+from headrace.services.steps import HeldSteps
 from headrace.services.storages import Storages
 from headrace.services.taking_snapshots import TakingSnapshots
 from headrace.services.telling import Telling
@@ -98,6 +103,7 @@ from headrace.store.keys import StoredKeys
 from headrace.store.migrate import hold, migrate
 from headrace.store.quotas import Quota
 from headrace.store.reserve import Reserve
+from headrace.store.runs import Run
 from headrace.worker import Worker
 
 #: How many objects come to be before the collector looks at them: a request of five hundred people is some 15,000.
@@ -204,6 +210,7 @@ class Engine:
         self.runs.register(ALERT, Sending(self.store, self.clock, self.keyring, at_once, mailer_of(settings)).carry)
         self.gauges = Gauges.of(self.store, self.clock, settings.data_dir, self.worker.under_way)
         self.backing_up = BackingUp(self.store, self.clock, self.board, self.keyring)
+        self.landing = landing_of(settings, self.store, self.clock, self.keyring)
 
     def _watch(self) -> Watching:
         """Make what looks for alerts: it looks soon where something happens that they are about."""
@@ -241,12 +248,15 @@ class Engine:
         self.runs.register(LOAD, Loading(self.datasets, self.ingestion, self.board).carry, at_once=1)
 
     def _register_exports(self) -> None:
-        """Say what is done for runs that write files."""
-        scratch = self.settings.data_dir.absolute() / "exports" / "scratch"
-        of_datasets = ExportingDatasets(
-            self.store, self.clock, self.storages, self.datasets, self.erased, scratch, self.board
-        )
-        self.runs.register(EXPORT, of_datasets.carry, at_once=2)
+        """Say what is done for runs that write files, of people or of datasets."""
+        scratch, stored = self.settings.data_dir.absolute() / "exports", (self.store, self.clock, self.storages)
+        of_people = Exporting(*stored, self.store.people, scratch, self.board)
+        of_datasets = ExportingDatasets(*stored, self.datasets, self.erased, scratch, self.board)
+
+        async def carry(run: Run, steps: HeldSteps) -> None:
+            await (of_datasets if writes_datasets(run) else of_people).carry(run, steps)
+
+        self.runs.register(EXPORT, carry, at_once=2)
 
     async def wake_all(self, tenant: int) -> None:
         """Look again at every dataflow of a sandbox whose configuration has changed."""
@@ -300,6 +310,7 @@ class Engine:
             yield self.tokens.keep_trying()
             yield self.expiring.keep_going()
             yield self.watching.keep_going()
+            yield keep_tidy(self.landing, self.board)
         yield keep_room(self.store, self.board)
 
 
@@ -462,6 +473,13 @@ def runs_url(settings: Settings) -> str:
 def erasure_log_of(settings: Settings) -> Path:
     """Return where the record of erasures is kept: in the data directory, if no other place is set."""
     return settings.erasure_log or settings.data_dir / ERASURE_LOG
+
+
+def landing_of(settings: Settings, store: Store, clock: Clock, keyring: Keyring) -> LandingZones:
+    """Make the landing zones of all sandboxes: in the data directory, if no other place is set."""
+    directory = (settings.landing_directory or settings.data_dir / "landing").absolute()
+    days, kept = settings.landing_credentials_days, settings.landing_days
+    return LandingZones(store, clock, keyring, directory, settings.browser_url, days, kept)
 
 
 def quota_of(settings: Settings) -> Quota:

@@ -328,6 +328,16 @@ class RequestFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LandingRefused(Event):
+    """A request to read from a landing zone was refused, with this code."""
+
+    level: ClassVar[str] = "debug"
+    labels: ClassVar[tuple[str, ...]] = ("code",)
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerFailed(Event):
     """A step of the worker failed by our fault and is tried again."""
 

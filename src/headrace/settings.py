@@ -174,6 +174,18 @@ class Settings(BaseSettings):
         description="The directories below which files may be written on this machine, with commas between; for "
         "development. Empty: there are none.",
     )
+    landing_directory: Path | None = Field(
+        None,
+        description="The directory of the landing zones; where several processes share a store, they share it too. "
+        "Empty: `landing` in the data directory.",
+    )
+    landing_days: int = Field(7, ge=1, le=3650, description="Days for which files in landing zones are kept.")
+    landing_credentials_days: int = Field(
+        7,
+        ge=1,
+        le=365,
+        description="Days for which the credentials of a landing zone are good once they are handed out.",
+    )
     aws_access_key_id: str = Field(
         "", description="Who we are at Amazon, where partners let us assume roles; empty: no role is assumed."
     )

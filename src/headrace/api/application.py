@@ -19,6 +19,7 @@ from headrace.api import (
     auditing,
     authoring,
     backups,
+    blobs,
     bodies,
     connections,
     consent_policies,
@@ -27,6 +28,7 @@ from headrace.api import (
     flows,
     governance,
     keys,
+    landing,
     mapping_sets,
     namespaces,
     operations,
@@ -49,6 +51,7 @@ from headrace.api.doors import Doors
 from headrace.api.paths import LenientPaths
 from headrace.api.reference import reference
 from headrace.errors import HeadraceError
+from headrace.services.landing.zones import PREFIX
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -100,8 +103,10 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         erasures.router,
         audiences.router,
         ups.router,
+        landing.router,
     ):
         app.include_router(router)
+    app.mount(PREFIX, blobs.Blobs(doors.landing, doors.board))
     app.add_exception_handler(problems.GatewayError, problems.gateway)
     app.add_exception_handler(HeadraceError, problems.ours)
     app.add_exception_handler(RequestValidationError, problems.wrong_request)

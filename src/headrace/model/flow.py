@@ -151,6 +151,11 @@ class TargetExtension(Block):
         description="Use the destination as its author works on it, and not as it was published: to try a change. "
         "In the author's own sandbox only.",
     )
+    check: Flag = Field(
+        True,
+        description="Whether it is tried, when this is set up or changed, that files can be written to the storage. "
+        "`false`: for a storage that is there later.",
+    )
 
 
 class TargetConnection(Block):

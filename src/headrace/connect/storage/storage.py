@@ -1,7 +1,7 @@
 """What a storage has to be able to do, so that a file is there whole or not at all."""
 
-from collections.abc import AsyncIterable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
@@ -37,6 +37,16 @@ class NotStored(PartnerError):
 def forgotten(path: str) -> str:
     """Say what ``gone`` means of a file that was staged."""
     return f"The storage no longer has what was uploaded for '{path}', or somebody has changed it; send it once more."
+
+
+@contextmanager
+def where_allowed() -> Iterator[None]:
+    """Leave things as they are where the storage lets nobody ask, or not these credentials."""
+    try:
+        yield
+    except NotStored as error:
+        if error.cause not in ("denied", "refused"):
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +117,8 @@ class Storage(Protocol):
         """
         Take back what an earlier try was staging under a path as it was killed, as far as the storage can be asked.
 
-        Nobody may be staging a file of this path meanwhile. What was published stays.
+        Where it cannot, or not by these credentials, nothing is done. Nobody may be staging a file of this path
+        meanwhile. What was published stays.
         """
         ...
 
@@ -145,7 +156,8 @@ class Way:
     How a storage is reached: what is found on the way out is held to ``egress``, by ``dial`` or by the running guard.
 
     ``trusted_keys`` are keys of hosts by ``host:port``, as their accounts have pinned them. Below ``directories`` of
-    this machine, and nowhere else of it, files may be written. ``authority`` gives Azure's tokens, in place of Azure.
+    this machine, and nowhere else of it, files may be written; ``landing`` is the directory of the sandbox's landing
+    zone. ``authority`` gives Azure's tokens, in place of Azure.
     """
 
     egress: Egress
@@ -154,6 +166,7 @@ class Way:
     trusted_keys: Mapping[str, str] = field(default_factory=dict)
     house: House | None = None
     directories: tuple[Path, ...] = ()
+    landing: Path | None = None
     authority: str = ""
 
 

@@ -231,7 +231,7 @@ async def _publish(storage: Storage, ready: _Ready, staged: list[_Staged]) -> No
             await trying.remove_from(storage, partial(ready.path, dataset), len(parts.get(dataset, ())) + 1)
     if ready.look.has_manifest:
         for folder, files in _by_folder(ready, parts).items():
-            await trying.write_manifest(storage, run, ready.plan.moment, "", folder, files, replaces=True)
+            await trying.write_manifest(storage, run, ready.plan.moment, ready.access.base, folder, files)
 
 
 def _by_folder(ready: _Ready, parts: dict[str, list[Part]]) -> dict[str, list[Part]]:

@@ -151,6 +151,11 @@ def ask(
     return runs.ask(tx, stored.tenant, KIND, {**subject, "besides": is_asked_for}, actor, now)
 
 
+def writes_datasets(run: Run) -> bool:
+    """Say whether a run that writes files writes datasets, and no people."""
+    return DATASETS in run.subject["audiences"]
+
+
 def unended(tx: Transaction, tenant: int, dataflow: str) -> Iterator[Run]:
     """Yield the exports of a dataflow that have not ended."""
     for run in runs.unfinished(tx, tenant, KIND):

@@ -36,7 +36,7 @@ _TIMES = frozenset({"DATETIME", "TIMESTAMP"})
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class FilePaths:
     """Where the files of a run lie, below the storage's folder. ``has_time``: no other run has files of these names."""
 
     naming: Naming
@@ -90,7 +90,7 @@ class Plan:
         manners = [one.manner for one in self.wanted.audiences]
         return "full" if any(manner.mode == "full" or manner.is_first for manner in manners) else "incremental"
 
-    def files(self, folder: str, look: FileFormat) -> Files:
+    def files(self, folder: str, look: FileFormat) -> FilePaths:
         """Say where the files lie; no other audience of the dataflow has its own there."""
         extension = suffix(look)
         if self.batch.segment_grouping_enabled:
@@ -102,12 +102,12 @@ class Plan:
         template = templates[str(own)]
         naming = Naming(template, extension)
         others = {(number,): text for number, text in templates.items()}
-        return Files(naming, places(naming, folder, named, others)[str(own),], _has_time(template))
+        return FilePaths(naming, places(naming, folder, named, others)[str(own),], _has_time(template))
 
-    def _files_of_all(self, folder: str, extension: str) -> Files:
+    def _files_of_all(self, folder: str, extension: str) -> FilePaths:
         template = template_in_force(self.chosen[self.wanted.audiences[0].number][1], self.batch)
         naming = Naming(template, extension)
-        return Files(naming, places(naming, folder, {("",): self._values(None, None)})["",], _has_time(template))
+        return FilePaths(naming, places(naming, folder, {("",): self._values(None, None)})["",], _has_time(template))
 
     def _values(self, audience: StoredAudience | None, selector: SegmentSelectorValue | None) -> Values:
         return Values(
@@ -247,7 +247,7 @@ def known_of(tx: Transaction, stored: StoredDataflow, number: int) -> Known:
     cut = published.cut if published is not None else 0
     if not shown:
         return Known(cut, [*exports.members(tx, *whose)])
-    surely = [(block, packed) for block, packed, _ in shown]
+    surely = [(block, packed) for block, packed, _ in shown if packed]
     return Known(cut, surely, [(block, packed) for block, _, packed in shown])
 
 

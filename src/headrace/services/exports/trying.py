@@ -136,10 +136,8 @@ async def remove_from(storage: Storage, path: Callable[[int], str], first: int) 
         number += 1
 
 
-async def write_manifest(
-    storage: Storage, run: Run, moment: int, base: str, folder: str, parts: list[Part], *, replaces: bool
-) -> None:
-    """Write the manifest of a run into a folder; ``base`` is the storage's own, below which paths are."""
+async def write_manifest(storage: Storage, run: Run, moment: int, base: str, folder: str, parts: list[Part]) -> None:
+    """Write the manifest of a run into a folder; ``base`` is that which the storage is opened at."""
     slot = run.subject["slot"]
     files = [Written(joined(base, part.path), part.size, part.rows, part.sha256) for part in parts]
     body = manifest(run.run, moment if slot is None else slot, files)
@@ -148,7 +146,7 @@ async def write_manifest(
     async def pieces() -> AsyncIterator[bytes]:
         yield body
 
-    await storage.write(joined(folder, name), pieces(), replaces=replaces)
+    await storage.write(joined(folder, name), pieces(), replaces=True)
 
 
 def told(part: Part) -> dict[str, Any]:

@@ -1,6 +1,16 @@
 """A house that writes files: a destination that takes them, and a dataflow that sends audiences there."""
 
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from headrace.connect.egress import AllowList, Egress
+from headrace.connect.guard import Guard
+from headrace.connect.storage import Way, storages
+from headrace.connect.storage.local import LocalStorage
 from headrace.services import activation, authoring, sources, targets
+from headrace.services.exports import due
+from headrace.services.exports.carrying import Exporting
+from headrace.services.storages import Storages
 from unit.services.house import flow_document
 
 EVERYBODY = "segmentMembership.seg_namespace.seg_id.status"
@@ -70,3 +80,26 @@ async def activate_files(house, *ids, name="flow", mapping=MAPPING, formats=None
     stored = await activation.create(house.store, house.clock, house.caller, flow)
     house.flows[name] = stored.id
     return stored
+
+
+class Folder:
+    """A kind of storage that is a folder of this machine."""
+
+    auth_types = ()
+
+    def __init__(self, directory):
+        self.directory = directory
+
+    @asynccontextmanager
+    async def open(self, place, auth_type, auth, way):
+        yield LocalStorage(self.directory, place["path"])
+
+
+def carries_files(house, directory):
+    """Have a house write files below a directory."""
+    storages._entries["FILE_BASED_DLZ"] = Folder(directory)
+    way = Way(Egress(AllowList()), Guard())
+    made = Storages(house.keyring, house.clock, way)
+    scratch = Path(house.store.directory) / "exports"
+    exporting = Exporting(house.store, house.clock, made, house.store.people, scratch, house.events.append)
+    house.runs.register(due.KIND, exporting.carry)
