@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from headrace.connect.noted import NotedEgress
+from headrace.connect.egress import NotedEgress
 from headrace.connect.storage import NotStored, sftp
 from headrace.model.destination_server import DestinationServer
 from headrace.model.problem import ConfigurationError, Problem

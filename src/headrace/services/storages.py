@@ -9,8 +9,8 @@ from typing import Any
 
 from headrace.batch.export import Sealing
 from headrace.clock import Clock
+from headrace.connect.egress import NotedEgress
 from headrace.connect.keyring import Keyring
-from headrace.connect.noted import NotedEgress
 from headrace.connect.pgp import Signer
 from headrace.connect.secrets import Redactor, Secret
 from headrace.connect.storage import NotStored, Storage, Way, storages
@@ -93,8 +93,8 @@ class Storages:
     Makes the ways of accounts to their storages, as a transaction sees what they are made of.
 
     ``way`` holds for all of them; keys of hosts, and who we are at Amazon for whom, are each account's own. ``signer``
-    signs files that are encrypted; ``landing`` returns the directory of a sandbox's landing zone, and ``reaching`` tells
-    whoever runs Headrace what was not reached.
+    signs files that are encrypted; ``landing`` returns the directory of a sandbox's landing zone, and ``reaching``
+    tells whoever runs Headrace what was not reached.
     """
 
     def __init__(
