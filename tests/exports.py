@@ -3,6 +3,7 @@
 import io
 import struct
 from collections.abc import AsyncIterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -49,20 +50,27 @@ class Memory:
 
     def __init__(self, *, fails_after: int | None = None) -> None:
         self.files: dict[str, bytes] = {}
+        self.staged: dict[str, bytes] = {}
         self.taken = 0
         self._fails_after = fails_after
 
-    async def write(self, path: str, pieces: AsyncIterable[bytes | memoryview], *, replaces: bool = False) -> Stored:
+    async def stage(
+        self, path: str, pieces: AsyncIterable[bytes | memoryview], *, replaces: bool = False
+    ) -> "MemoryStaged":
         made = io.BytesIO()
         async for piece in pieces:
             made.write(piece)
             self.taken += 1
             if self.taken == self._fails_after:
                 raise NotStored("full", "there is no room")
-        if path in self.files and not replaces:
-            raise NotStored("exists", f"{path} is there already")
-        self.files[path] = made.getvalue()
-        return Stored(path, made.tell(), "tag")
+        self.staged[path] = made.getvalue()
+        return MemoryStaged(self, path, made.tell(), replaces)
+
+    async def write(self, path: str, pieces: AsyncIterable[bytes | memoryview], *, replaces: bool = False) -> Stored:
+        return await (await self.stage(path, pieces, replaces=replaces)).publish()
+
+    async def clear(self, path: str) -> None:
+        self.staged.pop(path, None)
 
     async def look(self, path: str) -> Stored | None:
         return Stored(path, len(self.files[path])) if path in self.files else None
@@ -72,6 +80,28 @@ class Memory:
 
     async def check(self) -> None:
         """Memory is always in order."""
+
+
+@dataclass
+class MemoryStaged:
+    """A file of ``Memory`` that nobody sees yet."""
+
+    storage: Memory
+    path: str
+    size: int
+    replaces: bool
+
+    async def publish(self) -> Stored:
+        if self.path not in self.storage.staged:
+            raise NotStored("gone", f"{self.path} was forgotten")
+        data = self.storage.staged.pop(self.path)
+        if self.path in self.storage.files and not self.replaces:
+            raise NotStored("exists", f"{self.path} is there already")
+        self.storage.files[self.path] = data
+        return Stored(self.path, self.size, "tag")
+
+    async def discard(self) -> None:
+        self.storage.staged.pop(self.path, None)
 
 
 def read_hadoop(file: bytes, codec: str) -> bytes:

@@ -15,21 +15,23 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from headrace.clock import SystemClock
+from headrace.clock import Clock, SystemClock
 from headrace.connect.buckets import Buckets
 from headrace.connect.egress import AllowList, Egress
 from headrace.connect.http import HttpTransport
 from headrace.connect.keyfile import LocalKeyFile
 from headrace.connect.keyring import Keyring
 from headrace.connect.mail import Mailer, MailServer
+from headrace.connect.pgp import Signer, read_signer
 from headrace.connect.proxy import Proxy
 from headrace.connect.reqwest import ReqwestTransport
 from headrace.connect.retry import RetryPolicy
 from headrace.connect.secrets import Veil
+from headrace.connect.storage import House, Way
 from headrace.connect.tls import Tls
 from headrace.datasets.places import Places
 from headrace.datasets.sources import Sources
-from headrace.errors import OperationError
+from headrace.errors import HeadraceError, OperationError
 from headrace.events import (
     AccountRecovered,
     AccountStopped,
@@ -65,10 +67,14 @@ from headrace.services.erasing import Erasing
 from headrace.services.erasure_log import FILE as ERASURE_LOG
 from headrace.services.erasure_log import ErasureLog
 from headrace.services.erasures import KIND as ERASURE
+from headrace.services.exports.carrying import Exporting
+from headrace.services.exports.due import KIND as EXPORT
 from headrace.services.gauges import Gauges
 from headrace.services.hearing import Hearing
 from headrace.services.ingestion import Ingestion
 from headrace.services.keeping import Kept
+from headrace.services.landing.tidying import keep_tidy
+from headrace.services.landing.zones import LandingZones
 from headrace.services.live import LiveDataflows
 from headrace.services.loading import Loading
 from headrace.services.partners import Partners
@@ -82,6 +88,7 @@ from headrace.services.revocations import KIND as REVOCATION
 from headrace.services.revocations import forget
 from headrace.services.runs import Runs
 from headrace.services.space import keep_room
+from headrace.services.storages import Storages
 from headrace.services.taking_snapshots import TakingSnapshots
 from headrace.services.telling import Telling
 from headrace.services.tokens import Tokens
@@ -169,6 +176,9 @@ class Engine:
         )
         grant = settings.allow_password_grant
         self.partners = Partners(self.keyring, reaching, self.tokens, deadline, password_grant=grant)
+        self.landing = landing_of(settings, self.store, self.clock, self.keyring)
+        way = storage_way(settings, self.buckets)
+        self.storages = Storages(self.keyring, self.clock, way, signer_of(settings), self.landing.directory_of)
         for_messages = Partners(self.keyring, at_once, self.tokens, deadline, password_grant=grant)
         self.live = LiveDataflows(for_messages, self.renderers, self.clock, self.board)
         self.worker = Worker(
@@ -231,6 +241,11 @@ class Engine:
         erasing = Erasing(self.store, self.clock, self.live, self.erased, wake, copies, lists, self.erasure_log)
         self.runs.register(ERASURE, erasing.carry)
         self.runs.register(TAKE, TakingSnapshots(self.datasets).carry)
+        data, people = self.settings.data_dir.absolute(), self.store.people
+        exporting = Exporting(
+            self.store, self.clock, self.storages, people, data / "audiences", data / "exports", self.board
+        )
+        self.runs.register(EXPORT, exporting.carry, at_once=2)
         self.runs.register(LOAD, Loading(self.datasets, self.ingestion, self.board).carry, at_once=1)
 
     async def wake_all(self, tenant: int) -> None:
@@ -285,6 +300,7 @@ class Engine:
             yield self.tokens.keep_trying()
             yield self.expiring.keep_going()
             yield self.watching.keep_going()
+            yield keep_tidy(self.landing, self.board)
         yield keep_room(self.store, self.board)
 
 
@@ -347,6 +363,40 @@ def buckets_of(settings: Settings) -> Buckets:
         OperationError: one of its settings is not right.
     """
     return Buckets(*_way_out(settings))
+
+
+def storage_way(settings: Settings, buckets: Buckets) -> Way:
+    """
+    Make the way to partners' storages, behind the way out that the operator allows.
+
+    Raises:
+        OperationError: one of its settings is not right.
+    """
+    key, secret, sts = settings.aws_access_key_id, settings.aws_secret_access_key, settings.aws_sts_url
+    if bool(key) != bool(secret):
+        raise OperationError("HEADRACE_AWS_ACCESS_KEY_ID and HEADRACE_AWS_SECRET_ACCESS_KEY go together; set both")
+    house = House(key, secret, sts_url=sts) if key else None
+    directories = tuple(Path(one.strip()) for one in settings.export_directories.split(",") if one.strip())
+    egress, tls = _way_out(settings)
+    return Way(egress, buckets.guard, tls, house=house, directories=directories)
+
+
+def signer_of(settings: Settings) -> Signer | None:
+    """
+    Read the key that the house signs encrypted files with; ``None``: it signs none.
+
+    Raises:
+        OperationError: the file cannot be read, or holds no such key.
+    """
+    file = settings.pgp_signing_key
+    if file is None:
+        return None
+    try:
+        return read_signer(file.read_text())
+    except (OSError, ValueError):
+        raise OperationError(f"HEADRACE_PGP_SIGNING_KEY: '{file}' cannot be read") from None
+    except HeadraceError as error:
+        raise OperationError(f"HEADRACE_PGP_SIGNING_KEY: {error.message}") from None
 
 
 class Closed(Protocol):
@@ -413,6 +463,13 @@ def runs_url(settings: Settings) -> str:
 def erasure_log_of(settings: Settings) -> Path:
     """Return where the record of erasures is kept: in the data directory, if no other place is set."""
     return settings.erasure_log or settings.data_dir / ERASURE_LOG
+
+
+def landing_of(settings: Settings, store: Store, clock: Clock, keyring: Keyring) -> LandingZones:
+    """Make the landing zones of all sandboxes: in the data directory, if no other place is set."""
+    directory = (settings.landing_directory or settings.data_dir / "landing").absolute()
+    days, kept = settings.landing_credentials_days, settings.landing_days
+    return LandingZones(store, clock, keyring, directory, settings.browser_url, days, kept)
 
 
 def quota_of(settings: Settings) -> Quota:

@@ -174,11 +174,28 @@ class Settings(BaseSettings):
         description="The directories below which files may be written on this machine, with commas between; for "
         "development. Empty: there are none.",
     )
+    landing_directory: Path | None = Field(
+        None,
+        description="The directory of the landing zones; where several processes share a store, they share it too. "
+        "Empty: `landing` in the data directory.",
+    )
+    landing_days: int = Field(7, ge=1, le=3650, description="Days for which files in landing zones are kept.")
+    landing_credentials_days: int = Field(
+        7,
+        ge=1,
+        le=365,
+        description="Days for which the credentials of a landing zone are good once they are handed out.",
+    )
     aws_access_key_id: str = Field(
         "", description="Who we are at Amazon, where partners let us assume roles; empty: no role is assumed."
     )
     aws_secret_access_key: str = Field("", description="The secret that goes with it.", repr=False)
     aws_sts_url: str = Field("https://sts.us-east-1.amazonaws.com/", description="Where roles of Amazon's are assumed.")
+    pgp_signing_key: Path | None = Field(
+        None,
+        description="A file with a private key of OpenPGP, without a passphrase, that encrypted files are signed with; "
+        "empty: they are not signed.",
+    )
     metrics_token: str = Field(
         "",
         description="Bearer token for `/metrics`; without one they are served on a loopback address only.",

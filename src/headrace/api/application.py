@@ -19,14 +19,17 @@ from headrace.api import (
     auditing,
     authoring,
     backups,
+    blobs,
     bodies,
     connections,
     consent_policies,
     datasets,
     erasures,
+    exporting,
     flows,
     governance,
     keys,
+    landing,
     mapping_sets,
     namespaces,
     operations,
@@ -49,6 +52,7 @@ from headrace.api.doors import Doors
 from headrace.api.paths import LenientPaths
 from headrace.api.reference import reference
 from headrace.errors import HeadraceError
+from headrace.services.landing.zones import PREFIX
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -75,6 +79,7 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         authoring.router,
         connections.router,
         flows.router,
+        exporting.router,
         activations.router,
         mapping_sets.router,
         policies.router,
@@ -100,8 +105,10 @@ def application(doors: Doors, lifespan: Lifespan) -> FastAPI:
         erasures.router,
         audiences.router,
         ups.router,
+        landing.router,
     ):
         app.include_router(router)
+    app.mount(PREFIX, blobs.Blobs(doors.landing, doors.board))
     app.add_exception_handler(problems.GatewayError, problems.gateway)
     app.add_exception_handler(HeadraceError, problems.ours)
     app.add_exception_handler(RequestValidationError, problems.wrong_request)

@@ -22,6 +22,7 @@ from headrace.services.datasets import Datasets
 from headrace.services.erasures import Erasures
 from headrace.services.gauges import Gauges
 from headrace.services.ingestion import Ingestion
+from headrace.services.landing.zones import LandingZones
 from headrace.services.live import LiveDataflows, Renderer
 from headrace.services.looking_up import LookUps
 from headrace.services.partners import Partners
@@ -29,6 +30,7 @@ from headrace.services.passwords import Passwords
 from headrace.services.quotas import Quotas
 from headrace.services.revoking import Revoking
 from headrace.services.runs import Runs
+from headrace.services.storage_trials import StorageTrials
 from headrace.services.tokens import Tokens
 from headrace.settings import Settings
 from headrace.store.database import Store
@@ -77,6 +79,8 @@ class Doors:
     gauges: Gauges
     backing_up: BackingUp
     quotas: Quotas
+    trials: StorageTrials
+    landing: LandingZones
 
 
 @dataclass(frozen=True, slots=True)

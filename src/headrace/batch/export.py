@@ -1,11 +1,14 @@
 """
-The path of files: rows become parts, and every part a file that is stored whole or not at all.
+The path of files: rows become parts, every part a file that is staged, and all of them are published together.
 
-    rows (DuckDB) → laid out as lines or pages → compressed → encrypted → counted → stored
+    rows (DuckDB) → laid out as lines or pages → compressed → encrypted → counted → staged → published
 
 The first three run in a thread (``parts``), the others on the event loop; a few pieces are between them, so memory is
 bounded whatever the size of the export, and whoever is slower sets the pace. When either side fails, or the export is
-cancelled, the other ends too: the storage keeps nothing of the part under way, and parts that were stored before stay.
+cancelled, the other ends too.
+
+Nobody sees a part before all are uploaded; then each becomes a file in one step, in order. Whatever was not published
+when the block ends is taken back, and what was stays.
 
 The same rows in the same order are the same bytes. An engine that ``keeps_order`` gives the rows of files in the order
 in which they stand there; of a join or a grouping, only what an ORDER BY says is promised.
@@ -22,7 +25,8 @@ from typing import Protocol
 
 from headrace.batch.handing import Ended, Handing
 from headrace.batch.parts import Piece, Rows, write_parts
-from headrace.connect.storage import NotStored, Storage, Stored
+from headrace.connect.storage import NotStored, Staged, Storage, Stored
+from headrace.crashpoints import crashpoint
 from headrace.datasets.engine import Engine
 from headrace.model.file_format import FileFormat
 
@@ -48,7 +52,7 @@ class Progress(Protocol):
 @dataclass(frozen=True, slots=True)
 class Part:
     """
-    A file that was stored. ``plain_size``: its bytes before it was compressed; ``size`` and ``sha256`` are of what is
+    A file that was staged. ``plain_size``: its bytes before it was compressed; ``size`` and ``sha256`` are of what is
     stored, encrypted if it is.
     """
 
@@ -58,7 +62,6 @@ class Part:
     plain_size: int
     size: int
     sha256: str
-    stored: Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,44 @@ class Manner:
     progress: Progress | None = None
 
 
-async def export(rows: Rows, look: FileFormat, storage: Storage, manner: Manner) -> list[Part]:
+class Files:
+    """What has been made of the rows so far."""
+
+    def __init__(self, storage: Storage, manner: Manner) -> None:
+        self.parts: tuple[Part, ...] = ()
+        self._storage = storage
+        self._manner = manner
+        self._staged: list[Staged] = []
+
+    async def publish(self) -> tuple[Stored, ...]:
+        """
+        Make every part a file, in order, once; who raises or is cancelled leaves those that are files by then.
+
+        Raises:
+            NotStored: ``exists``, for want of ``replaces``; ``gone``: the storage has forgotten a part.
+        """
+        stored = []
+        while self._staged:
+            stored.append(await self._staged.pop(0).publish())
+            crashpoint("after_part_published")
+        return tuple(stored)
+
+    async def stage(self, file: "_File") -> None:
+        path = self._manner.path(file.number)
+        async with aclosing(file.sealed(self._manner)) as sealed:
+            self._staged.append(await self._storage.stage(path, sealed, replaces=self._manner.replaces))
+        self.parts += (file.as_part(path),)
+        crashpoint("after_part_staged")
+
+    async def discard(self) -> None:
+        """Take back whatever was not published."""
+        await asyncio.gather(*(staged.discard() for staged in self._staged))
+
+
+@asynccontextmanager
+async def export(rows: Rows, look: FileFormat, storage: Storage, manner: Manner) -> AsyncIterator[Files]:
     """
-    Store all rows as files, one after the other, and say what each has become; no rows are one file without any.
+    Stage all rows as files, one after the other, for the block to publish; no rows are one file without any.
 
     Raises:
         ConfigurationError: a column or an option cannot be written; nothing was.
@@ -85,16 +123,14 @@ async def export(rows: Rows, look: FileFormat, storage: Storage, manner: Manner)
         OperationError: the rows cannot be read, for want of memory or whatever else.
         NotStored: the storage did not take a part.
     """
-    async with _laid_out(rows, look, manner.max_rows or look.max_rows) as (pieces, hashing):
-        return [await _store(_File(first, pieces, hashing), storage, manner) async for first in pieces]
-
-
-async def _store(file: "_File", storage: Storage, manner: Manner) -> Part:
-    """Store one part, and count what is stored of it."""
-    path = manner.path(file.number)
-    async with aclosing(file.sealed(manner)) as sealed:
-        stored = await storage.write(path, sealed, replaces=manner.replaces)
-    return file.as_part(path, stored)
+    files = Files(storage, manner)
+    try:
+        async with _laid_out(rows, look, manner.max_rows or look.max_rows) as (pieces, hashing):
+            async for first in pieces:
+                await files.stage(_File(first, pieces, hashing))
+        yield files
+    finally:
+        await files.discard()
 
 
 class _File:
@@ -118,7 +154,7 @@ class _File:
                 yield data
         self._is_whole = True
 
-    def as_part(self, path: str, stored: Stored) -> Part:
+    def as_part(self, path: str) -> Part:
         if not self._is_whole:
             raise NotStored("refused", f"the storage has taken only the beginning of {path}")
         return Part(
@@ -128,7 +164,6 @@ class _File:
             plain_size=self._piece.plain_size,
             size=self._size,
             sha256=self._sum.hexdigest(),
-            stored=stored,
         )
 
     async def _plain(self) -> Pieces:

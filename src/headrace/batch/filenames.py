@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TypeVar
@@ -26,15 +26,6 @@ K = TypeVar("K", bound=tuple[str, ...])
 
 #: Room for the number of a part, `_2` to `_999999`, which all files of an export leave, so that their names agree.
 _NUMBER = len("_999999")
-#: Ends of names by codec. Parquet compresses inside, so its own end stays the last.
-CODECS: Mapping[str, str] = {
-    "none": "",
-    "gzip": ".gz",
-    "bzip2": ".bz2",
-    "lz4": ".lz4",
-    "snappy": ".snappy",
-    "deflate": ".deflate",
-}
 _REPLACED = "_"
 _MOST_KEPT = 10_000
 #: What Windows, shells, URLs or a reader of paths would take for something else than a letter.
@@ -186,17 +177,6 @@ def _at_the_ends(step: str) -> str:
 # -- names ------------------------------------------------------------------------------------------------------------
 
 
-def extension_of(suffix: str, compression: str) -> str:
-    """
-    Return the end of a name, of the type's own and the codec's.
-
-    >>> extension_of(".csv", "gzip"), extension_of(".parquet", "gzip")
-    ('.csv.gz', '.gz.parquet')
-    """
-    codec = CODECS[compression]
-    return f"{codec}{suffix}" if suffix == ".parquet" else f"{suffix}{codec}"
-
-
 @dataclass(frozen=True, slots=True)
 class Naming:
     """How the files of an export are called: by which template, and with what at the end."""
@@ -263,18 +243,23 @@ class Place:
     stem: str
 
 
-def places(naming: Naming, folder: str, wanted: Mapping[K, Values]) -> dict[K, Place]:
+def places(
+    naming: Naming, folder: str, wanted: Mapping[K, Values], templates: Mapping[K, str] | None = None
+) -> dict[K, Place]:
     """
     Say where the files of each audience of a run lie, no two of them in one place, whatever their parts are numbered.
+
+    ``templates`` has those that are not the naming's own.
 
     Letters that differ only in case count as one. Who would share a place gets a mark, each of them: which has it does
     not hang on their order, and no file takes the place of another's.
     """
     folders = {key: folder_of(folder, values) for key, values in wanted.items()}
+    namings = {key: replace(naming, template=(templates or {}).get(key, naming.template)) for key in wanted}
     marked: set[K] = set()
     while True:
         found = {
-            key: Place(folders[key], naming.stem(values, mark_of(*key) if key in marked else ""))
+            key: Place(folders[key], namings[key].stem(values, mark_of(*key) if key in marked else ""))
             for key, values in wanted.items()
         }
         shared = shared_places(found) - marked

@@ -75,7 +75,9 @@ async def _write(file: Path, look: FileFormat, output: Path, scratch: Path) -> N
     with Engine(scratch, keeps_order=True) as engine:
         _view(engine, file)
         manner = Manner(lambda part: output.name, max_rows=_ALL, replaces=True)
-        await export(Rows(engine, "SELECT * FROM input"), look, LocalStorage(output.parent.resolve(), ""), manner)
+        folder = LocalStorage(output.parent.resolve(), "")
+        async with export(Rows(engine, "SELECT * FROM input"), look, folder, manner) as files:
+            await files.publish()
 
 
 def _view(engine: Engine, file: Path) -> None:

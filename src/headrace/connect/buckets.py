@@ -128,7 +128,8 @@ class Buckets:
     def __init__(self, egress: Egress, tls: Tls | None = None) -> None:
         self._egress = egress
         self._authorities = b"".join((tls or Tls()).authorities)
-        self._guard = Guard()
+        #: The guard, for others that need one which is running.
+        self.guard = Guard()
         self._passes: dict[str, Pass] = {}
         self._url = ""
 
@@ -146,12 +147,12 @@ class Buckets:
 
     async def start(self) -> None:
         """Begin to let through."""
-        await self._guard.start()
-        self._url = self._guard.url
+        await self.guard.start()
+        self._url = self.guard.url
 
     async def stop(self) -> None:
         """End every connection."""
-        await self._guard.stop()
+        await self.guard.stop()
 
     def open(self, place: Place) -> Bucket:
         """
@@ -162,7 +163,7 @@ class Buckets:
         """
         origin = self.admit(place.endpoint)
         if origin not in self._passes:
-            self._passes[origin] = self._guard.issue(self._egress, origins=frozenset({origin}))
+            self._passes[origin] = self.guard.issue(self._egress, origins=frozenset({origin}))
         return Bucket(_store(place, self._client_options(self._passes[origin])))
 
     def _client_options(self, holder: Pass) -> Any:

@@ -22,6 +22,11 @@ def reads_audience(paths: Iterable[Path]) -> bool:
     return any(_is_of_audience(path) for path in paths)
 
 
+def reads_status(paths: Iterable[Path]) -> bool:
+    """Say whether any of these paths stands for the status of the audience at hand, or for all there is of it."""
+    return any(_is_of_audience(path) and path != ALIAS and _has_status(path[-1]) for path in paths)
+
+
 def with_audience(profile: Profile, namespace: str, alias: str | None, membership: dict[str, Any]) -> Profile:
     """Return a person as such paths see one: with the membership and the alias of the audience at hand."""
     held = profile.get(_MEMBERSHIPS) or {}
@@ -38,3 +43,7 @@ def _is_of_audience(path: Path) -> bool:
     if path[0] != _MEMBERSHIPS:
         return path == ALIAS
     return path[1:2] != () and (path[1] in _DIRECT or (path[2:3] != () and path[2] in _ANY_AUDIENCE))
+
+
+def _has_status(last: str | int) -> bool:
+    return last == "status" or last in _ANY_AUDIENCE

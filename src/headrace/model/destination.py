@@ -231,6 +231,11 @@ class Destination(Block):
         return "DATASETS" in self.sources
 
     @property
+    def takes_files(self) -> bool:
+        """Whether files are written for it, and no messages."""
+        return self.batch_config is not None
+
+    @property
     def audience_metadata(self) -> AudienceMetadata:
         """What is said in its two homes together."""
         return metadata.merged(self._homes)

@@ -61,7 +61,7 @@ class Auth(Block):
 class AccountExtension(Block):
     """What Headrace adds to an account."""
 
-    ignored: ClassVar[frozenset[str]] = frozenset({"signIn", "error", "fingerprints"})
+    ignored: ClassVar[frozenset[str]] = frozenset({"signIn", "error", "fingerprints", "externalId"})
 
     signing_secrets: dict[str, str] = Field(
         default_factory=dict,
@@ -69,6 +69,13 @@ class AccountExtension(Block):
         description="What messages are signed with where the destination says `signing`: `whsec_…`, each under a name "
         "of the operator's. Written, never read back. While there are several, messages carry a signature by each, so "
         "that one can take the place of another.",
+    )
+    host_key: str | None = Field(
+        None,
+        max_length=10_000,
+        description="What the server of SFTP proves to be: the fingerprint of its host key as OpenSSH prints it, "
+        "`SHA256:…`, or the public key itself; several with blanks between, while a partner changes it. Left out, the "
+        "key is pinned that the server shows when the account is created.",
     )
 
 
@@ -116,6 +123,11 @@ class TargetExtension(Block):
         False,
         description="Use the destination as its author works on it, and not as it was published: to try a change. "
         "In the author's own sandbox only.",
+    )
+    check: Flag = Field(
+        True,
+        description="Whether it is tried, when this is set up or changed, that files can be written to the storage. "
+        "`false`: for a storage that is there later.",
     )
 
 

@@ -16,6 +16,7 @@ from headrace.services.at_partner.wanting import Place
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog
 from headrace.services.checks import lenient
+from headrace.services.exports import due
 from headrace.services.governance import holding
 from headrace.services.looked_up import attributes_of
 from headrace.services.looking_up import LookUps, Question
@@ -164,6 +165,7 @@ async def delete(store: Store, clock: Clock, caller: Caller, id_: str) -> None:
         outbox.withhold(tx, caller.number, stored.dataflow, now)
         backfills.cancel(tx, caller.number, id_, "the dataflow was deleted", now)
         parked_messages.forget_dataflow(tx, caller.number, stored.dataflow)
+        due.end_all(tx, stored, now)
         target = lenient(Flow, stored.document).target_connection_ids[0]
         wanting.leave(Place.of(tx, caller.tenant, target), stored, None, now)
         wanting.follow(tx, caller.tenant, target, caller.actor, now)
@@ -263,6 +265,8 @@ def _follow_audiences(
     mapped = wanting.leave(Place.of(tx, caller.tenant, target), stored, flow, now, moved=is_moved, exits=exits)
     wanting.follow(tx, caller.tenant, target, caller.actor, now)
     wanting.follow_audiences(tx, caller.tenant, numbers | mapped, caller.actor, now, but=target)
+    if Place.of(tx, caller.tenant, target).takes_files:
+        due.follow(tx, stored, flow, was, now)
 
 
 def _kept(document: object) -> dict[str, Any]:

@@ -20,12 +20,12 @@ from headrace.connect.retry import RetryPolicy, policy_of
 from headrace.connect.webhooks import WebhookSigner
 from headrace.errors import HeadraceError
 from headrace.events import AnswerUnread, Event, GroupRendered, RequestAnswered, ValuesLeftOut
-from headrace.mapping import AttributeRow, IdentityRow, Mapping
+from headrace.mapping import Mapping
 from headrace.mapping.consent import Consents
 from headrace.model.destination import Destination
 from headrace.model.destination_server import DestinationServer, HttpExtension
 from headrace.model.exchange import Exchange
-from headrace.model.flow import FieldMapping, Flow, SegmentSelectorValue
+from headrace.model.flow import Flow, SegmentSelectorValue
 from headrace.model.http import Response
 from headrace.model.message import Group, Message, Patience
 from headrace.model.outcome import Delivered, Outcome, Parked, Retry
@@ -39,7 +39,7 @@ from headrace.services import consent_policies, sealing, signing_secrets
 from headrace.services.accounts import ACCOUNT, TARGET
 from headrace.services.catalog import Catalog, Edition
 from headrace.services.checks import SERVER, lenient
-from headrace.services.mapped import mapped_rows, objects_of
+from headrace.services.mapped import attribute_row, identity_row, mapped_rows
 from headrace.services.partners import Credentials, PartnerAccess, Partners
 from headrace.store import access, audiences, dataflows, documents, partner_audiences, restored
 from headrace.store.access import Tenant
@@ -256,7 +256,8 @@ FAULT_PAUSE = 15.0
 
 class LiveDataflows:
     """
-    All dataflows as they run, by sandbox; compiled when first asked for, and when what is declared has changed.
+    All dataflows of messages as they run, by sandbox; compiled when first asked for, and when what is declared has
+    changed. Those of files have runs of their own (``exports``).
 
     While one of them has a fault, they are compiled again after a pause as well.
     """
@@ -284,21 +285,22 @@ class LiveDataflows:
         tenant = next(tenant for tenant in access.all_tenants(tx) if tenant.tenant == number)
         names, catalog = audiences.all_of(tx, number), Catalog(tx, tenant)
         policies = consent_policies.in_force(tx, number)
+        of_all = ((flow, Parts.of(tx, catalog, number, flow.document)) for flow in dataflows.all_of(tx, number))
         return {
-            flow.dataflow: self._live(tx, catalog, tenant, flow, names, policies)
-            for flow in dataflows.all_of(tx, number)
+            flow.dataflow: self._live(tx, tenant, flow, parts, names, policies)
+            for flow, parts in of_all
+            if not parts.destination.takes_files
         }
 
     def _live(
         self,
         tx: Transaction,
-        catalog: Catalog,
         tenant: Tenant,
         stored: StoredDataflow,
+        parts: "Parts",
         names: dict[int, StoredAudience],
         policies: consent_policies.InForce,
     ) -> LiveDataflow:
-        parts = Parts.of(tx, catalog, tenant.tenant, stored.document)
         policy = parts.destination.policy
         assert policy is not None, "a destination in use does not change to what is not carried out"
         taking_part = dataflows.mapped_audiences(tx, tenant.tenant, stored.dataflow)
@@ -396,28 +398,10 @@ def mapping_of(flow: Flow, destination: Destination) -> Mapping:
     """Compile the rows of a dataflow's mapping."""
     rows = mapped_rows(flow, destination)
     return Mapping(
-        tuple(_attribute_row(row, destination) for row in rows if row.target_namespace is None),
-        tuple(_identity_row(row, target, destination) for row in rows if (target := row.target_namespace) is not None),
+        tuple(attribute_row(row, destination) for row in rows if row.target_namespace is None),
+        tuple(identity_row(row, target, destination) for row in rows if (target := row.target_namespace) is not None),
         predefined=destination.has_predefined_attributes,
         namespaces=tuple(destination.identity_namespaces),
-    )
-
-
-def _attribute_row(row: FieldMapping, destination: Destination) -> AttributeRow:
-    return AttributeRow(row.source, row.destination, row.is_calculated, row.destination in objects_of(destination))
-
-
-def _identity_row(row: FieldMapping, target: str, destination: Destination) -> IdentityRow:
-    namespace = destination.identity_namespaces[target]
-    accepted = namespace.accepted_global_namespaces.get(row.namespace) if row.is_of_namespace else None
-    required = accepted.required_transformation if accepted is not None else None
-    return IdentityRow(
-        row.namespace if row.is_of_namespace else row.source,
-        target,
-        is_attribute=not row.is_of_namespace and not row.is_calculated,
-        transformation=required or row.extension.transformation,
-        is_calculated=row.is_calculated,
-        region=row.extension.region,
     )
 
 

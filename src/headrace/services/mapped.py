@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from headrace.mapping import AttributeRow, IdentityRow
 from headrace.mapping.audience_view import reads_audience
 from headrace.mapping.calculated import calculation
 from headrace.mapping.paths import parse as parse_path
@@ -25,7 +26,9 @@ def mapped_rows(flow: Flow, destination: Destination) -> tuple[FieldMapping, ...
 
 
 def groups_by_audience(destination: Destination) -> bool:
-    """Say whether each message of a destination is about one audience."""
+    """Say whether each message of a destination, or each row of its files, is about one audience."""
+    if destination.takes_files:
+        return True
     policy = destination.policy
     key = policy.aggregation_key if policy is not None else None
     return key is not None and key.include_segment_id
@@ -65,3 +68,35 @@ def rows_filled_in(destination: Destination) -> Iterator[tuple[int, FieldMapping
 
 def _is_same(row: FieldMapping, fixed: FieldMapping | None) -> bool:
     return fixed is None or (row.source, row.is_calculated) == (fixed.source, fixed.is_calculated)
+
+
+def column_name(row: FieldMapping) -> str:
+    """
+    Return what files call the column of a row: its target, without dots.
+
+    >>> column_name(FieldMapping(source="person.name.firstName", destination="person.name.firstName"))
+    'person_name_firstName'
+    """
+    return (row.target_namespace or row.destination).replace(".", "_")
+
+
+def attribute_row(row: FieldMapping, destination: Destination) -> AttributeRow:
+    """Return a row of an attribute, to be compiled."""
+    return AttributeRow(row.source, row.destination, row.is_calculated, row.destination in objects_of(destination))
+
+
+def identity_row(row: FieldMapping, target: str, destination: Destination) -> IdentityRow:
+    """Return a row of an identity, to be compiled. Files may have one that their destination does not name."""
+    namespace = destination.identity_namespaces.get(target)
+    assert namespace is not None or destination.takes_files, "a mapping is refused whose targets are unknown"
+    names = namespace.accepted_global_namespaces if namespace is not None else {}
+    accepted = names.get(row.namespace) if row.is_of_namespace else None
+    required = accepted.required_transformation if accepted is not None else None
+    return IdentityRow(
+        row.namespace if row.is_of_namespace else row.source,
+        target,
+        is_attribute=not row.is_of_namespace and not row.is_calculated,
+        transformation=required or row.extension.transformation,
+        is_calculated=row.is_calculated,
+        region=row.extension.region,
+    )

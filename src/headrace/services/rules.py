@@ -8,11 +8,19 @@ from headrace.mapping.calculated import calculation
 from headrace.mapping.paths import parse as parse_path
 from headrace.mapping.phones import is_region
 from headrace.model.destination import Destination
+from headrace.model.export import check_export, check_rows
 from headrace.model.flow import FieldMapping, Flow
 from headrace.model.identities import IdentityNamespace
 from headrace.model.problem import Problem
 from headrace.services.carried import not_carried_yet
-from headrace.services.mapped import groups_by_audience, is_of_audience, mapped_rows, objects_of, required_of
+from headrace.services.mapped import (
+    column_name,
+    groups_by_audience,
+    is_of_audience,
+    mapped_rows,
+    objects_of,
+    required_of,
+)
 
 _AUDIENCES = "/transformations/0/params/segmentSelectors/selectors"
 #: The most attributes that a message lists.
@@ -38,13 +46,22 @@ def problems_of(flow: Flow, destination: Destination, attributes: Collection[str
     identities = [row for row in rows if row.target_namespace is not None]
     if destination.follows_profiles:
         yield from _problems_of_whole_people(flow)
+    elif destination.takes_files:
+        yield from _problems_of_files(flow, destination, len(identities))
     elif flow.audiences and not identities and _has_mapping(destination):
         names = ", ".join(destination.identity_namespaces)
         yield Problem("no-identity", _MAPPING, f"map at least one target identity, else nobody can be told of: {names}")
     yield from _limit_problems(len(rows) - len(identities), len(identities), destination)
-    targets = Counter(row.destination for row in rows if row.target_namespace is None)
+    targets = Counter(
+        _name(row, destination) for row in rows if row.target_namespace is None or destination.takes_files
+    )
     for name in sorted(name for name, count in targets.items() if count > 1):
         yield Problem("mapped-twice", _MAPPING, f"two rows go to the target `{name}`")
+
+
+def _name(row: FieldMapping, destination: Destination) -> str:
+    """Return what a row goes to: in files, the name of its column."""
+    return column_name(row) if destination.takes_files else row.destination
 
 
 def warnings_of(flow: Flow, destination: Destination) -> Iterator[Problem]:
@@ -58,6 +75,17 @@ def warnings_of(flow: Flow, destination: Destination) -> Iterator[Problem]:
         if count > SOFT_LIMITS[noun]:
             message = f"{count} {noun} are mapped; up to {SOFT_LIMITS[noun]} are advised: split the dataflow"
             yield Problem("larger-than-advised", where, message)
+    yield from (problem for problem in _problems_of_files(flow, destination, 0) if not problem.is_error)
+
+
+def _problems_of_files(flow: Flow, destination: Destination, identities: int) -> Iterator[Problem]:
+    """Say what is wrong with when the files of a dataflow are written, what they are called, and their rows."""
+    takes_files, params = destination.takes_files, "/transformations/0/params"
+    batch = destination.batch_config
+    for place, selector in enumerate(flow.audiences):
+        where = f"{_AUDIENCES}/{place}/value"
+        yield from check_export(selector, batch, takes_files, sources=destination.sources, where=where)
+    yield from check_rows(flow.params.rows, identities, batch, takes_files, where=params)
 
 
 def _audience_problems(flow: Flow, destination: Destination) -> Iterator[Problem]:
@@ -79,7 +107,7 @@ def _row_problems(
     yield from _source_problems(row, destination, where)
     if row.target_namespace is not None:
         yield from _identity_problems(row, row.target_namespace, destination, where)
-    elif row.is_of_namespace:
+    elif row.is_of_namespace and not destination.takes_files:
         yield Problem("not-mappable", where, f"`{row.source}` is an identity: map it to an `identityMap.` target")
     else:
         yield from _attribute_problems(row, destination, attributes, where)
@@ -185,6 +213,8 @@ def _missing_rows(mapped: set[str], destination: Destination) -> Iterator[Proble
 
 def _identity_problems(row: FieldMapping, target: str, destination: Destination, where: str) -> Iterator[Problem]:
     namespace = destination.identity_namespaces.get(target)
+    if namespace is None and destination.takes_files and not destination.identity_namespaces:
+        return  # A column is called as its operator likes, and has the identities as they are.
     if namespace is None:
         names = ", ".join(destination.identity_namespaces)
         message = f"`{target}` is not an identity namespace of this destination; these are: {names}"

@@ -18,6 +18,7 @@ from headrace.store import tables
 from headrace.store.database import Transaction
 from headrace.store.documents import NOUNS, sealed_in
 from headrace.store.keys import key_in
+from headrace.store.landing_zones import RECORD as LANDING_ZONE
 
 #: Rows looked at in one question: while one sums up what a large table has sealed, no more of it is in memory.
 _PAGE = 500
@@ -61,6 +62,7 @@ SHELVES: tuple[Shelf, ...] = (
     Shelf(tables.versions, "document", lambda key, held: _in_documents(key["noun"], key, held)),
     Shelf(tables.sign_in_states, "sealed", lambda key, held: _in_fields(key["holder"], held)),
     Shelf(tables.begun_sign_ins, "sealed", lambda key, held: _in_fields(key["state_hash"], held)),
+    Shelf(tables.landing_zones, "keys", lambda _, held: _in_fields(LANDING_ZONE, held)),
 )
 
 
@@ -113,6 +115,8 @@ def _rows(
     if after is not None:
         # Without the sandbox, which is the same: only then is the key's index entered at the place itself.
         rest = [(column, value) for column, value in zip(columns, after, strict=True) if column.name != "tenant"]
+        if not rest:  # A sandbox has one row, which was it.
+            return []
         query = query.where(tuple_(*(column for column, _ in rest)) > tuple_(*(value for _, value in rest)))
     return [_row(shelf, found) for found in tx.core.execute(query.order_by(*columns).limit(most))]
 

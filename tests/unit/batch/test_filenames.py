@@ -12,7 +12,6 @@ from headrace.batch.filenames import (
     Place,
     Values,
     clean,
-    extension_of,
     folder_of,
     inside,
     joined,
@@ -193,21 +192,6 @@ def test_where_ids_alone_are_too_long_a_hash_of_them_tells_names_apart():
 
     assert first != second
     assert len(naming.name(first, 999_999).encode()) == 255
-
-
-@pytest.mark.parametrize(
-    ("suffix", "compression", "expected"),
-    [
-        (".csv", "none", ".csv"),
-        (".csv", "bzip2", ".csv.bz2"),
-        (".json", "gzip", ".json.gz"),
-        (".parquet", "gzip", ".gz.parquet"),
-        (".parquet", "snappy", ".snappy.parquet"),
-        (".parquet", "none", ".parquet"),
-    ],
-)
-def test_a_name_ends_with_its_type_and_its_codec(suffix, compression, expected):
-    assert extension_of(suffix, compression) == expected
 
 
 # -- one run ----------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from headrace.services import accounts, key_rotation
 from headrace.services.caller import Principal
 from headrace.services.grants import Grants
 from headrace.services.sealing import SEALED, Safe
-from headrace.store import access, documents, sealed, tables
+from headrace.store import access, documents, landing_zones, sealed, tables
 from headrace.store.keys import StoredKeys, key_in
 from headrace.store.sealed import SHELVES
 
@@ -61,11 +61,14 @@ class Vault:
         holder, begun = (f"{name}-{next(self.numbers)}" for name in ("holder", "begun"))
         tokens, verifier = (safe.seal(holder, {"access": "t0ken"}), safe.seal(begun, {"verifier": "verifi3r"}))
         state = {"state": "signed-in", "since": 0, "issue": 0, "generation": 1, "refreshed": [], "sealed": tokens}
+        signs = safe.seal(landing_zones.RECORD, {"key1": "s1gns"})
+        zone = landing_zones.Zone(tenant.tenant, f"dlz-{tenant.tenant}", signs, 0)
         browser = {"account": "a", "actor": "me", "begun_at": 0, "expires_at": 1, "sealed": verifier}
 
         def work(tx):
             tx.core.execute(insert(tables.sign_in_states).values(tenant=tenant.tenant, holder=holder, **state))
             tx.core.execute(insert(tables.begun_sign_ins).values(tenant=tenant.tenant, state_hash=begun, **browser))
+            landing_zones.add(tx, zone)
 
         self.store.write_now(work)
 

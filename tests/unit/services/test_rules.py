@@ -108,7 +108,7 @@ def test_an_audience_is_chosen_once():
 
 
 def test_what_is_not_carried_yet_is_one_problem_of_a_dataflow():
-    beyond = {"customerEncryptionConfigurations": [{}]}
+    beyond = {"sources": ["ACCOUNTS"]}
 
     assert found(a_flow(IDENTITY), **beyond) == {"/targetConnectionIds/0": "not-carried-yet"}
 
@@ -162,10 +162,8 @@ ALIAS = {"destination": "given", "source": "metadata.segment.alias", "sourceType
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"/customerAuthenticationConfigurations/0": {"authType": "S3"}}, "S3"),
         ({"/sources": ["ACCOUNTS"]}, "sources"),
         ({"/aggregation": ABSENT}, "aggregation"),
-        ({"/customerEncryptionConfigurations": [{}]}, "customerEncryptionConfigurations"),
         ({"/schemaConfig/requiredMappings": [ALIAS]}, "requiredMappings"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -175,6 +173,8 @@ def test_what_is_not_carried_out_yet_is_named(changes, named):
 
 
 CARRIED = {
+    "encryption": {"/customerEncryptionConfigurations": [{}]},
+    "signing in at a storage": {"/customerAuthenticationConfigurations/0": {"authType": "S3"}},
     "shared credentials": SHARED,
     "a group": {FIELD: {"name": "a", "type": "object", "properties": [{"name": "b", "type": "string"}]}},
     "a condition": {
@@ -205,7 +205,9 @@ def test_what_may_be_mapped_is_what_the_partner_gives_where_it_is_fetched():
 
 
 def test_all_that_is_not_carried_out_is_named_at_once():
-    message = refusal(files())
+    document = changed(files(), {"/sources": ["ACCOUNTS"], "/schemaConfig/requiredMappings": []})
+    message = refusal(document)
 
-    for named in ("files", "requiredMappings", "SFTP_WITH_PASSWORD", "aggregation"):
-        assert named in message
+    assert "accounts and prospects" in message
+    assert "aggregation" not in message, "files need no policy"
+    assert "includeSegmentId" not in message, "a row of a file is about one audience"

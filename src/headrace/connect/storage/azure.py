@@ -74,6 +74,9 @@ class Blobs:
     async def remove(self, key: str) -> None:
         await absent_is_fine(self._calls.ask(Request("DELETE", self._of(key))))
 
+    async def clear(self, key: str) -> None:
+        """Blocks that were never listed cannot be removed; Azure forgets them a week after the last."""
+
     def _of(self, key: str) -> str:
         return f"{self._url}/{escaped(key)}"
 
@@ -105,7 +108,7 @@ class BlockUpload:
         return _tag(await self._calls.ask(Request("PUT", f"{self._url}?comp=blocklist", headers, body)))
 
     async def abort(self) -> None:
-        """Blocks that were never listed cannot be removed; Azure forgets them a week after the last."""
+        """Nobody can list these blocks any more; for the rest, see ``Blobs.clear``."""
 
     def _name(self, number: int) -> str:
         return b64encode(f"{self._prefix}{number:08}".encode()).decode()

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from headrace.connect.http import HttpTransport
-from headrace.connect.storage.storage import Cause, NotStored, Way
+from headrace.connect.storage.storage import PASSES, Cause, NotStored, Way
 from headrace.connect.transport import Distrusted, Garbled, NotSent, Transport, Unanswered
 from headrace.connect.url import parse_url
 from headrace.errors import EgressError
@@ -83,7 +83,7 @@ class Calls:
                 return await self._ask_once(request, within)
             except NotStored as error:
                 failure, is_lost = error, is_lost or isinstance(error, Lost)
-                if not (again and error.may_pass):
+                if not (again and error.cause in PASSES):
                     break
         raise (Lost if is_lost else NotStored)(failure.cause, failure.message) from None
 
@@ -102,11 +102,10 @@ class Calls:
             return await self._transport.send(request, deadline=within, pool="storage")
         except (Unanswered, Garbled) as error:
             raise Lost("unreached", error.message) from None
-        except NotSent as error:
-            cause: Cause = "distrusted" if isinstance(error, Distrusted) else "unreached"
-            raise NotStored(cause, error.message) from None
-        except EgressError:  # Why may tell what the network is like from inside.
-            raise NotStored("unreached", f"'{origin}' could not be reached.") from None
+        except Distrusted as error:
+            raise NotStored("distrusted", error.message) from None
+        except (NotSent, EgressError):  # Why may tell what the network is like from inside.
+            raise NotStored("unreached", f"'{origin}' was not reached; see that it is there.") from None
 
 
 @asynccontextmanager

@@ -85,6 +85,9 @@ class XmlObjects:
     async def remove(self, key: str) -> None:
         await absent_is_fine(self._calls.ask(Request("DELETE", self._of(key))))
 
+    async def clear(self, key: str) -> None:
+        """Google does not tell which uploads were begun; it forgets them a week later."""
+
     async def _see_bucket(self) -> None:
         """Tell a missing bucket from a missing object: a question for an object is answered alike."""
         try:
@@ -136,6 +139,9 @@ class JsonObjects:
 
     async def remove(self, key: str) -> None:
         await absent_is_fine(self._calls.ask(Request("DELETE", self._of(key))))
+
+    async def clear(self, key: str) -> None:
+        """Google does not tell which uploads were begun; it forgets them a week later."""
 
     async def _see_bucket(self) -> None:
         try:

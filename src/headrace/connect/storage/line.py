@@ -8,7 +8,7 @@ from typing import TypeVar
 import asyncssh
 
 from headrace.connect.storage.ssh import broken
-from headrace.connect.storage.storage import NotStored
+from headrace.connect.storage.storage import PASSES, NotStored
 
 #: Seconds that one step may take at the server.
 STEP = 60.0
@@ -114,7 +114,7 @@ class Line:
         try:
             connection = await self._connect()
         except NotStored as error:
-            raise Lost(error) if error.may_pass else error from None
+            raise Lost(error) if error.cause in PASSES else error from None
         try:
             async with asyncio.timeout(STEP):
                 return connection, await connection.start_sftp_client()

@@ -1,19 +1,20 @@
 """
-What all storages of objects have in common: a small file is put at once, a large one in parts that become a file last.
+What all storages of objects have in common: a large file is staged in parts, which become a file when it is published;
+a small one waits in memory, and is put then.
 
 Each file carries a mark of its own among its metadata. Where nobody knows whether the last step was done, the mark of
 what is there says so, and it says whose file it is where two write at once.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Coroutine
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Coroutine
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any, Protocol
 
 from headrace.connect.storage.calls import Lost
-from headrace.connect.storage.storage import NotStored, Stored
+from headrace.connect.storage.storage import NotStored, Staged, Stored, forgotten, where_allowed
 from headrace.errors import AuthoringError
 
 #: The name under which a file has its mark.
@@ -23,6 +24,8 @@ PART = 5 << 20
 _PARTS = 2500
 #: Seconds in which what was begun is taken back.
 _TO_UNDO = 20.0
+#: The most bytes of small files that wait in memory; the others are uploaded as a single part.
+_KEPT = 4 * PART
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,10 @@ class Objects(Protocol):
         """Remove an object, if there is one."""
         ...
 
+    async def clear(self, key: str) -> None:
+        """Take back what was begun of a key by us, as far as the storage tells."""
+        ...
+
 
 class ObjectStorage:
     """The ``Storage`` that is made of ``Objects``, below a folder."""
@@ -78,15 +85,34 @@ class ObjectStorage:
     def __init__(self, objects: Objects, folder: str) -> None:
         self._objects = objects
         self._folder = folder
+        self._keeping = _Keeping()
+
+    async def stage(self, path: str, pieces: AsyncIterable[bytes | memoryview], *, replaces: bool = False) -> Staged:
+        """Upload a file, or keep it if it is small; see ``Storage``."""
+        staged = self._new(path, replaces)
+        await staged.refuse_another()
+        return await self._staged(staged, pieces)
 
     async def write(self, path: str, pieces: AsyncIterable[bytes | memoryview], *, replaces: bool = False) -> Stored:
-        """Store a file; see ``Storage``."""
-        writing = _Writing(self._objects, path, key_of(self._folder, path), token_hex(16), replaces)
+        """Store a file, by a single request if it is small; see ``Storage``."""
+        staged = await self._staged(self._new(path, replaces), pieces)
+        return await staged.publish()
+
+    async def clear(self, path: str) -> None:
+        """Take back what was being staged under a path; see ``Storage``."""
+        with where_allowed():
+            await self._objects.clear(key_of(self._folder, path))
+
+    def _new(self, path: str, replaces: bool) -> "ObjectStaged":
+        return ObjectStaged(self._objects, path, key_of(self._folder, path), replaces, self._keeping)
+
+    async def _staged(self, staged: "ObjectStaged", pieces: AsyncIterable[bytes | memoryview]) -> "ObjectStaged":
         parts = cut(pieces)
-        first, is_all = await anext(parts)
-        if is_all:
-            return await writing.at_once(first)
-        return await writing.in_parts(first, parts)
+        async with aclosing(parts):
+            first, is_all = await anext(parts)
+            if not (is_all and staged.keep(first)):
+                await staged.upload(first, parts)
+        return staged
 
     async def look(self, path: str) -> Stored | None:
         """Return a file; ``None``: there is none."""
@@ -108,36 +134,62 @@ class ObjectStorage:
 
 
 @dataclass(slots=True)
-class _Writing:
-    """One file on its way."""
+class _Keeping:
+    """How many bytes of small files wait in memory."""
 
-    _objects: Objects
-    _path: str
-    _key: str
-    _mark: str
-    _replaces: bool
-    _size: int = 0
+    size: int = 0
 
-    async def at_once(self, data: bytes) -> Stored:
-        self._size = len(data)
+
+class ObjectStaged:
+    """A file that is parts, or bytes in memory; see ``Staged``."""
+
+    def __init__(self, objects: Objects, path: str, key: str, replaces: bool, keeping: _Keeping) -> None:
+        self.path = path
+        self.size = 0
+        self._objects = objects
+        self._key = key
+        self._mark = token_hex(16)
+        self._replaces = replaces
+        self._keeping = keeping
+        self._kept: bytes | None = None
+        self._upload: Upload | None = None
+
+    async def publish(self) -> Stored:
+        """See ``Staged``."""
         try:
-            return self._stored(await self._objects.put(self._key, data, self._mark, replaces=self._replaces))
-        except Lost as lost:
-            return await self._found_or(lost)
-        except asyncio.CancelledError:
-            await self._undo()
-            raise
-
-    async def in_parts(self, first: bytes, rest: AsyncIterator[tuple[bytes, bool]]) -> Stored:
-        await self._refuse_another()
-        upload = await self._begun()
-        try:
-            await self._send(upload, first, rest)
-            await self._refuse_another()
-            return await self._finished(upload)
+            stored = await self._published()
         except BaseException as error:
-            await self._undo(upload, may_be_there=isinstance(error, asyncio.CancelledError))
+            await self._take_back(may_be_there=isinstance(error, asyncio.CancelledError))
             raise
+        self._let_go()
+        return stored
+
+    async def discard(self) -> None:
+        """See ``Staged``."""
+        await self._take_back(may_be_there=False)
+
+    def keep(self, data: bytes) -> bool:
+        """Keep a small file in memory, if there is room for it; say whether there is."""
+        if self._keeping.size + len(data) > _KEPT:
+            return False
+        self._kept, self.size = data, len(data)
+        self._keeping.size += self.size
+        return True
+
+    async def upload(self, first: bytes, rest: AsyncIterator[tuple[bytes, bool]]) -> None:
+        """Upload a file in parts."""
+        await self.refuse_another()
+        self._upload = await self._begun()
+        try:
+            await self._send(self._upload, first, rest)
+        except BaseException:
+            await self.discard()
+            raise
+
+    async def refuse_another(self) -> None:
+        """Spare the way where a file is there; that none comes in between is for the last step to see to."""
+        if not self._replaces and await self._objects.look(self._key) is not None:
+            raise _exists(self.path)
 
     async def _begun(self) -> Upload:
         """Begin; whoever is cancelled meanwhile waits until that is known which has to be taken back."""
@@ -153,16 +205,30 @@ class _Writing:
     async def _send(self, upload: Upload, first: bytes, rest: AsyncIterator[tuple[bytes, bool]]) -> None:
         lanes = _Lanes(self._objects.at_once)
         try:
-            self._size, number = len(first), 1
+            self.size, number = len(first), 1
             await lanes.start(upload.part(1, first))
             del first
             async for data, _ in rest:
-                self._size, number = self._size + len(data), number + 1
+                self.size, number = self.size + len(data), number + 1
                 await lanes.start(upload.part(number, data))
                 del data
             await lanes.end()
         finally:
             await lanes.stop()
+
+    async def _published(self) -> Stored:
+        if self._upload is not None:
+            await self.refuse_another()
+            return await self._finished(self._upload)
+        if self._kept is None:
+            raise NotStored("gone", forgotten(self.path))
+        return await self._put(self._kept)
+
+    async def _put(self, data: bytes) -> Stored:
+        try:
+            return self._stored(await self._objects.put(self._key, data, self._mark, replaces=self._replaces))
+        except Lost as lost:
+            return await self._found_or(lost)
 
     async def _finished(self, upload: Upload) -> Stored:
         try:
@@ -178,19 +244,15 @@ class _Writing:
     async def _found_or(self, lost: NotStored) -> Stored:
         """Return what was stored although nobody was told; else raise why it was not."""
         seen = await self._objects.look(self._key)
-        if seen is not None and seen.mark == self._mark and seen.size == self._size:
+        if seen is not None and seen.mark == self._mark and seen.size == self.size:
             return self._stored(seen.tag)
         if seen is not None and not self._replaces:
-            raise _exists(self._path)
-        raise NotStored("busy" if lost.cause == "gone" else lost.cause, lost.message)
+            raise _exists(self.path)
+        raise NotStored(lost.cause, forgotten(self.path) if lost.cause == "gone" else lost.message)
 
-    async def _refuse_another(self) -> None:
-        """Spare the way where a file is there; that none comes in between is for the last step to see to."""
-        if not self._replaces and await self._objects.look(self._key) is not None:
-            raise _exists(self._path)
-
-    async def _undo(self, upload: Upload | None = None, *, may_be_there: bool = True) -> None:
+    async def _take_back(self, *, may_be_there: bool) -> None:
         """Take back what was begun, as far as the storage can be asked."""
+        upload = self._let_go()
         with suppress(NotStored, TimeoutError):
             async with asyncio.timeout(_TO_UNDO):
                 if upload is not None:
@@ -199,8 +261,14 @@ class _Writing:
                 if seen is not None and seen.mark == self._mark:
                     await self._objects.remove(self._key)
 
+    def _let_go(self) -> Upload | None:
+        """Hold nothing any more; return what was begun."""
+        self._keeping.size -= len(self._kept or b"")
+        upload, self._upload, self._kept = self._upload, None, None
+        return upload
+
     def _stored(self, tag: str) -> Stored:
-        return Stored(self._path, self._size, tag)
+        return Stored(self.path, self.size, tag)
 
 
 class _Lanes:
@@ -230,7 +298,7 @@ class _Lanes:
             task.result()
 
 
-async def cut(pieces: AsyncIterable[bytes | memoryview]) -> AsyncIterator[tuple[bytes, bool]]:
+async def cut(pieces: AsyncIterable[bytes | memoryview]) -> AsyncGenerator[tuple[bytes, bool]]:
     """Yield parts of one size, each with whether it is all there is; no more than a part is held back."""
     held, number = bytearray(), 0
     async for piece in pieces:

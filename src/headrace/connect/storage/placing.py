@@ -6,13 +6,14 @@ before the answer comes, both names are looked at, for a call that was done must
 """
 
 import asyncio
+import posixpath
 from dataclasses import dataclass
 from functools import partial
 
 import asyncssh
 
 from headrace.connect.storage.line import BROKEN, WAITS, Line, Lost
-from headrace.connect.storage.storage import NotStored
+from headrace.connect.storage.storage import NotStored, forgotten
 from headrace.connect.storage.upload import Mark
 
 _EXISTS = "There is a file of this name already, and this one must not take its place; it was not written."
@@ -52,6 +53,9 @@ class Placing:
     async def _place(self, client: asyncssh.SFTPClient, *, is_doubtful: bool) -> None:
         if is_doubtful and await self._is_done(client):
             return
+        there = await marked(client, self.temporary)
+        if there is None or there.size != self.mark.size:
+            raise NotStored("gone", forgotten(posixpath.basename(self.final)))
         await (self._replace(client) if self.replaces else self._create(client))
 
     async def _is_done(self, client: asyncssh.SFTPClient) -> bool:

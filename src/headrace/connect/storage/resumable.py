@@ -9,14 +9,16 @@ from collections.abc import Callable
 
 from headrace.connect.storage.calls import Calls, Lost, waits
 from headrace.connect.storage.objects import absent_is_fine
-from headrace.connect.storage.storage import NotStored
+from headrace.connect.storage.storage import PASSES, NotStored
 from headrace.model.http import Headers, Request, Response
 
 FOR_A_PART = 120.0
+#: A piece that is not the last is a whole number of these.
+_UNIT = 256 << 10
 
 
 class ResumableUpload:
-    """One upload. The newest piece is held back, for the last one is sent in another way."""
+    """One upload. The end of what came is held back, for the last piece is sent in another way."""
 
     def __init__(self, calls: Calls, url: str, tag_of: Callable[[Response], str]) -> None:
         self._calls = calls
@@ -26,10 +28,12 @@ class ResumableUpload:
         self._start = 0
 
     async def part(self, number: int, data: bytes) -> None:
-        held, self._held = self._held, data
-        if held:
-            await self._send(held, is_last=False)
-            self._start += len(held)
+        come = memoryview(self._held + data)
+        ready = (len(come) - 1) // _UNIT * _UNIT if len(come) > 2 * _UNIT else 0
+        self._held = bytes(come[ready:])
+        if ready:
+            await self._send(bytes(come[:ready]), is_last=False)
+            self._start += ready
 
     async def finish(self, *, replaces: bool) -> str:
         return self._tag_of(await self._send(self._held, is_last=True))
@@ -56,7 +60,7 @@ class ResumableUpload:
                     raise NotStored("gone", "The storage has lost what it had of this file.")
             except NotStored as error:
                 failure, is_lost = error, is_lost or isinstance(error, Lost)
-                if not error.may_pass:
+                if error.cause not in PASSES:
                     break
                 came = -1  # Ask first.
         raise (Lost if is_lost else NotStored)(failure.cause, failure.message) from None

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from secrets import token_hex
 from typing import Any, ClassVar
 
 from headrace.connect.storage.calls import Calls, Told, cause_of_status, opened
@@ -21,11 +22,16 @@ from headrace.model.http import Headers, Request, Response
 #: Seconds for a part, and for the last step, which takes long where there were many parts.
 _FOR_A_PART = 120.0
 _FOR_THE_LAST = 300.0
+#: So many uploads are told of in one answer, which may not be long.
+_MOST_BEGUN = "25"
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]")
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _CODE = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
 _TAG = re.compile(rb"<ETag>(.{1,200}?)</ETag>", re.DOTALL)
 _UPLOAD = re.compile(rb"<UploadId>([^<]{1,1024})</UploadId>")
+_BEGUN = re.compile(rb"<Upload>(.*?)</Upload>", re.DOTALL)
+_KEY = re.compile(rb"<Key>([^<]{1,8192})</Key>")
+_INITIATOR = re.compile(rb"<Initiator>.*?<ID>([^<]{1,2048})</ID>", re.DOTALL)
 _LOCATION = re.compile(rb"<LocationConstraint[^>]*>([^<]{1,40})<")
 _CAUSES: Mapping[str, Cause] = {
     "NoSuchBucket": "no-place",
@@ -56,6 +62,7 @@ class S3Objects:
         self._calls = calls
         self._url = url
         self._has_bucket = False
+        self._us: str | None = None
 
     async def put(self, key: str, data: bytes, mark: str, *, replaces: bool) -> str:
         request = Request("PUT", self._of(key), (*_marked(mark), *_condition(replaces)), data)
@@ -83,6 +90,30 @@ class S3Objects:
     async def remove(self, key: str) -> None:
         await absent_is_fine(self._calls.ask(Request("DELETE", self._of(key))))
 
+    async def clear(self, key: str) -> None:
+        """Take back uploads of this very key that we have begun, by what the storage tells of who it was."""
+        begun = await self._begun(key)
+        if begun and self._us is None:
+            self._us = await self._who_we_are(key)
+        for name in [name for name, who in begun.items() if who == self._us]:
+            await S3Upload(self._calls, self._of(key), name).abort()
+
+    async def _who_we_are(self, near: str) -> str:
+        """Ask who began an upload that we begin, of a key that nothing else has; some storages do not say."""
+        key = f"{near}-{token_hex(8)}"
+        own = await self.begin(key, "", replaces=True)
+        try:
+            return (await self._begun(key)).get(own.name, "")
+        finally:
+            await own.abort()
+
+    async def _begun(self, key: str) -> dict[str, str]:
+        """Return the first uploads of a key by their names, each with who began it."""
+        query = query_of({"uploads": "", "prefix": key, "max-uploads": _MOST_BEGUN})
+        answer = await self._calls.ask(Request("GET", f"{self._url}?{query}"))
+        found = (_read_upload(text) for text in _BEGUN.findall(answer.body))
+        return {name: who for of, name, who in found if of == key}
+
     async def _see_bucket(self) -> None:
         """Tell a missing bucket from a missing object: the answers to the question for an object are the same."""
         if self._has_bucket:
@@ -105,13 +136,13 @@ class S3Upload:
     """One multipart upload."""
 
     def __init__(self, calls: Calls, url: str, name: str) -> None:
+        self.name = name
         self._calls = calls
         self._url = url
-        self._name = name
         self._tags: dict[int, str] = {}
 
     async def part(self, number: int, data: bytes) -> None:
-        query = query_of({"partNumber": str(number), "uploadId": self._name})
+        query = query_of({"partNumber": str(number), "uploadId": self.name})
         answer = await self._calls.ask(Request("PUT", f"{self._url}?{query}", (), data), within=_FOR_A_PART)
         self._tags[number] = answer.header("etag") or ""
 
@@ -123,13 +154,13 @@ class S3Upload:
         space = "http://s3.amazonaws.com/doc/2006-03-01/"
         body = f'<CompleteMultipartUpload xmlns="{space}">{parts}</CompleteMultipartUpload>'.encode()
         headers = (("content-type", "application/xml"), *_condition(replaces))
-        request = Request("POST", f"{self._url}?{query_of({'uploadId': self._name})}", headers, body)
+        request = Request("POST", f"{self._url}?{query_of({'uploadId': self.name})}", headers, body)
         answer = await self._calls.ask(request, within=_FOR_THE_LAST)
         found = _TAG.search(answer.body)
         return html.unescape(found[1].decode()).strip('"') if found is not None else ""
 
     async def abort(self) -> None:
-        await absent_is_fine(self._calls.ask(Request("DELETE", f"{self._url}?{query_of({'uploadId': self._name})}")))
+        await absent_is_fine(self._calls.ask(Request("DELETE", f"{self._url}?{query_of({'uploadId': self.name})}")))
 
 
 class S3:
@@ -240,6 +271,13 @@ def _judge(told: Told) -> Callable[[Response], NotStored | None]:
         return told.refused(_CAUSES.get(said) or ("busy" if is_late else cause_of_status(answer.status)), said)
 
     return wrong
+
+
+def _read_upload(text: bytes) -> tuple[str, str, str]:
+    """Return an upload's key, its name and who began it, as a list of uploads has them."""
+    found = (pattern.search(text) for pattern in (_KEY, _UPLOAD, _INITIATOR))
+    key, name, who = (html.unescape(one[1].decode(errors="replace")) if one is not None else "" for one in found)
+    return key, name, who
 
 
 def _marked(mark: str) -> Headers:

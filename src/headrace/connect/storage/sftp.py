@@ -1,31 +1,35 @@
 """
 Folders of servers of SFTP.
 
-A file comes under a temporary name in the folder that it is for, and has its own name when it is whole.
+A file is staged under a temporary name in the folder that it is for, and has its own name when it is published.
 """
 
 import posixpath
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, ClassVar
 
 import asyncssh
 
-from headrace.connect.storage.line import Line
+from headrace.connect.storage.line import Line, Lost
 from headrace.connect.storage.placing import Placing, marked
-from headrace.connect.storage.ssh import Login, host_key, read_key, signed_in
-from headrace.connect.storage.storage import NotStored, Stored, Way, storages
-from headrace.connect.storage.upload import PREFIX, SUFFIX, Upload, temporary
+from headrace.connect.storage.ssh import Login, fingerprints, host_key, host_keys, read_key, signed_in
+from headrace.connect.storage.storage import NotStored, Stored, Way, storages, where_allowed
+from headrace.connect.storage.unseen import PREFIX, SUFFIX, is_unseen, unseen
+from headrace.connect.storage.upload import Upload
 from headrace.model.problem import ConfigurationError, Problem
 
-__all__ = ["SftpServers", "host_key"]
+__all__ = ["SftpServers", "fingerprints", "host_key", "host_keys"]
 
 _PORT = 22
 #: Seconds after which a temporary file belongs to a run that is dead, by the server's own clock.
 _OLD = 24 * 60 * 60
+#: Seconds in which what was staged is taken back.
+_TO_UNDO = 20.0
 #: How many names of a folder are looked through for such files.
 _MOST_NAMES = 5000
+_CHECK = "headrace-check"
 _OUTSIDE = "The folder leads out of the root directory, by a link on the server; nothing was written."
 _EXISTS = "There is a file of this name already, and this one must not take its place; it was not written."
 
@@ -64,6 +68,11 @@ def address(place: Mapping[str, Any], auth: Mapping[str, Any]) -> str:
     return host
 
 
+def endpoint(place: Mapping[str, Any], auth: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the host and the port that a destination and an account lead to."""
+    return address(place, auth), _port(place, auth)
+
+
 def _port(place: Mapping[str, Any], auth: Mapping[str, Any]) -> int:
     given = place.get("port") or _PORT
     said = str(auth.get("port") or given if given == _PORT else given)
@@ -96,22 +105,31 @@ class SftpFolder:
         self._known: dict[str, str] = {}
         self._tidied: set[str] = set()
 
-    async def write(self, path: str, pieces: AsyncIterable[bytes | memoryview], *, replaces: bool = False) -> Stored:
+    async def stage(
+        self, path: str, pieces: AsyncIterable[bytes | memoryview], *, replaces: bool = False
+    ) -> "SftpStaged":
         """See ``Storage``."""
         folder, name = posixpath.split(path)
         into = await self._line.steadily(partial(self._made, folder=folder))
         if not replaces and await self._line.steadily(lambda client: marked(client, f"{into}/{name}")) is not None:
             raise NotStored("exists", _EXISTS)
-        upload = Upload(self._line, temporary(into))
+        upload = Upload(self._line, f"{into}/{unseen(name)}")
         try:
             await upload.send(pieces)
             mark = await upload.seal()
-            await Placing(upload.path, f"{into}/{name}", mark, replaces).run(self._line)
         except BaseException:
             await upload.give_up()
             raise
-        await self._line.quietly(partial(self._tidy, folder=into, mine=upload.path, now=mark.modified))
-        return Stored(path, upload.size)
+        return SftpStaged(self, path, Placing(upload.path, f"{into}/{name}", mark, replaces), self._line)
+
+    async def write(self, path: str, pieces: AsyncIterable[bytes | memoryview], *, replaces: bool = False) -> Stored:
+        """See ``Storage``."""
+        return await (await self.stage(path, pieces, replaces=replaces)).publish()
+
+    async def clear(self, path: str) -> None:
+        """See ``Storage``."""
+        with where_allowed():
+            await self._line.steadily(partial(self._clear, path=path))
 
     async def look(self, path: str) -> Stored | None:
         """See ``Storage``."""
@@ -125,7 +143,7 @@ class SftpFolder:
         """See ``Storage``. A file is written, renamed and removed; so are the folders that were missing."""
         made: list[str] = []
         into = await self._line.steadily(partial(self._made, folder="", made=made))
-        upload, renamed = Upload(self._line, temporary(into)), temporary(into)
+        upload, renamed = Upload(self._line, f"{into}/{unseen(_CHECK)}"), f"{into}/{unseen(_CHECK)}"
         try:
             await upload.send(_nothing_much())
             await Placing(upload.path, renamed, await upload.seal(), replaces=True).run(self._line)
@@ -150,6 +168,13 @@ class SftpFolder:
             except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
                 return
 
+    async def _clear(self, client: asyncssh.SFTPClient, path: str) -> None:
+        folder, name = posixpath.split(path)
+        into = await self._found(client, folder)
+        if into is not None:
+            for found in await _ours(client, into.encode(), lambda found, _: is_unseen(found, name)):
+                await _removed(client, found)
+
     async def _found(self, client: asyncssh.SFTPClient, folder: str) -> str | None:
         """Return where a folder really is; ``None``: there is none."""
         root = await _real(client, self._root)
@@ -168,14 +193,41 @@ class SftpFolder:
         self._known[folder] = into
         return into
 
-    async def _tidy(self, client: asyncssh.SFTPClient, folder: str, mine: str, now: int | None) -> None:
-        """Remove our own temporary file, if it still has its name, and those of runs that are dead."""
-        await _removed(client, mine)
+    async def _tidy(self, client: asyncssh.SFTPClient, placed: Placing) -> None:
+        """Remove a file's temporary name, if it still has it, and those of runs that are dead."""
+        folder, now = posixpath.dirname(placed.temporary), placed.mark.modified
+        await _removed(client, placed.temporary)
         if folder in self._tidied or now is None:
             return
         self._tidied.add(folder)
-        for name in await _old_ones(client, folder.encode(), now - _OLD):
+        for name in await _ours(client, folder.encode(), lambda _, modified: (modified or now) < now - _OLD):
             await _removed(client, name)
+
+
+class SftpStaged:
+    """A whole file under its temporary name; see ``Staged``."""
+
+    def __init__(self, folder: SftpFolder, path: str, placing: Placing, line: Line) -> None:
+        self.path = path
+        self.size = placing.mark.size
+        self._folder = folder
+        self._placing = placing
+        self._line = line
+
+    async def publish(self) -> Stored:
+        """See ``Staged``."""
+        try:
+            await self._placing.run(self._line)
+        except BaseException:
+            await self.discard()
+            raise
+        await self._line.quietly(partial(self._folder._tidy, placed=self._placing))
+        return Stored(self.path, self.size)
+
+    async def discard(self) -> None:
+        """See ``Staged``."""
+        with suppress(Lost, NotStored):
+            await self._line.once(lambda client: _removed(client, self._placing.temporary), within=_TO_UNDO)
 
 
 async def _made(client: asyncssh.SFTPClient, path: str, made: list[str] | None) -> str:
@@ -219,13 +271,13 @@ def _inside(root: str, real: str) -> str:
     return real
 
 
-async def _old_ones(client: asyncssh.SFTPClient, folder: bytes, before: int) -> list[bytes]:
-    """Return temporary files of ours that are older, as far as the folder's first names tell."""
+async def _ours(client: asyncssh.SFTPClient, folder: bytes, is_it: Callable[[str, int | None], bool]) -> list[bytes]:
+    """Return what we have not published and is it, by name and time, as far as the folder's first names tell."""
     found, seen = [], 0
     async for entry in client.scandir(folder):
         name = entry.filename if isinstance(entry.filename, bytes) else entry.filename.encode()
         is_ours = name.startswith(PREFIX.encode()) and name.endswith(SUFFIX.encode())
-        if is_ours and (entry.attrs.mtime or before) < before:
+        if is_ours and is_it(name.decode(errors="replace"), entry.attrs.mtime):
             found.append(folder + b"/" + name)
         seen += 1
         if seen >= _MOST_NAMES:

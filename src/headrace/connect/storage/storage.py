@@ -1,7 +1,7 @@
 """What a storage has to be able to do, so that a file is there whole or not at all."""
 
-from collections.abc import AsyncIterable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
@@ -15,7 +15,7 @@ from headrace.registry import Registry
 Cause = Literal[
     "no-place", "denied", "exists", "gone", "full", "distrusted", "host-key", "unreached", "busy", "refused"
 ]
-#: What may well be over in a while, and is worth another try with the same bytes.
+#: What may well be over in a while, and is worth another try of the same step.
 PASSES: frozenset[Cause] = frozenset({"unreached", "busy"})
 
 
@@ -30,8 +30,23 @@ class NotStored(PartnerError):
 
     @property
     def may_pass(self) -> bool:
-        """Whether it may work in a while as it is."""
-        return self.cause in PASSES
+        """Whether it may work in a while as it is; what is gone has to be sent again."""
+        return self.cause in PASSES or self.cause == "gone"
+
+
+def forgotten(path: str) -> str:
+    """Say what ``gone`` means of a file that was staged."""
+    return f"The storage no longer has what was uploaded for '{path}', or somebody has changed it; send it once more."
+
+
+@contextmanager
+def where_allowed() -> Iterator[None]:
+    """Leave things as they are where the storage lets nobody ask, or not these credentials."""
+    try:
+        yield
+    except NotStored as error:
+        if error.cause not in ("denied", "refused"):
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +58,39 @@ class Stored:
     tag: str = ""
 
 
+class Staged(Protocol):
+    """
+    A file that is uploaded and that nobody sees yet, for as long as the storage remembers it: hours, mostly days.
+
+    It is published or discarded, each once at most.
+    """
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+    async def publish(self) -> Stored:
+        """
+        Make it a file, in one step: it is visible under its path whole or not at all.
+
+        Where it was staged with ``replaces``, a file in its place gives way at that moment; else the cause is
+        ``exists``, also where two publish at once. Where nobody knows whether it was done, it is found out. The cause
+        is ``gone`` where the storage has forgotten what was staged. Whatever is raised, nothing of it is left, as far
+        as the storage can be asked.
+        """
+        ...
+
+    async def discard(self) -> None:
+        """
+        Take it back, as far as the storage can be asked, and raise nothing of the outside world.
+
+        What was published stays; what is gone is fine.
+        """
+        ...
+
+
 class Storage(Protocol):
     """
     A folder of a storage that is signed in to. A path is relative to it, with ``/`` between names, and already proven
@@ -51,14 +99,26 @@ class Storage(Protocol):
     Every call raises ``NotStored``, and nothing else that is of the outside world.
     """
 
-    async def write(self, path: str, pieces: AsyncIterable[bytes | memoryview], *, replaces: bool = False) -> Stored:
+    async def stage(self, path: str, pieces: AsyncIterable[bytes | memoryview], *, replaces: bool = False) -> Staged:
         """
-        Store a file of pieces, which come as fast as they are taken; memory holds a few of them at a time.
+        Upload a file of pieces, which come as fast as they are taken; memory holds a few of them at a time.
 
-        It is visible under its path whole or not at all. Where ``pieces`` raises, the storage fails or the caller is
-        cancelled, nothing is left that counts as a file, and as little as can be else. With ``replaces``, a file in
-        its place gives way at that moment; without, the cause is ``exists``, also where two write at once. Where
-        nobody knows whether the last step was done, it is found out.
+        Some storages are told at the beginning whether it ``replaces`` another; without, one that is there already is
+        refused with ``exists`` before anything is sent. Where ``pieces`` raises, the storage fails or the caller is
+        cancelled, nothing is left that counts as a file, and as little as can be else.
+        """
+        ...
+
+    async def write(self, path: str, pieces: AsyncIterable[bytes | memoryview], *, replaces: bool = False) -> Stored:
+        """Stage a file, and publish it."""
+        ...
+
+    async def clear(self, path: str) -> None:
+        """
+        Take back what an earlier try was staging under a path as it was killed, as far as the storage can be asked.
+
+        Where it cannot, or not by these credentials, nothing is done. Nobody may be staging a file of this path
+        meanwhile. What was published stays.
         """
         ...
 
@@ -96,7 +156,8 @@ class Way:
     How a storage is reached: what is found on the way out is held to ``egress``, by ``dial`` or by the running guard.
 
     ``trusted_keys`` are keys of hosts by ``host:port``, as their accounts have pinned them. Below ``directories`` of
-    this machine, and nowhere else of it, files may be written. ``authority`` gives Azure's tokens, in place of Azure.
+    this machine, and nowhere else of it, files may be written; ``landing`` makes the sandbox's landing zone, if it is
+    not there yet, and returns its directory. ``authority`` gives Azure's tokens, in place of Azure.
     """
 
     egress: Egress
@@ -105,6 +166,7 @@ class Way:
     trusted_keys: Mapping[str, str] = field(default_factory=dict)
     house: House | None = None
     directories: tuple[Path, ...] = ()
+    landing: Callable[[], Awaitable[Path]] | None = None
     authority: str = ""
 
 

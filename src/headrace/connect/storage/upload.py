@@ -1,5 +1,5 @@
 """
-A file on its way to a server of SFTP, under a name that nobody takes for a file.
+A file on its way to a server of SFTP, under a name that nobody takes for a file: see ``unseen``.
 
 What is sent stays in memory until the server has acknowledged it and everything before it: a few megabytes, whatever
 the file's size. Where the connection breaks off, those are sent again over the next one, to the place they had.
@@ -9,7 +9,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
-from secrets import token_hex
 from typing import Final
 
 import asyncssh
@@ -17,8 +16,6 @@ import asyncssh
 from headrace.connect.storage.line import BROKEN, STEP, WAITS, Line, told
 from headrace.connect.storage.storage import NotStored
 
-#: A dot, which listings and patterns leave out, then who wrote it, a token of its own and an end that no file has.
-PREFIX, SUFFIX = ".headrace-", ".part"
 #: The most bytes that are sent as one, and that are under way together.
 BLOCK: Final = 128 * 1024
 WINDOW: Final = 32 * BLOCK
@@ -42,11 +39,6 @@ class _Sent:
     offset: int
     data: bytes
     task: "asyncio.Task[None]"
-
-
-def temporary(folder: str) -> str:
-    """Return a path in a folder that nothing has had yet."""
-    return f"{folder}/{PREFIX}{token_hex(16)}{SUFFIX}"
 
 
 class Upload:

@@ -19,8 +19,9 @@ from headrace.services.at_partner.deciding import Abilities, Facts, Step, next_s
 from headrace.services.at_partner.taking_part import turn_of
 from headrace.services.catalog import Catalog, Edition
 from headrace.services.checks import AUDIENCE_TEMPLATE, lenient
+from headrace.services.exports import due
 from headrace.services.windows import Window
-from headrace.store import audiences, dataflows, documents, outbox, partner_audiences, runs
+from headrace.store import audiences, dataflows, documents, exports, outbox, partner_audiences, runs
 from headrace.store.access import Tenant
 from headrace.store.audiences import StoredAudience
 from headrace.store.database import Transaction
@@ -55,6 +56,11 @@ class Place:
     def edition(self) -> Edition:
         """The destination in the edition that is in force."""
         return Catalog(self.tx, self.tenant).in_force(self.target)
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether files are written here, and no messages."""
+        return self.edition.destination.takes_files
 
     @cached_property
     def account(self) -> Declared | None:
@@ -166,7 +172,10 @@ def forget_members(place: Place, audience: int, now: int) -> None:
     for stored, _ in place.flows:
         mapped = dataflows.mapped_audiences(place.tx, place.tenant.tenant, stored.dataflow).get(audience)
         if mapped is None or mapped.leaving is None:
-            backfills.ask(place.tx, stored, audience, "forgotten", "headrace", now)
+            if place.takes_files:
+                exports.forget(place.tx, stored.tenant, stored.dataflow, audience)
+            else:
+                backfills.ask(place.tx, stored, audience, "forgotten", "headrace", now)
 
 
 def note_of(place: Place, row: PartnerAudience) -> str | None:
@@ -228,12 +237,15 @@ def join_dataflow(place: Place, stored: StoredDataflow, flow: Flow, now: int) ->
         return
     mapped, moments = dataflows.mapped_audiences(tx, tenant, stored.dataflow), []
     for audience, selector in sorted(_selected(place, flow).items(), key=lambda item: item[0]):
-        window = Window.of(selector)
+        window = Window() if place.takes_files else Window.of(selector)  # Schedules of files have dates themselves.
         moments.append(window.turns_at(now))
         turn = turn_of(mapped.get(audience), window, now, may_join=may_join(place, audience))
         if turn == "end":
             backfills.cancel(tx, tenant, stored.id, "its end date has come", now, audience)
             dataflows.change_mapped(tx, tenant, stored.dataflow, audience, now, ended_at=now)
+        elif turn != "nothing" and place.takes_files:
+            dataflows.map_audience(tx, tenant, stored.dataflow, audience, now)
+            due.begin(tx, stored, audience, due.schedule_of(selector), now)
         elif turn != "nothing":
             _take_part(place, stored, audience, now, is_new=turn == "join")
     dataflows.set_window(tx, tenant, stored.dataflow, min((at for at in moments if at is not None), default=None))
@@ -268,6 +280,10 @@ def leave(
         if audience in kept and not (moved and not may_join(place, audience)):
             continue
         if row.leaving is not None and flow is not None and not moved:
+            continue
+        if place.takes_files:
+            dataflows.unmap_audience(tx, tenant, stored.dataflow, audience)
+            due.end(tx, stored, audience)
             continue
         backfills.cancel(tx, tenant, stored.id, "the audience was taken out of the dataflow", now, audience)
         if exits and not moved and not place.abilities(audience).delete:

@@ -31,6 +31,7 @@ from headrace.services.audiences.finding import Rejects
 from headrace.services.checks import lenient
 from headrace.services.datasets import Datasets, document_of, ready
 from headrace.services.erased import CODE, REASON, Sieve
+from headrace.services.exports import due
 from headrace.services.in_use import AUDIENCE
 from headrace.services.ingestion import Ingestion, Receipt, Refused
 from headrace.services.steps import HeldSteps, patiently
@@ -334,6 +335,8 @@ class Evaluating:
         def work(tx: Transaction) -> None:
             steps.hold(tx)
             evaluations.change(tx, subject.tenant.tenant, evaluation.audience, evaluation.evaluation, **values)
+            if values.get("state") == "applied":
+                due.after_evaluation(tx, subject.tenant.tenant, evaluation.audience, self.clock.now())
 
         await patiently(lambda: self.datasets.store.write(work))
 

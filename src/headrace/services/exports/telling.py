@@ -1,0 +1,149 @@
+"""What is told of an export: how far it is, and in the end its metrics in the shape of the flow service."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from headrace.batch.export import Part
+from headrace.batch.selection import Excluded, Outcome
+from headrace.services.exports.planning import Plan
+
+Object = dict[str, Any]
+_READING, _WRITING = "Activation Batch XdmProcessor Activity", "Activation Batch Publisher Activity"
+_WHY: dict[Excluded, str] = {
+    "missing-field": "a mandatory field has no value",
+    "consent": "a consent policy withholds the person",
+    "duplicate": "another person with the same deduplication key has the row",
+    "too-large": "the row is too large for a file",
+}
+
+
+@dataclass(slots=True)
+class Progress:
+    """
+    How far an export is; ``of`` is how many rows are expected, if that is known.
+
+    Rows and bytes are of the parts that are whole and of the one under way.
+    """
+
+    began: float
+    of: int | None
+    parts: int = 0
+    _rows: dict[int, int] = field(default_factory=dict)
+    _sizes: dict[int, int] = field(default_factory=dict)
+
+    def __call__(self, *, part: int, rows: int, size: int) -> None:
+        """Hear of a piece, as ``batch.export`` tells it."""
+        self.parts = max(self.parts, part)
+        self._rows[part], self._sizes[part] = rows, size
+
+    def told(self, now: float) -> Object:
+        """Return what people see: rows, bytes, parts, and seconds that are left, as far as that can be said."""
+        rows = sum(self._rows.values())
+        told: Object = {"rows": rows, "bytes": sum(self._sizes.values()), "parts": self.parts, "of": self.of}
+        if self.of and rows:
+            told["share"] = round(min(rows / self.of, 1.0), 4)
+            told["etaSeconds"] = round(max(self.of - rows, 0) * (now - self.began) / rows)
+        return told
+
+
+def ended(plan: Plan, run: Object, outcome: Outcome, parts: list[Part], written: list[Object]) -> Object:
+    """Return what is noted of an export that was published; ``run`` is when it began and ended."""
+    skipped = [_skipped(code, count) for code, count in outcome.excluded()]
+    return {
+        "rows": sum(part.rows for part in parts),
+        "bytes": sum(part.size for part in parts),
+        "parts": len(parts),
+        "share": 1.0,
+        "etaSeconds": 0,
+        "files": written,
+        "cut": outcome.cut,
+        "metrics": _metrics(plan, outcome, parts, skipped),
+        "activities": _activities(plan, run, outcome, parts, skipped),
+        "published": True,
+    }
+
+
+def _metrics(plan: Plan, outcome: Outcome, parts: list[Part], skipped: list[Object]) -> Object:
+    return {
+        "latencySummary": None,
+        "sizeSummary": {"inputBytes": sum(part.plain_size for part in parts), "outputBytes": _bytes(parts)},
+        "recordSummary": {**_records(outcome, parts), **_sources(plan, outcome), **_targets(plan, outcome, skipped)},
+        "fileSummary": {"inputFileCount": 0, "outputFileCount": len(parts)},
+    }
+
+
+def _activities(plan: Plan, run: Object, outcome: Outcome, parts: list[Part], skipped: list[Object]) -> list[Object]:
+    """Return the two steps that the flow service knows: reading and making rows, and writing files."""
+    rows = sum(part.rows for part in parts)
+    reading = {
+        "sizeSummary": {"inputBytes": sum(part.plain_size for part in parts)},
+        "recordSummary": {**_records(outcome, parts), **_sources(plan, outcome), **_targets(plan, outcome, skipped)},
+        "fileSummary": {},
+    }
+    writing = {
+        "sizeSummary": {"outputBytes": _bytes(parts)},
+        "recordSummary": {"outputRecordCount": rows, "createdRecordCount": rows},
+        "fileSummary": {"outputFileCount": len(parts)},
+    }
+    named = (("reading", _READING, reading), ("writing", _WRITING, writing))
+    return [_activity(plan, run, id_, name, summaries) for id_, name, summaries in named]
+
+
+def _activity(plan: Plan, run: Object, id_: str, name: str, summaries: Object) -> Object:
+    batches = {f"{kind}.{what}": "" for kind in ("incremental", "snapshot") for what in ("batchId", "datasetId")}
+    return {
+        "id": f"{plan.run.run}:{id_}",
+        "name": name,
+        "updatedAtUTC": run["endedAt"],
+        "durationSummary": {"startedAtUTC": run["beganAt"], "completedAtUTC": run["endedAt"]},
+        "latencySummary": {},
+        **summaries,
+        "statusSummary": {"status": "success", "extensions": batches if id_ == "reading" else {}},
+        "sourceInfo": None,
+        "targetInfo": None,
+    }
+
+
+def _records(outcome: Outcome, parts: list[Part]) -> Object:
+    rows, received = sum(part.rows for part in parts), sum(one.received for one in outcome.audiences)
+    return {
+        "inputRecordCount": received,
+        "outputRecordCount": rows,
+        "createdRecordCount": rows,
+        "skippedRecordCount": sum(count for _, count in outcome.excluded()),
+    }
+
+
+def _sources(plan: Plan, outcome: Outcome) -> Object:
+    entities = [
+        {
+            "id": f"segment:{plan.chosen[one.number][0].id}",
+            "inputRecordCount": one.received,
+            "skippedRecordCount": sum(one.excluded.values()),
+        }
+        for one in outcome.audiences
+    ]
+    return {"sourceSummaries": [{"id": plan.parts.flow.source_connection_ids[0], "entitySummaries": entities}]}
+
+
+def _targets(plan: Plan, outcome: Outcome, skipped: list[Object]) -> Object:
+    entities = [
+        {
+            "id": f"segment:{plan.chosen[one.number][0].id}",
+            "outputRecordCount": one.rows,
+            "createdRecordCount": one.rows,
+        }
+        for one in outcome.audiences
+    ]
+    return {
+        "targetSummaries": [{"id": plan.parts.target.id, "entitySummaries": entities}],
+        "skippedInfo": skipped,
+    }
+
+
+def _skipped(code: Excluded, count: int) -> Object:
+    return {"code": code, "message": _WHY[code], "count": count, "type": "Warning"}
+
+
+def _bytes(parts: list[Part]) -> int:
+    return sum(part.size for part in parts)
