@@ -18,6 +18,7 @@ from headrace.services.at_partner import abandoning
 from headrace.services.caller import Caller
 from headrace.services.carried import not_carried_yet
 from headrace.services.catalog import Catalog, Edition, uses_working
+from headrace.services.exports import looks
 from headrace.services.form import Filled
 from headrace.services.governance.holding import held
 from headrace.services.in_use import find_unused
@@ -224,6 +225,7 @@ def _prepare_new(tx: Transaction, asking: _Asking, target: TargetConnection) -> 
     edition = _edition_for(tx, caller, target)
     filled = file_form.fill(edition.destination, target.params)
     _refuse_form(tx, caller, target, edition, filled)
+    declared.refuse([*looks.problems_of(caller.tenant, edition, filled.values, "/params")])
     asked = _questions(tx, caller, lookups, edition, target, filled)
     return _Prepared(target, edition, filled, asked, storage=_storage(tx, asking, edition, target, filled))
 
@@ -249,6 +251,7 @@ def _prepare_changed(
     edition = _edition_of(tx, caller, known, target)
     filled = file_form.fill(edition.destination, file_form.as_sent(edition.destination, target.params, before))
     _refuse_form(tx, caller, target, edition, filled)
+    declared.refuse([*looks.problems_of(caller.tenant, edition, filled.values, "/params")])
     is_other = uses_working(known) != target.extension.working
     if filled.values == before and target.base_connection_id == known.document.get("baseConnectionId") and not is_other:
         return _Prepared(target, edition, filled, [])

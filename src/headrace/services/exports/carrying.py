@@ -8,30 +8,25 @@ have been seen: it was noted before, so whoever the next files have otherwise is
 """
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from headrace.batch import members
 from headrace.batch.export import Files, Manner, Part, export
-from headrace.batch.filenames import joined
-from headrace.batch.manifest import Written, has_a_file, manifest, name_of_manifest
-from headrace.batch.selecting import Selected, selecting
+from headrace.batch.manifest import has_a_file
+from headrace.batch.selecting import selecting
 from headrace.batch.selection import Blocks, Outcome, People
 from headrace.clock import Clock
-from headrace.connect.storage import NotStored, Storage
+from headrace.connect.storage import Storage
 from headrace.crashpoints import crashpoint
-from headrace.errors import HeadraceError
 from headrace.events import Announce, ExportPublished
-from headrace.orchestrate.port import RunLost
 from headrace.services.at_partner.notifying import notify
-from headrace.services.at_partner.recording import wait_after
 from headrace.services.catalog import tenant_of
-from headrace.services.exports import telling
-from headrace.services.exports.due import KIND, export_of
+from headrace.services.exports import telling, trying
+from headrace.services.exports.due import export_of
 from headrace.services.exports.enriching import enriched
 from headrace.services.exports.planning import FilePaths, Plan, plan
 from headrace.services.exports.telling import Progress
@@ -41,12 +36,6 @@ from headrace.store import exports, runs
 from headrace.store.database import Store, Transaction
 from headrace.store.exports import Published
 from headrace.store.runs import Run
-
-T = TypeVar("T")
-#: How often an export is tried by itself where the storage could not be reached, which takes most of a day.
-MOST_TRIES = 24
-#: Seconds between two looks whether the run is still to be carried.
-_LOOK = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +50,7 @@ class _Ready:
     @property
     def is_again(self) -> bool:
         """Whether an earlier try may have shown files."""
-        return bool(self.plan.run.progress.get("shown") or self.plan.run.subject.get("tried"))
+        return trying.is_again(self.plan.run)
 
     @property
     def replaces(self) -> bool:
@@ -94,25 +83,14 @@ class Exporting:
             HeadraceError: they could not be written, and the partner has none of them. Where that may pass, another
                 run is asked for, until it was tried often enough.
         """
-        try:
-            await steps.step("export", lambda: self._carried(run, steps))
-        except NotStored as error:
-            if error.may_pass:
-                await steps.step("ask again", lambda: self._ask_again(run))
-            raise
-        finally:
-            await asyncio.to_thread(shutil.rmtree, self._scratch(run), ignore_errors=True)
+        scratch = self._scratch(run)
+        await trying.tried(lambda: self._carried(run, steps), run, steps, self.store, self.clock, scratch)
 
     async def _carried(self, run: Run, steps: HeldSteps) -> None:
         ready = await patiently(lambda: self.store.read(lambda tx: self._ready(tx, run)))
-        if ready is None:
-            return
-        try:
-            await _while_ours(steps, ready.progress, self.clock, self._export(ready, steps))
-        except HeadraceError as error:
-            error.message = ready.access.redact(error.message)
-            error.args = (error.message,)
-            raise
+        if ready is not None:
+            with trying.quietened(ready.access):
+                await trying.while_ours(steps, ready.progress, self.clock, self._export(ready, steps))
 
     def _ready(self, tx: Transaction, run: Run) -> _Ready | None:
         """Read what a run is about; nothing, where it has published already, and died before that was known."""
@@ -131,17 +109,17 @@ class Exporting:
         people, scratch = self.people(plan_.tenant.tenant), self._scratch(plan_.run)
         async with AsyncExitStack() as open_:
             storage = await open_.enter_async_context(ready.access.open())
-            await _clear(storage, ready)
+            await trying.clear(storage, plan_.run, ready.paths.path)
             lists = self.lists / str(plan_.tenant.tenant)
             wanted = await asyncio.to_thread(enriched, plan_.wanted, plan_.uploads, lists)
-            selected = await open_.enter_async_context(_in_thread(selecting(people, wanted, scratch)))
+            selected = await open_.enter_async_context(trying.in_thread(selecting(people, wanted, scratch)))
             files = await open_.enter_async_context(export(selected.rows, ready.access.look, storage, _manner(ready)))
             outcome = selected.outcome()
             crashpoint("after_export_staged")
             await patiently(lambda: self.store.write(lambda tx: _show(tx, ready, outcome, steps)))
             crashpoint("after_export_shown")
             parts = await self._publish(ready, storage, files)
-        written = [_told(part) for part in parts]
+        written = [trying.told(part) for part in parts]
         crashpoint("after_export_published")
         run = {"beganAt": began, "endedAt": self.clock.now()}
         told = telling.ended(plan_, run, outcome, parts, written)
@@ -165,9 +143,10 @@ class Exporting:
         if is_there:
             await files.publish()
         if ready.replaces and (is_there or ready.paths.has_time):
-            await _remove_from(storage, ready, len(parts) + 1)
+            await trying.remove_from(storage, ready.paths.path, len(parts) + 1)
         if ready.access.look.has_manifest:
-            await storage.write(*_manifest(ready, parts), replaces=True)
+            place, run = (ready.access.base, ready.paths.place.folder), ready.plan.run
+            await trying.write_manifest(storage, run, ready.plan.moment, *place, parts)
         return parts
 
     def _end(self, tx: Transaction, ready: _Ready, outcome: Outcome, told: dict[str, Any], steps: HeldSteps) -> None:
@@ -178,20 +157,9 @@ class Exporting:
         for one in outcome.audiences if plan_.is_counted else ():
             published = Published(outcome.cut, run.subject["slot"], run.run, now)
             exports.publish(tx, stored.tenant, stored.dataflow, one.number, published, one.members)
-        for one in outcome.audiences:
+        for one in outcome.audiences if told["files"] else ():
             notify(tx, plan_.tenant, plan_.parts.target.id, export_of(run), run.actor, now, one.number, run.run)
         steps.note_in(tx, **told)
-
-    async def _ask_again(self, run: Run) -> None:
-        """Ask for the next try, unless somebody has already: also when this step is done a second time."""
-        now, tried = self.clock.now(), int(run.subject.get("tried", 0)) + 1
-
-        def work(tx: Transaction) -> None:
-            if tried < MOST_TRIES and not runs.is_tried_again(tx, run.run):
-                subject = {**run.subject, "tried": tried, "export": export_of(run)}
-                runs.ask(tx, run.tenant, KIND, subject, run.actor, now, now + wait_after(tried), retry_of=run.run)
-
-        await patiently(lambda: self.store.write(work))
 
     def _scratch(self, run: Run) -> Path:
         return self.scratch / run.run
@@ -204,22 +172,6 @@ def _manner(ready: _Ready) -> Manner:
         replaces=ready.replaces,
         progress=ready.progress,
     )
-
-
-async def _clear(storage: Storage, ready: _Ready) -> None:
-    """Take back what a try that was killed has left under way."""
-    known = ready.plan.run.progress
-    if known.get("parts") is not None or ready.is_again:
-        for part in range(1, int(known.get("parts") or 0) + 2):
-            await storage.clear(ready.paths.path(part))
-
-
-async def _remove_from(storage: Storage, ready: _Ready, first: int) -> None:
-    """Remove parts of an older set of files of these names: they would be taken for the end of this one."""
-    number = first
-    while await storage.look(ready.paths.path(number)) is not None:
-        await storage.remove(ready.paths.path(number))
-        number += 1
 
 
 def _show(tx: Transaction, ready: _Ready, outcome: Outcome, steps: HeldSteps) -> None:
@@ -239,47 +191,3 @@ def _beside(surely: Blocks, perhaps: Blocks) -> list[tuple[int, bytes, bytes]]:
     """Put blocks of the same people beside each other."""
     sure, all_ = dict(surely), dict(perhaps)
     return [(block, sure.get(block, b""), packed) for block, packed in sorted(all_.items())]
-
-
-def _manifest(ready: _Ready, parts: Sequence[Part]) -> tuple[str, AsyncIterator[bytes]]:
-    """Return where the manifest lies, and what is in it."""
-    plan_, base = ready.plan, ready.access.base
-    slot = plan_.run.subject["slot"]
-    files = [Written(joined(base, part.path), part.size, part.rows, part.sha256) for part in parts]
-    body = manifest(plan_.run.run, plan_.moment if slot is None else slot, files)
-    name = name_of_manifest(plan_.stored.id, plan_.run.run)
-
-    async def pieces() -> AsyncIterator[bytes]:
-        yield body
-
-    return joined(ready.paths.place.folder, name), pieces()
-
-
-def _told(part: Part) -> dict[str, Any]:
-    return {"path": part.path, "rows": part.rows, "bytes": part.size, "sha256": part.sha256}
-
-
-async def _while_ours(steps: HeldSteps, progress: Progress, clock: Clock, work: Coroutine[Any, Any, None]) -> None:
-    """Do something long, and stop it when the run is cancelled, or another process has it."""
-    working = asyncio.ensure_future(work)
-    try:
-        while not (await asyncio.wait([working], timeout=_LOOK))[0]:
-            if not await steps.still_ours():
-                raise RunLost
-            await steps.note(**progress.told(clock.monotonic()))
-        working.result()
-    finally:
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
-
-
-@asynccontextmanager
-async def _in_thread(context: AbstractContextManager[Selected]) -> AsyncIterator[Selected]:
-    """Enter and leave, in threads, what blocks; whoever is cancelled on the way in leaves it all the same."""
-    entering = asyncio.ensure_future(asyncio.to_thread(context.__enter__))
-    try:
-        yield await asyncio.shield(entering)
-    finally:
-        await asyncio.wait([entering])
-        if entering.exception() is None:
-            await asyncio.to_thread(context.__exit__, None, None, None)

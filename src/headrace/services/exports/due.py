@@ -19,7 +19,8 @@ from headrace.model.flow import Flow, SegmentSelectorValue
 from headrace.model.problem import ConfigurationError
 from headrace.services.catalog import Catalog, tenant_of
 from headrace.services.checks import lenient
-from headrace.store import audiences, dataflows, documents, export_schedules, exports, runs
+from headrace.services.exports import lake
+from headrace.store import audiences, dataflows, documents, export_schedules, exported_datasets, exports, runs
 from headrace.store.database import Transaction
 from headrace.store.dataflows import StoredDataflow
 from headrace.store.export_schedules import DATASETS, Standing
@@ -65,6 +66,7 @@ def end_all(tx: Transaction, stored: StoredDataflow, now: int) -> None:
     """Forget everything of a dataflow that is deleted; a run that has not begun never will."""
     export_schedules.remove(tx, stored.tenant, stored.dataflow)
     exports.forget_all(tx, stored.tenant, stored.dataflow)
+    exported_datasets.forget_all(tx, stored.tenant, stored.dataflow)
     for run in unended(tx, stored.tenant, stored.id):
         runs.end(tx, run.run, "cancelled", now, "the dataflow was deleted")
 
@@ -81,8 +83,8 @@ def follow(tx: Transaction, stored: StoredDataflow, flow: Flow, was: Flow | None
 
 def schedules_of(tx: Transaction, stored: StoredDataflow, flow: Flow) -> dict[int, Schedule | None]:
     """Return when the files of a dataflow are written, by audience; ``None``: nobody said so that it can be read."""
-    if flow.schedule_params is not None and not flow.audiences:
-        params = lenient(ScheduleParams, flow.schedule_params)
+    if lake.is_of_datasets(tx, stored.tenant, flow.source_connection_ids[0]):
+        params = lenient(ScheduleParams, flow.schedule_params or {})
         return {DATASETS: _read(lambda: Schedule.of_datasets(params, stored.created_at))}
     selected = selectors_of(tx, stored.tenant, flow)
     return {audience: schedule_of(selector) for audience, selector in selected.items()}
@@ -192,6 +194,11 @@ def refuse_busy(tx: Transaction, tenant: int, dataflow: str, numbers: Mapping[in
         for number in numbers.keys() & {*run.subject["audiences"]}:
             going = f"Run already going on for audience `{numbers[number]}` for order `{dataflow}`"
             raise Conflict(f"{going} with run id `{run.run}`")
+
+
+def writes_datasets(run: Run) -> bool:
+    """Say whether a run that writes files writes datasets, and no people."""
+    return DATASETS in run.subject["audiences"]
 
 
 def unended(tx: Transaction, tenant: int, dataflow: str) -> Iterator[Run]:
