@@ -241,8 +241,10 @@ class Engine:
         erasing = Erasing(self.store, self.clock, self.live, self.erased, wake, copies, lists, self.erasure_log)
         self.runs.register(ERASURE, erasing.carry)
         self.runs.register(TAKE, TakingSnapshots(self.datasets).carry)
-        scratch = self.settings.data_dir.absolute() / "exports"
-        exporting = Exporting(self.store, self.clock, self.storages, self.store.people, scratch, self.board)
+        data, people = self.settings.data_dir.absolute(), self.store.people
+        exporting = Exporting(
+            self.store, self.clock, self.storages, people, data / "audiences", data / "exports", self.board
+        )
         self.runs.register(EXPORT, exporting.carry, at_once=2)
         self.runs.register(LOAD, Loading(self.datasets, self.ingestion, self.board).carry, at_once=1)
 

@@ -32,6 +32,7 @@ from headrace.services.at_partner.recording import wait_after
 from headrace.services.catalog import tenant_of
 from headrace.services.exports import telling
 from headrace.services.exports.due import KIND, export_of
+from headrace.services.exports.enriching import enriched
 from headrace.services.exports.planning import FilePaths, Plan, plan
 from headrace.services.exports.telling import Progress
 from headrace.services.steps import HeldSteps, patiently
@@ -70,12 +71,18 @@ class _Ready:
 
 @dataclass(frozen=True, slots=True)
 class Exporting:
-    """Carries the runs that write files. ``people`` gives those of a sandbox; ``scratch`` is for what does not fit."""
+    """
+    Carries the runs that write files.
+
+    ``people`` gives those of a sandbox, ``lists`` has what was uploaded of audiences, and ``scratch`` is for what does
+    not fit into memory.
+    """
 
     store: Store
     clock: Clock
     storages: Storages
     people: Callable[[int], People]
+    lists: Path
     scratch: Path
     announce: Announce
 
@@ -125,7 +132,9 @@ class Exporting:
         async with AsyncExitStack() as open_:
             storage = await open_.enter_async_context(ready.access.open())
             await _clear(storage, ready)
-            selected = await open_.enter_async_context(_in_thread(selecting(people, plan_.wanted, scratch)))
+            lists = self.lists / str(plan_.tenant.tenant)
+            wanted = await asyncio.to_thread(enriched, plan_.wanted, plan_.uploads, lists)
+            selected = await open_.enter_async_context(_in_thread(selecting(people, wanted, scratch)))
             files = await open_.enter_async_context(export(selected.rows, ready.access.look, storage, _manner(ready)))
             outcome = selected.outcome()
             crashpoint("after_export_staged")
