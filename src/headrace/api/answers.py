@@ -278,6 +278,13 @@ SCHEMAS: dict[str, Schema] = {
         {"$id": TEXT, "title": TEXT, "type": TEXT, "properties": {"type": "object"}},
         about="The schema of people, read off those that `x-headrace.people` counts.",
     ),
+    "LandingZone": of_object(
+        {"containerName": TEXT, "containerTTL": TEXT}, about="A container, and how many days files are kept."
+    ),
+    "LandingZoneCredentials": of_object(
+        dict.fromkeys(("containerName", "SASToken", "storageAccountName", "SASUri", "expiryDate"), TEXT),
+        about="A way to read a landing zone, good until `expiryDate`; whoever has `SASUri` can read.",
+    ),
     "Counted": of_object({"count": COUNT}, about="How many there are."),
     "Choice": of_object({"name": TEXT, "value": {"type": ["string", "integer"]}}, about="A label and its value."),
     "PartnerSchema": of_object(
@@ -293,6 +300,7 @@ SCHEMAS: dict[str, Schema] = {
 
 _AUTHORING, _FLOWS = "/data/core/activation/authoring", "/data/foundation/flowservice"
 _CONVERSION = "/data/foundation/conversion"
+_LANDING = "/data/foundation/connectors/landingzone"
 _KINDS = {
     "destinations": "StoredDestination",
     "destination-servers": "StoredDestinationServer",
@@ -405,6 +413,9 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
         for key, answer in _conversion(noun, name).items()
     },
     ("delete", "/data/foundation/conversion/mappingSets/{id}"): None,
+    ("get", _LANDING): ref("LandingZone"),
+    ("get", f"{_LANDING}/credentials"): ref("LandingZoneCredentials"),
+    ("post", f"{_LANDING}/credentials"): ref("LandingZoneCredentials"),
     ("post", "/activations"): ref("ActivationPlan"),
     ("post", "/activations/plan"): {
         "allOf": [
