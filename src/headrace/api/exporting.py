@@ -23,7 +23,7 @@ _FORM = '`{"activationInfo": {"<dataflow>": ["<audience>", …]}}`'
 @router.post("/adhocrun", summary="Write the files of audiences now, besides their schedules")
 async def export_now(request: Request, caller: Operator, handed: Handed, body: JsonBody, accept: Accept = "") -> Object:
     version = _version(accept)
-    wanted = _audiences(_information(body))
+    wanted = _audiences(_information(body), has_all=body.get("x-headrace") == {"all": True})
     if version == 1:
         _refuse_without_jobs(body)
     asked = await asking.export_now(handed.store, handed.clock, caller, wanted)
@@ -54,10 +54,11 @@ def _information(body: Any) -> Object:
     return information
 
 
-def _audiences(information: Object) -> dict[str, list[str] | None]:
-    if not all(_is_texts(names) for names in information.values()):
+def _audiences(information: Object, *, has_all: bool) -> dict[str, list[str] | None]:
+    """Return the audiences of each dataflow; with ``has_all`` an empty list stands for all of them."""
+    if not all(_is_texts(names) or (has_all and names == []) for names in information.values()):
         raise BadRequestError(f"each dataflow has a list of the ids of its audiences: the body is {_FORM}")
-    return {flow: [*names] for flow, names in information.items()}
+    return {flow: names or None for flow, names in information.items()}
 
 
 def _refuse_without_jobs(body: Object) -> None:

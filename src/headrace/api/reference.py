@@ -170,7 +170,7 @@ _EXPORTED: dict[str, Any] = {
     "properties": {
         "activationInfo": {
             "type": "object",
-            "additionalProperties": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            "additionalProperties": {"type": "array", "items": {"type": "string"}},
             "minProperties": 1,
             "description": "The ids of audiences, by dataflow.",
         },
@@ -178,6 +178,11 @@ _EXPORTED: dict[str, Any] = {
             "type": "array",
             "items": {"type": "string"},
             "description": "Needed without `version=2` in `Accept`; of no effect.",
+        },
+        "x-headrace": {
+            "type": "object",
+            "properties": {"all": {"const": True}},
+            "description": "`all`: an empty list stands for all audiences whose dates are today.",
         },
     },
     "required": ["activationInfo"],
