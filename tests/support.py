@@ -283,6 +283,14 @@ class Server:
         assert not self._has_ended(), self.log.read_text()
         return wait_for_server(credentials, seconds=PATIENCE)
 
+    def start_to_end(self, **settings: str) -> int:
+        """Start it where it ends by itself, and return its exit code."""
+        line = command("serve", "--port", "0", "--data-dir", str(self.data))
+        given = environment(self.home, **{**self._settings, **settings})
+        with self.log.open("ab") as log:
+            ended = subprocess.run(line, env=given, cwd=self.home, stdout=log, stderr=log, timeout=PATIENCE)
+        return ended.returncode
+
     def stop(self) -> int:
         """Ask it to stop, and return its exit code."""
         self.process.send_signal(signal.SIGTERM)

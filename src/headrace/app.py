@@ -180,7 +180,9 @@ class Engine:
         )
         grant = settings.allow_password_grant
         self.partners = Partners(self.keyring, reaching, self.tokens, deadline, password_grant=grant)
-        self.storages = Storages(self.keyring, self.clock, storage_way(settings, self.buckets), signer_of(settings))
+        self.landing = landing_of(settings, self.store, self.clock, self.keyring)
+        way = storage_way(settings, self.buckets)
+        self.storages = Storages(self.keyring, self.clock, way, signer_of(settings), self.landing)
         for_messages = Partners(self.keyring, at_once, self.tokens, deadline, password_grant=grant)
         self.live = LiveDataflows(for_messages, self.renderers, self.clock, self.board)
         self.worker = Worker(
@@ -210,7 +212,6 @@ class Engine:
         self.runs.register(ALERT, Sending(self.store, self.clock, self.keyring, at_once, mailer_of(settings)).carry)
         self.gauges = Gauges.of(self.store, self.clock, settings.data_dir, self.worker.under_way)
         self.backing_up = BackingUp(self.store, self.clock, self.board, self.keyring)
-        self.landing = landing_of(settings, self.store, self.clock, self.keyring)
 
     def _watch(self) -> Watching:
         """Make what looks for alerts: it looks soon where something happens that they are about."""
@@ -249,8 +250,9 @@ class Engine:
 
     def _register_exports(self) -> None:
         """Say what is done for runs that write files, of people or of datasets."""
-        scratch, stored = self.settings.data_dir.absolute() / "exports", (self.store, self.clock, self.storages)
-        of_people = Exporting(*stored, self.store.people, scratch, self.board)
+        data, stored = self.settings.data_dir.absolute(), (self.store, self.clock, self.storages)
+        lists, scratch = data / "audiences", data / "exports"
+        of_people = Exporting(*stored, self.store.people, lists, scratch, self.board)
         of_datasets = ExportingDatasets(*stored, self.datasets, self.erased, scratch, self.board)
 
         async def carry(run: Run, steps: HeldSteps) -> None:

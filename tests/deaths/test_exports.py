@@ -61,7 +61,8 @@ def sets(home):
     for path in sorted((home / "partner").rglob("manifest-*.json"), key=lambda path: path.stat().st_mtime_ns):
         people = {}
         for file in json.loads(path.read_text())["exportResults"]:
-            data = (home / "partner" / file["sinkPath"].strip("/") / file["name"]).read_bytes()
+            data = path.with_name(file["name"]).read_bytes()
+            assert str(path.parent).endswith(file["sinkPath"])
             assert (len(data), hashlib.sha256(data).hexdigest()) == (file["size"], file["x-headrace"]["sha256"])
             people |= {row["crm"]: row["status"] for row in csv.DictReader(io.StringIO(data.decode()))}
         found.append(people)

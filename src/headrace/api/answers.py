@@ -367,6 +367,10 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
         ("post", f"/publishing/requests/{{config_id}}/{step}"): ref("PublishDetails")
         for step in ("approve", "reject", "withdraw")
     },
+    ("post", "/data/core/activation/disflowprovider/adhocrun"): of_object(
+        {"order": list_of(of_object({"order": TEXT, "statusURL": TEXT}, {"segment": TEXT, "dataset": TEXT}))},
+        about="A run for each audience, or one for all datasets of a dataflow: `order` is the dataflow.",
+    ),
     ("get", f"{_FLOWS}/connectionSpecs"): items_of("ConnectionSpec"),
     ("get", f"{_FLOWS}/connectionSpecs/{{id}}"): items_of("ConnectionSpec"),
     ("get", f"{_FLOWS}/connectionSpecs/{{id}}/configs"): ref("EligibleDatasets"),

@@ -132,8 +132,10 @@ async def _kept(stored: StoredDataflow, caller: Caller, handed: Handed) -> Objec
 
 @router.get("/runs", summary="List the runs of dataflows, newest first")
 async def list_runs(caller: Reader, handed: Handed, asked: Listing) -> Object:
-    found = await flow_runs.listing(handed.store, caller, handed.clock.now(), asked[0].only("flowId"))
-    return page_of("/runs", found[::-1], asked)
+    query, only_count = asked
+    found = await flow_runs.listing(handed.store, caller, handed.clock.now(), query.only("flowId"))
+    kept, query = flow_runs.chosen(found, query)
+    return page_of("/runs", kept[::-1], (query, only_count))
 
 
 @router.get("/runs/{id}", summary="Read a run of a dataflow")

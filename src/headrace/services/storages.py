@@ -1,8 +1,10 @@
 """Accounts' ways to their storages: whoever writes files for an operator goes through here."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from headrace.batch.export import Sealing
@@ -11,12 +13,14 @@ from headrace.connect.keyring import Keyring
 from headrace.connect.pgp import Signer
 from headrace.connect.secrets import Redactor, Secret
 from headrace.connect.storage import Storage, Way, storages
+from headrace.connect.storage.dlz import KIND as LANDING_ZONE
 from headrace.connect.storage.storage import MakesStorage
 from headrace.errors import AccountError, HeadraceError
 from headrace.model.file_format import FileFormat
 from headrace.model.problem import ConfigurationError
 from headrace.services import host_pins, sealing
 from headrace.services.catalog import Edition
+from headrace.services.landing.zones import LandingZones
 from headrace.services.sealed_files import encryption_of, key_of, sealing_by
 from headrace.services.sealing import Safe
 from headrace.services.storage_places import Place, Texts, base_of, look_of, place_of
@@ -43,6 +47,7 @@ class StorageAccess:
     _sign_in: SignIn
     _way: Way
     _redactor: Redactor
+    _landing: Callable[[], Awaitable[Path]] | None = field(default=None, repr=False)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Storage]:
@@ -54,9 +59,11 @@ class StorageAccess:
             AccountError: the credentials do, or the place may not be reached.
             NotStored: the storage was asked, and refused.
         """
-        makes, sign_in = _maker(self._place.kind), self._sign_in
+        makes, sign_in, way = _maker(self._place.kind), self._sign_in, self._way
+        if self._landing is not None and self._place.kind == LANDING_ZONE:
+            way = replace(way, landing=await self._landing())
         try:
-            async with makes.open(self._place.block, sign_in.auth_type, sign_in.auth, self._way) as storage:
+            async with makes.open(self._place.block, sign_in.auth_type, sign_in.auth, way) as storage:
                 yield storage
         except HeadraceError as error:
             self._quieten(error)
@@ -83,11 +90,19 @@ class Storages:
     Makes the ways of accounts to their storages, as a transaction sees what they are made of.
 
     ``way`` holds for all of them; keys of hosts, and who we are at Amazon for whom, are each account's own. ``signer``
-    signs files that are encrypted.
+    signs files that are encrypted; ``landing`` has the zones of sandboxes.
     """
 
-    def __init__(self, keyring: Keyring, clock: Clock, way: Way, signer: Signer | None = None) -> None:
+    def __init__(
+        self,
+        keyring: Keyring,
+        clock: Clock,
+        way: Way,
+        signer: Signer | None = None,
+        landing: LandingZones | None = None,
+    ) -> None:
         self.way = way
+        self._landing = landing
         self._keyring = keyring
         self._clock = clock
         self._signer = signer
@@ -133,6 +148,7 @@ class Storages:
             sign_in,
             self._way_of(tenant, account, place, sign_in),
             Redactor([*sign_in.secrets, *secrets]),
+            partial(self._landing.directory_of, tenant) if self._landing is not None else None,
         )
 
     def _way_of(self, tenant: Tenant, account: Declared | None, place: Place, sign_in: SignIn) -> Way:

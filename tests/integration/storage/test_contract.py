@@ -92,9 +92,8 @@ async def test_any_name_is_taken_as_it_is(place, name):
         assert await storage.look(name) is None
 
 
-@pytest.mark.parametrize("size", [10, LARGE])
-async def test_what_is_there_stays_unless_it_is_to_be_replaced(place, size):
-    name, old, new = new_name(), content(7), content(size)
+async def test_what_is_there_stays_unless_it_is_to_be_replaced(place):
+    name, old, new = new_name(), content(7), content(10)
     async with place.open() as storage:
         await storage.write(name, pieces(old))
         with pytest.raises(NotStored) as refused:
@@ -178,6 +177,7 @@ async def test_nobody_sees_what_is_staged_until_it_is_published(place, size, rep
     assert left(place, name) + left(place, given_up) == []
 
 
+@pytest.mark.campaign
 async def test_of_two_that_are_staged_at_once_the_second_is_told_that_there_is_a_file(atomic):
     name, data = new_name(), content(LARGE)
     async with atomic.open() as one, atomic.open() as other:

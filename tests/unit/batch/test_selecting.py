@@ -7,10 +7,11 @@ from types import SimpleNamespace
 import msgspec
 import orjson
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from headrace.batch.asked import Asked
-from headrace.batch.candidates import Candidates
+from headrace.batch.candidates import LARGEST, Candidates
 from headrace.batch.members import packed, unpacked
 from headrace.batch.parts import Rows
 from headrace.batch.select import Manner
@@ -159,3 +160,179 @@ def test_rows_are_what_the_law_says(tmp_path, part):
 def test_rows_are_what_the_law_says_for_long(tmp_path):
     for seed in range(1000, 1500):
         hold(tmp_path, seed)
+
+
+# -- told one by one ---------------------------------------------------------------------------------------------------
+
+
+def of(number, emails="", qualified="01", identities_at=None, **attributes):
+    """Somebody who is in the audience `a`."""
+    document = {
+        **attributes,
+        "identityMap": {"Email": [{"id": one} for one in emails]},
+        "segmentMembership": {
+            "ups": {"a": {"status": "realized", "lastQualificationTime": f"2026-01-{qualified}T00:00:00Z"}}
+        },
+    }
+    return Stored(number, f"crmId:{number}", number, identities_at, document)
+
+
+def first_file(*columns, **more):
+    enrichment = {name: more.pop(name) for name in ("enrichment", "uploaded") if name in more}
+    audience = AudienceWanted(7, "ups", "a", None, Manner("full", is_first=True), **enrichment)
+    return Wanted(tuple(columns), (audience,), **more)
+
+
+def column(path, type_="string"):
+    return Column(path, AttributeRow(path, path), type_)
+
+
+@pytest.mark.parametrize(
+    ("key", "rows"),
+    [
+        (None, [("p", "k", "Lee"), ("q", "k", "Roe")]),
+        (DedupeKey(namespace="Email"), [("q", "k", "Roe"), ("r", "k", "Roe")]),
+        (DedupeKey(paths=("mail",)), [("q", "k", "Roe")]),
+        (DedupeKey(paths=("mail", "last")), [("p", "k", "Lee"), ("q", "k", "Roe")]),
+    ],
+)
+def test_who_changed_last_keeps_the_rows_of_a_key(tmp_path, key, rows):
+    people = [of(1, "pq", mail="k", last="Lee"), of(2, "qr", "02", mail="k", last="Roe")]
+
+    assert selected(tmp_path, people, first_file(EMAIL, column("mail"), column("last"), key=key))[0] == rows
+
+
+def test_of_who_changed_at_one_time_the_first_by_the_other_columns_keeps_the_row(tmp_path):
+    people = [of(1, mail="k1", first="John", last="Morris"), of(2, mail="k1", first="John", last="Doe")]
+    wanted = first_file(column("mail"), column("first"), column("last"), key=DedupeKey(paths=("mail",)))
+
+    assert selected(tmp_path, people, wanted)[0] == [("k1", "John", "Doe")]
+
+
+def test_of_who_entered_at_one_time_the_newer_identity_keeps_the_row(tmp_path):
+    people = [of(1, mail="k", last="B", identities_at=5), of(2, mail="k", last="A", identities_at=4), of(3, mail="k")]
+    wanted = first_file(column("last"), key=DedupeKey(paths=("mail",)))
+
+    assert selected(tmp_path, people, wanted)[0] == [("B",)]
+
+
+def test_who_has_nothing_in_the_key_shares_it_with_nobody(tmp_path):
+    people = [of(1, last="A"), of(2, last="A", mail=""), of(3, last="A", mail=None)]
+    wanted = first_file(column("last"), key=DedupeKey(paths=("mail",)))
+
+    assert len(selected(tmp_path, people, wanted)[0]) == 3
+
+
+@pytest.mark.parametrize("order", [1, -1, 7])
+def test_a_chain_of_shared_identities_has_one_winner_however_long(tmp_path, order):
+    """Numbers in a chain go up, go down, or jump."""
+    count = 200
+    places = [place * order % count for place in range(count)]
+    people = [of(n + 1, [f"i{places[n]}", f"i{places[n] + 1}"], "02" if n == 77 else "01") for n in range(count)]
+    people += [of(count + 1, ["lonely"])]
+
+    rows, outcome = selected(tmp_path, people, first_file(EMAIL, key=DedupeKey(namespace="Email")))
+
+    assert rows == [(f"i{places[77]}",), (f"i{places[77] + 1}",), ("lonely",)]
+    assert outcome.audiences[0].excluded == {"duplicate": count - 1}
+    assert len(unpacked(outcome.audiences[0].members)) == count + 1
+
+
+def test_identities_that_are_no_column_compete_and_make_no_more_rows(tmp_path):
+    wanted = first_file(column("last"), key=DedupeKey(namespace="Email"))
+
+    rows, _ = selected(tmp_path, [of(1, "pq", last="A"), of(2, "qr", "02", last="B"), of(3, last="C")], wanted)
+
+    assert rows == [("B",), ("C",)]
+
+
+def test_identities_are_held_against_each_other_as_they_are_written(tmp_path):
+    wanted = first_file(HASHED, key=DedupeKey(namespace="Email"))
+
+    rows, _ = selected(tmp_path, [of(1, ["A@x.com "]), of(2, ["a@x.com", "A@X.com"], "02")], wanted)
+
+    assert len(rows) == 1
+
+
+def test_what_does_not_fit_its_column_is_nothing_and_is_counted(tmp_path):
+    people = [of(1, born="1999-12-31"), of(2, born="last year"), of(3, born=["a"])]
+
+    rows, outcome = selected(tmp_path, people, first_file(column("born", "date")))
+
+    assert [row[0] and row[0].year for row in rows] == [1999, None, None]
+    assert [(one.column, one.reason, one.values) for one in outcome.left_out] == [
+        ("born", "another-type", 1),
+        ("born", "list-or-object", 1),
+    ]
+
+
+def test_objects_of_one_shape_keep_their_structure(tmp_path):
+    people = [of(1, cart={"sum": 1, "lines": [{"n": 2, "isGift": True}]}), of(2, cart={"sum": 1.5}), of(3)]
+
+    rows, _ = selected(tmp_path, people, first_file(column("cart", "object")))
+
+    assert rows == [
+        ({"lines": [{"isGift": True, "n": 2}], "sum": 1.0},),
+        ({"lines": None, "sum": 1.5},),
+        (None,),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"a": 1}, [1]),
+        ({"a": 1}, {"a": "b"}),
+        ({"a": 1}, {"A": 1}),
+        ({"": 1}, {"": 2}),
+        ({"a": 9223372036854775808}, {"a": 1}),
+        ({}, {}),
+    ],
+)
+def test_objects_of_several_shapes_are_json(tmp_path, one, other):
+    rows, _ = selected(tmp_path, [of(1, cart=one), of(2, cart=other)], first_file(column("cart", "object")))
+
+    assert rows == [(orjson.dumps(one).decode(),), (orjson.dumps(other).decode(),)]
+
+
+def test_columns_of_an_upload_come_after_the_others(tmp_path):
+    file = tmp_path / "list.parquet"
+    pq.write_table(pa.table({"key": ["crmId:2", "crmId:1", "crmId:9"], "tier": [2, 1, 9]}), file)
+    wanted = first_file(column("last"), enrichment={"level": "tier", "gone": "no longer there"}, uploaded=(str(file),))
+
+    rows, outcome = selected(tmp_path, [of(1, last="A"), of(2, last="B"), of(3, last="C")], wanted)
+
+    assert rows == [("A", 1, None), ("B", 2, None), ("C", None, None)]
+    assert outcome.audiences[0].rows == 3
+
+
+def test_an_upload_that_is_gone_leaves_its_columns_empty(tmp_path):
+    wanted = first_file(column("last"), enrichment={"level": "tier"}, key=DedupeKey(paths=("last",)))
+
+    assert selected(tmp_path, [of(1, last="A"), of(2, last="A")], wanted)[0] == [("A", None)]
+
+
+def test_a_person_whose_rows_are_too_large_is_left_out(tmp_path):
+    long = "x" * (LARGEST // 3)
+    people = [of(1, last=long), of(2, last=f"{long}{long}"), of(3, last="C")]
+    wanted = first_file(column("last"), Column("again", AttributeRow("last", "again")))
+
+    rows, outcome = selected(tmp_path, people, wanted)
+
+    assert [len(row[0]) for row in rows] == [len(long), 1]
+    assert outcome.audiences[0].excluded == {"too-large": 1}
+    assert unpacked(outcome.audiences[0].members).to_pylist() == [1, 3]
+
+
+def test_columns_may_have_any_name_and_one_source_many_columns(tmp_path):
+    names = ['a "b"', "profile", "c0", "Ä.b"]
+    wanted = first_file(*(Column(name, AttributeRow("last", "x")) for name in names), key=DedupeKey(paths=("last",)))
+
+    assert selected(tmp_path, [of(1, last="A")], wanted)[0] == [("A",) * 4]
+
+
+def test_people_who_do_not_come_in_order_are_refused():
+    candidates = Candidates(Asked.of(first_file(column("last"))))
+
+    with pytest.raises(ValueError, match="numbers"):
+        list(itertools.chain.from_iterable(map(candidates.take, batches_of([of(2), of(1)]))))

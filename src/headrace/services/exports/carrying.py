@@ -7,6 +7,7 @@ A run that is killed is begun anew. What it had staged nobody has seen, and is t
 have been seen: it was noted before, so whoever the next files have otherwise is told as they are (``batch.select``).
 """
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from headrace.events import Announce, ExportPublished
 from headrace.services.at_partner.notifying import notify
 from headrace.services.catalog import tenant_of
 from headrace.services.exports import telling, trying
+from headrace.services.exports.due import export_of
+from headrace.services.exports.enriching import enriched
 from headrace.services.exports.planning import FilePaths, Plan, plan
 from headrace.services.exports.telling import Progress
 from headrace.services.steps import HeldSteps, patiently
@@ -57,12 +60,18 @@ class _Ready:
 
 @dataclass(frozen=True, slots=True)
 class Exporting:
-    """Carries the runs that write files. ``people`` gives those of a sandbox; ``scratch`` is for what does not fit."""
+    """
+    Carries the runs that write files.
+
+    ``people`` gives those of a sandbox, ``lists`` has what was uploaded of audiences, and ``scratch`` is for what does
+    not fit into memory.
+    """
 
     store: Store
     clock: Clock
     storages: Storages
     people: Callable[[int], People]
+    lists: Path
     scratch: Path
     announce: Announce
 
@@ -101,7 +110,9 @@ class Exporting:
         async with AsyncExitStack() as open_:
             storage = await open_.enter_async_context(ready.access.open())
             await trying.clear(storage, plan_.run, ready.paths.path)
-            selected = await open_.enter_async_context(trying.in_thread(selecting(people, plan_.wanted, scratch)))
+            lists = self.lists / str(plan_.tenant.tenant)
+            wanted = await asyncio.to_thread(enriched, plan_.wanted, plan_.uploads, lists)
+            selected = await open_.enter_async_context(trying.in_thread(selecting(people, wanted, scratch)))
             files = await open_.enter_async_context(export(selected.rows, ready.access.look, storage, _manner(ready)))
             outcome = selected.outcome()
             crashpoint("after_export_staged")
@@ -119,7 +130,7 @@ class Exporting:
                 dataflow=plan_.stored.id,
                 run=plan_.run.run,
                 rows=told["rows"],
-                size=told["bytes"],
+                bytes=told["bytes"],
                 files=len(parts),
                 seconds=(run["endedAt"] - began) / 1000,
             )
@@ -131,7 +142,7 @@ class Exporting:
         parts = [*files.parts] if is_there else []
         if is_there:
             await files.publish()
-        if ready.replaces:
+        if ready.replaces and (is_there or ready.paths.has_time):
             await trying.remove_from(storage, ready.paths.path, len(parts) + 1)
         if ready.access.look.has_manifest:
             place, run = (ready.access.base, ready.paths.place.folder), ready.plan.run
@@ -146,7 +157,7 @@ class Exporting:
         for one in outcome.audiences if plan_.is_counted else ():
             published = Published(outcome.cut, run.subject["slot"], run.run, now)
             exports.publish(tx, stored.tenant, stored.dataflow, one.number, published, one.members)
-        notify(tx, plan_.tenant, plan_.parts.target.id, trying.id_of(run), run.actor, now)
+        notify(tx, plan_.tenant, plan_.parts.target.id, export_of(run), run.actor, now)
         steps.note_in(tx, **told)
 
     def _scratch(self, run: Run) -> Path:

@@ -133,7 +133,7 @@ class ExportingDatasets:
                 dataflow=plan.stored.id,
                 run=plan.run.run,
                 rows=told["rows"],
-                size=told["bytes"],
+                bytes=told["bytes"],
                 files=len(parts),
                 seconds=(run["endedAt"] - began) / 1000,
             )

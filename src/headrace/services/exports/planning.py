@@ -21,6 +21,7 @@ from headrace.model.flow import IDENTITY_PATH, FieldMapping, SegmentSelectorValu
 from headrace.services import consent_policies
 from headrace.services.catalog import Catalog
 from headrace.services.exports.due import selectors_of
+from headrace.services.exports.enriching import Upload, upload_of
 from headrace.services.live import Parts, alias_of
 from headrace.services.mapped import attribute_row, column_name, identity_row, mapped_rows
 from headrace.store import audiences, dataflows, exports, partner_audiences
@@ -62,6 +63,7 @@ class Plan:
     stored: StoredDataflow
     parts: Parts
     wanted: Wanted
+    uploads: dict[int, Upload]
     chosen: dict[int, tuple[StoredAudience, SegmentSelectorValue]]
 
     @property
@@ -165,7 +167,9 @@ def plan(tx: Transaction, tenant: Tenant, run: Run) -> Plan:
             consent_policies.in_force(tx, tenant.tenant), stored.document, parts.destination
         )[0],
     )
-    return Plan(run, tenant, stored, parts, wanted, chosen)
+    found = {number: upload_of(tx, tenant.tenant, number, chosen[number][1]) for number in numbers}
+    uploads = {number: upload for number, upload in found.items() if upload is not None}
+    return Plan(run, tenant, stored, parts, wanted, uploads, chosen)
 
 
 # -- columns ----------------------------------------------------------------------------------------------------------

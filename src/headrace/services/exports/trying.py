@@ -15,7 +15,7 @@ from headrace.connect.storage import NotStored, Storage
 from headrace.errors import HeadraceError
 from headrace.orchestrate.port import RunLost
 from headrace.services.at_partner.recording import wait_after
-from headrace.services.exports.due import KIND
+from headrace.services.exports.due import KIND, export_of
 from headrace.services.exports.telling import Progress
 from headrace.services.steps import HeldSteps, patiently
 from headrace.services.storages import StorageAccess
@@ -33,15 +33,9 @@ _LOOK = 1.0
 # -- the run ----------------------------------------------------------------------------------------------------------
 
 
-def id_of(run: Run) -> str:
-    """Return the id of an export, the same for all its tries."""
-    first: str = run.subject.get("export", run.run)
-    return first
-
-
 def is_again(run: Run) -> bool:
     """Say whether an earlier try may have shown files."""
-    return bool(run.progress.get("shown") or run.subject.get("tried") or run.retry_of)
+    return bool(run.progress.get("shown") or run.subject.get("tried"))
 
 
 async def tried(
@@ -69,7 +63,7 @@ async def _ask_again(run: Run, store: Store, clock: Clock) -> None:
 
     def work(tx: Transaction) -> None:
         if count < MOST_TRIES and not runs.is_tried_again(tx, run.run):
-            subject = {**run.subject, "tried": count, "export": id_of(run)}
+            subject = {**run.subject, "tried": count, "export": export_of(run)}
             runs.ask(tx, run.tenant, KIND, subject, run.actor, now, now + wait_after(count), retry_of=run.run)
 
     await patiently(lambda: store.write(work))

@@ -1,15 +1,14 @@
 """A house that writes files: a destination that takes them, and a dataflow that sends audiences there."""
 
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from headrace.connect.egress import AllowList, Egress
 from headrace.connect.guard import Guard
-from headrace.connect.storage import Way, storages
-from headrace.connect.storage.local import LocalStorage
+from headrace.connect.storage import Way
 from headrace.services import activation, authoring, sources, targets
 from headrace.services.exports import due
 from headrace.services.exports.carrying import Exporting
+from headrace.services.landing.zones import LandingZones
 from headrace.services.storages import Storages
 from unit.services.house import flow_document
 
@@ -82,24 +81,13 @@ async def activate_files(house, *ids, name="flow", mapping=MAPPING, formats=None
     return stored
 
 
-class Folder:
-    """A kind of storage that is a folder of this machine."""
-
-    auth_types = ()
-
-    def __init__(self, directory):
-        self.directory = directory
-
-    @asynccontextmanager
-    async def open(self, place, auth_type, auth, way):
-        yield LocalStorage(self.directory, place["path"])
-
-
 def carries_files(house, directory):
-    """Have a house write files below a directory."""
-    storages._entries["FILE_BASED_DLZ"] = Folder(directory)
-    way = Way(Egress(AllowList()), Guard())
-    made = Storages(house.keyring, house.clock, way)
-    scratch = Path(house.store.directory) / "exports"
-    exporting = Exporting(house.store, house.clock, made, house.store.people, scratch, house.events.append)
+    """Have a house write files, into a landing zone below a directory."""
+    zones = LandingZones(house.store, house.clock, house.keyring, directory, "http://127.0.0.1", 7, 7)
+    made = Storages(house.keyring, house.clock, Way(Egress(AllowList()), Guard()), landing=zones)
+    data = Path(house.store.directory)
+    exporting = Exporting(
+        house.store, house.clock, made, house.store.people, data / "lists", data / "exports", house.events.append
+    )
     house.runs.register(due.KIND, exporting.carry)
+    return zones

@@ -15,11 +15,10 @@ HOUR = 3600
 
 
 @pytest.fixture
-def filed(house, tmp_path):
-    """A house that writes files into a folder of this machine."""
-    house.folder = tmp_path / "partner"
-    house.folder.mkdir()
-    carries_files(house, house.folder)
+async def filed(house, tmp_path):
+    """A house that writes files into a landing zone."""
+    zones = carries_files(house, tmp_path / "partner")
+    house.folder = await zones.directory_of(house.caller.tenant)
     house.pass_time(3 * HOUR)
     return house
 
@@ -82,14 +81,15 @@ async def test_a_manifest_says_what_there_is(filed):
     assert run.progress["metrics"]["recordSummary"]["outputRecordCount"] == 1
 
 
-async def test_a_storage_that_is_not_there_is_asked_again_and_has_one_whole_set(filed):
+async def test_what_a_storage_refuses_is_in_the_next_file(filed):
     await activate_files(filed, "a", **NEWS)
     await filed.ingest(person(1, "a"))
-    filed.folder.rename(filed.folder.with_suffix(".away"))
+    in_the_way = filed.folder / "out"
+    in_the_way.write_text("no folder")
     filed.pass_time(3 * HOUR)
     await filed.carry_runs()
     assert ended(filed).state == "failed"
-    filed.folder.with_suffix(".away").rename(filed.folder)
+    in_the_way.unlink()
     assert await rows(filed, 3) == ["1,,realized"]
 
 
