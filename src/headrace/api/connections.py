@@ -51,9 +51,8 @@ Abandon = Annotated[
 
 @router.get("/connectionSpecs", summary="List the destinations that can be connected")
 async def list_specs(caller: Reader, handed: Handed, asked: Filters) -> Object:
-    return {
-        "items": asked.kept([_profile_store(), _data_lake(), *(await connecting.listing(handed.store, caller, _spec))])
-    }
+    found = await connecting.listing(handed.store, caller, _spec)
+    return {"items": asked.kept([_profile_store(), _data_lake(), *found])}
 
 
 @router.get("/connectionSpecs/{id}", summary="Read what connecting to a destination needs")

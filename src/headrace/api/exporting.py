@@ -1,4 +1,4 @@
-"""Export now: the files of audiences and of datasets besides their schedules, as the original's clients ask for them."""
+"""Export now: files of audiences and datasets, besides their schedules, as the original's clients ask for them."""
 
 import re
 from typing import Annotated, Any
@@ -18,9 +18,7 @@ Operator = Annotated[Caller, Depends(allowed("activation:write", sandbox="prod")
 Object = dict[str, Any]
 Accept = Annotated[
     str,
-    Header(
-        description="`application/vnd.adobe.adhoc.activation+json; version=2` for audiences, `version=3` for datasets."
-    ),
+    Header(description="`application/vnd.adobe.adhoc.activation+json; version=2`; `version=3` for datasets."),
 ]
 _VERSION = re.compile(r"application/vnd\.adobe\.adhoc\.activation\+json\s*;\s*version=\"?(\d+)\"?", re.IGNORECASE)
 _DATASETS = 3
