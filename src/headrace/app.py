@@ -182,7 +182,7 @@ class Engine:
         self.partners = Partners(self.keyring, reaching, self.tokens, deadline, password_grant=grant)
         self.landing = landing_of(settings, self.store, self.clock, self.keyring)
         way = storage_way(settings, self.buckets)
-        self.storages = Storages(self.keyring, self.clock, way, signer_of(settings), self.landing)
+        self.storages = Storages(self.keyring, self.clock, way, signer_of(settings), self.landing.directory_of)
         for_messages = Partners(self.keyring, at_once, self.tokens, deadline, password_grant=grant)
         self.live = LiveDataflows(for_messages, self.renderers, self.clock, self.board)
         self.worker = Worker(
@@ -251,8 +251,8 @@ class Engine:
     def _register_exports(self) -> None:
         """Say what is done for runs that write files, of people or of datasets."""
         data, stored = self.settings.data_dir.absolute(), (self.store, self.clock, self.storages)
-        lists, scratch = data / "audiences", data / "exports"
-        of_people = Exporting(*stored, self.store.people, lists, scratch, self.board)
+        scratch = data / "exports"
+        of_people = Exporting(*stored, self.store.people, data / "audiences", scratch, self.board)
         of_datasets = ExportingDatasets(*stored, self.datasets, self.erased, scratch, self.board)
 
         async def carry(run: Run, steps: HeldSteps) -> None:

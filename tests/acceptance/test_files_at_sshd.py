@@ -159,12 +159,15 @@ def connect(client, destination, sshd, partner, folder):
 
 
 def person(number, *, city="Köln; Altstadt", is_in=True, minute=0):
-    status = "realized" if is_in else "exited"
+    membership = {
+        "status": "realized" if is_in else "exited",
+        "lastQualificationTime": f"2026-03-01T00:{minute:02}:00Z",
+    }
     return {
         "identityMap": {"Email": [{"id": f"p{number}@example.com", "primary": True}]},
-        "segmentMembership": {"ups": {"vip": {"status": status, "lastQualificationTime": f"2026-03-01T00:{minute:02}:00Z"}}},
+        "segmentMembership": {"ups": {"vip": membership}},
         "city": city,
-    }  # fmt: skip
+    }
 
 
 def ingest(client, *people):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from headrace.cli import account, alerts, files, governance, keys, ledger, parked, profiles, runs
+from headrace.cli import account, alerts, files, governance, keys, landing, ledger, parked, profiles, runs
 from headrace.cli.destination import commands
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
@@ -21,7 +21,7 @@ def test_every_command_of_destination_is_on_the_page():
 
 @pytest.mark.parametrize(
     "module",
-    [account, alerts, files, governance, keys, ledger, parked, profiles, runs],
+    [account, alerts, files, governance, keys, landing, ledger, parked, profiles, runs],
     ids=lambda module: module.__name__.rpartition(".")[2],
 )
 def test_every_command_and_option_of_these_is_on_the_page(module):

@@ -278,6 +278,13 @@ SCHEMAS: dict[str, Schema] = {
         {"$id": TEXT, "title": TEXT, "type": TEXT, "properties": {"type": "object"}},
         about="The schema of people, read off those that `x-headrace.people` counts.",
     ),
+    "LandingZone": of_object(
+        {"containerName": TEXT, "containerTTL": TEXT}, about="A container, and how many days files are kept."
+    ),
+    "LandingZoneCredentials": of_object(
+        dict.fromkeys(("containerName", "SASToken", "storageAccountName", "SASUri", "expiryDate"), TEXT),
+        about="A way to read a landing zone, good until `expiryDate`; whoever has `SASUri` can read.",
+    ),
     "Counted": of_object({"count": COUNT}, about="How many there are."),
     "Choice": of_object({"name": TEXT, "value": {"type": ["string", "integer"]}}, about="A label and its value."),
     "PartnerSchema": of_object(
@@ -293,6 +300,7 @@ SCHEMAS: dict[str, Schema] = {
 
 _AUTHORING, _FLOWS = "/data/core/activation/authoring", "/data/foundation/flowservice"
 _CONVERSION = "/data/foundation/conversion"
+_LANDING = "/data/foundation/connectors/landingzone"
 _KINDS = {
     "destinations": "StoredDestination",
     "destination-servers": "StoredDestinationServer",
@@ -368,8 +376,14 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
         for step in ("approve", "reject", "withdraw")
     },
     ("post", "/data/core/activation/disflowprovider/adhocrun"): of_object(
-        {"order": list_of(of_object({"order": TEXT, "statusURL": TEXT}, {"segment": TEXT, "dataset": TEXT}))},
-        about="A run for each audience, or one for all datasets of a dataflow: `order` is the dataflow.",
+        {},
+        {
+            "order": list_of(of_object({"segment": TEXT, "order": TEXT, "statusURL": TEXT})),
+            "destinations": list_of(
+                of_object({"flowId": TEXT, "datasets": list_of(of_object({"id": TEXT, "statusURL": TEXT}))})
+            ),
+        },
+        about="A run for each audience: `order` is its dataflow; or one for all datasets of each of `destinations`.",
     ),
     ("get", f"{_FLOWS}/connectionSpecs"): items_of("ConnectionSpec"),
     ("get", f"{_FLOWS}/connectionSpecs/{{id}}"): items_of("ConnectionSpec"),
@@ -405,6 +419,9 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
         for key, answer in _conversion(noun, name).items()
     },
     ("delete", "/data/foundation/conversion/mappingSets/{id}"): None,
+    ("get", _LANDING): ref("LandingZone"),
+    ("get", f"{_LANDING}/credentials"): ref("LandingZoneCredentials"),
+    ("post", f"{_LANDING}/credentials"): ref("LandingZoneCredentials"),
     ("post", "/activations"): ref("ActivationPlan"),
     ("post", "/activations/plan"): {
         "allOf": [

@@ -1,6 +1,8 @@
 """Export now: files of audiences and datasets, besides their schedules, as the original's clients ask for them."""
 
 import re
+from collections.abc import Iterator
+from itertools import groupby
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
@@ -20,7 +22,9 @@ Accept = Annotated[
     str,
     Header(description="`application/vnd.adobe.adhoc.activation+json; version=2`; `version=3` for datasets."),
 ]
-_VERSION = re.compile(r"application/vnd\.adobe\.adhoc\.activation\+json\s*;\s*version=\"?(\d+)\"?", re.IGNORECASE)
+_VERSION = re.compile(
+    r"application/vnd\.adobe\.adhoc(\.dataset)?\.activation\+json\s*(?:;\s*version=\"?(\d+)\"?)?", re.IGNORECASE
+)
 _DATASETS = 3
 _FORM_OF_DATASETS = '`{"activationInfo": {"destinations": [{"flowId": "…", "datasets": [{"id": "…"}]}]}}`'
 _FORM = '`{"activationInfo": {"<dataflow>": ["<audience>", …]}}`'
@@ -33,24 +37,35 @@ async def export_now(request: Request, caller: Operator, handed: Handed, body: J
     if version == _DATASETS:
         of_datasets = await export_datasets_now(handed.store, handed.clock, caller, _datasets(information))
         handed.runs.wake()
-        return {"order": [{"dataset": item.dataset, **_order(item, base)} for item in of_datasets]}
+        return {"destinations": [*_destinations(of_datasets, base)]}
     wanted = _audiences(information)
     if version == 1:
         _refuse_without_jobs(body)
     asked = await asking.export_now(handed.store, handed.clock, caller, wanted)
     handed.runs.wake()
-    return {"order": [{"segment": item.audience, **_order(item, base)} for item in asked]}
+    return {"order": [_shown(item, base) for item in asked]}
 
 
-def _order(asked: Asked | AskedDataset, base: str) -> Object:
-    status = f"{base}/data/foundation/flowservice/runs/{asked.run.run}"
-    return {"order": asked.dataflow, "statusURL": status}
+def _shown(asked: Asked, base: str) -> Object:
+    return {"segment": asked.audience, "order": asked.dataflow, "statusURL": _status(asked, base)}
+
+
+def _destinations(asked: list[AskedDataset], base: str) -> Iterator[Object]:
+    for flow, of_flow in groupby(asked, key=lambda item: item.dataflow):
+        datasets = [{"id": item.dataset, "statusURL": _status(item, base)} for item in of_flow]
+        yield {"flowId": flow, "datasets": datasets}
+
+
+def _status(asked: Asked | AskedDataset, base: str) -> str:
+    return f"{base}/data/foundation/flowservice/runs/{asked.run.run}"
 
 
 def _version(accept: str) -> int:
     """Read which form the body has, from the media type that is asked for; without one it is the first."""
     found = _VERSION.search(accept)
-    version = int(found[1]) if found is not None else 1
+    if found is not None and found[1]:  # A media type of datasets alone, which clients of the original ask for.
+        return _DATASETS
+    version = int(found[2] or 1) if found is not None else 1
     if version not in (1, 2, _DATASETS):
         message = "the media type ends in `version=2` for audiences, in `version=3` for datasets"
         raise BadRequestError(f"there is no version {version} of this request: {message}")

@@ -12,10 +12,10 @@ from headrace.services.landing.zones import WayIn
 
 router = APIRouter(prefix="/data/foundation/connectors/landingzone", tags=["landing zone"])
 
-Viewer = Annotated[Caller, Depends(allowed("activation:read", sandbox="prod"))]
+Viewer = Annotated[Caller, Depends(allowed("activation:read"))]
 #: What the files say of people is what partners were told of them.
-Reader = Annotated[Caller, Depends(allowed("profiles:read", sandbox="prod"))]
-Operator = Annotated[Caller, Depends(allowed("activation:write", sandbox="prod"))]
+Reader = Annotated[Caller, Depends(allowed("profiles:read"))]
+Operator = Annotated[Caller, Depends(allowed("activation:write"))]
 Object = dict[str, Any]
 DESTINATION = "dlz_destination"
 

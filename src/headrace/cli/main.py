@@ -43,6 +43,7 @@ COMMANDS = {
     "alerts": ("headrace.cli.alerts:app", "See what is wrong, and say who is told of it."),
     "quota": ("headrace.cli.quota:app", "How much sandboxes may have, and have."),
     "consent": ("headrace.cli.consent:app", "Consent policies: list them, set one, delete one."),
+    "landing": ("headrace.cli.landing:app", "The landing zone: the way in for whoever fetches files."),
     "file": ("headrace.cli.files:app", "Write files as exports would."),
     "template": ("headrace.cli.template:app", "Render and check message templates."),
 }

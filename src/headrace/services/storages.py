@@ -13,14 +13,12 @@ from headrace.connect.keyring import Keyring
 from headrace.connect.pgp import Signer
 from headrace.connect.secrets import Redactor, Secret
 from headrace.connect.storage import Storage, Way, storages
-from headrace.connect.storage.dlz import KIND as LANDING_ZONE
 from headrace.connect.storage.storage import MakesStorage
 from headrace.errors import AccountError, HeadraceError
 from headrace.model.file_format import FileFormat
 from headrace.model.problem import ConfigurationError
 from headrace.services import host_pins, sealing
 from headrace.services.catalog import Edition
-from headrace.services.landing.zones import LandingZones
 from headrace.services.sealed_files import encryption_of, key_of, sealing_by
 from headrace.services.sealing import Safe
 from headrace.services.storage_places import Place, Texts, base_of, look_of, place_of
@@ -47,7 +45,6 @@ class StorageAccess:
     _sign_in: SignIn
     _way: Way
     _redactor: Redactor
-    _landing: Callable[[], Awaitable[Path]] | None = field(default=None, repr=False)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Storage]:
@@ -59,11 +56,9 @@ class StorageAccess:
             AccountError: the credentials do, or the place may not be reached.
             NotStored: the storage was asked, and refused.
         """
-        makes, sign_in, way = _maker(self._place.kind), self._sign_in, self._way
-        if self._landing is not None and self._place.kind == LANDING_ZONE:
-            way = replace(way, landing=await self._landing())
+        makes, sign_in = _maker(self._place.kind), self._sign_in
         try:
-            async with makes.open(self._place.block, sign_in.auth_type, sign_in.auth, way) as storage:
+            async with makes.open(self._place.block, sign_in.auth_type, sign_in.auth, self._way) as storage:
                 yield storage
         except HeadraceError as error:
             self._quieten(error)
@@ -90,7 +85,7 @@ class Storages:
     Makes the ways of accounts to their storages, as a transaction sees what they are made of.
 
     ``way`` holds for all of them; keys of hosts, and who we are at Amazon for whom, are each account's own. ``signer``
-    signs files that are encrypted; ``landing`` has the zones of sandboxes.
+    signs files that are encrypted; ``landing`` returns the directory of a sandbox's landing zone.
     """
 
     def __init__(
@@ -99,13 +94,13 @@ class Storages:
         clock: Clock,
         way: Way,
         signer: Signer | None = None,
-        landing: LandingZones | None = None,
+        landing: Callable[[Tenant], Awaitable[Path]] | None = None,
     ) -> None:
         self.way = way
-        self._landing = landing
         self._keyring = keyring
         self._clock = clock
         self._signer = signer
+        self._landing = landing
 
     def access(
         self, tx: Transaction, tenant: Tenant, edition: Edition, account: Declared | None, target: Declared
@@ -148,13 +143,14 @@ class Storages:
             sign_in,
             self._way_of(tenant, account, place, sign_in),
             Redactor([*sign_in.secrets, *secrets]),
-            partial(self._landing.directory_of, tenant) if self._landing is not None else None,
         )
 
     def _way_of(self, tenant: Tenant, account: Declared | None, place: Place, sign_in: SignIn) -> Way:
         """Return the way out for one account: the house is known to partners by the sandbox that it acts for."""
         house = replace(self.way.house, external_id=external_id(tenant)) if self.way.house is not None else None
-        return replace(self.way, house=house, trusted_keys=host_pins.trusted(account, place.block, sign_in))
+        landing = partial(self._landing, tenant) if self._landing is not None else None
+        trusted = host_pins.trusted(account, place.block, sign_in)
+        return replace(self.way, house=house, landing=landing, trusted_keys=trusted)
 
 
 def external_id(tenant: Tenant) -> str:

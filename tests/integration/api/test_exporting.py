@@ -103,3 +103,12 @@ def test_a_version_that_nobody_knows_is_refused(api, idle):
     refused = api.post(NOW, {"activationInfo": {idle: ["a"]}}, headers=unknown)
 
     assert (refused.status, refused.json["code"]) == (400, "bad-request")
+
+
+def test_a_dataflow_shows_when_its_files_are_due(api, flow):
+    (shown,) = api.get(f"{FLOWS}/flows/{flow}").json["items"]
+    assert [(item["audience"], item["frequency"]) for item in shown["x-headrace"]["exports"]] == [
+        ("a", "DAILY"),
+        ("b", "DAILY"),
+    ]
+    assert all("T23:59:00" in item["nextSlot"] for item in shown["x-headrace"]["exports"])

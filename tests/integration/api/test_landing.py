@@ -62,7 +62,10 @@ def put(headrace, way, name, content=CONTENT, path="/"):
             yield content[at : at + 100_000]
 
     async def work():
-        way_out = Way(Egress(AllowList()), Guard(), landing=directory(headrace, way))
+        async def landing():
+            return directory(headrace, way)
+
+        way_out = Way(Egress(AllowList()), Guard(), landing=landing)
         async with storages.get("FILE_BASED_DLZ").open({"path": path}, "NONE", {}, way_out) as storage:
             return await storage.write(name, pieces(), replaces=True)
 

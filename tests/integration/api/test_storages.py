@@ -291,6 +291,22 @@ def test_an_operator_is_told_by_which_external_id_a_role_is_assumed(tmp_path):
     assert len(first["x-headrace"]["externalId"]) == 36, sandbox
 
 
+# -- the landing zone ---------------------------------------------------------------------------------------------
+
+
+def test_a_landing_zone_is_set_up_without_an_account(api):
+    block = "/fileBasedDlzDestination/path"
+    drop = destination(api, "FILE_BASED_DLZ", {block: text("in/%SEGMENT_NAME%")})
+    hidden = destination(api, "FILE_BASED_DLZ", {block: text(".in")})
+
+    document = {"name": "target", "connectionSpec": {"id": drop}}
+    set_up = made(api.post(f"{FLOWS}/targetConnections", document))
+
+    assert api.post(f"{FLOWS}/targetConnections/{set_up}/test", {}).json["ok"]
+    refused = api.post(f"{FLOWS}/targetConnections", {**document, "connectionSpec": {"id": hidden}})
+    assert codes(refused) == {"/params": "invalid"}
+
+
 # -- what credentials are like ------------------------------------------------------------------------------------
 
 

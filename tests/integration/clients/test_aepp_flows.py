@@ -270,3 +270,13 @@ def test_what_a_dataflow_uses_is_deleted_after_it(client, operator):
     assert client.deleteSourceConnection(source) == 202
     assert client.deleteTargetConnection(target) == 202
     assert client.deleteConnection(account) == 204
+
+
+def test_the_landing_zone(client):
+    found = client.getLandingZoneCredential("dlz_destination")
+
+    assert client.getLandingZoneSASUri("dlz_destination").startswith(found["SASUri"].partition("?")[0])
+    assert client.getLandingZoneSASToken("dlz_destination")
+    assert client.getLandingZoneStorageName("dlz_destination") == found["containerName"]
+    assert client.getLandingZoneStorageTTL("dlz_destination") == 7
+    assert client.getLandingZoneNamespace("dlz_destination") == found["storageAccountName"]

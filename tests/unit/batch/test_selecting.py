@@ -122,10 +122,10 @@ def batches_of(people, size=7):
     return pa.Table.from_pylist(rows, schema).to_batches(max_chunksize=size)
 
 
-def selected(scratch, people, wanted):
+def selected(scratch, people, wanted, *, by_documents=False):
     """The rows of some people, and what became of everybody, in this process."""
     asked = msgspec.msgpack.decode(msgspec.msgpack.encode(Asked.of(wanted)), type=Asked)
-    candidates = Candidates(asked)
+    candidates = Candidates(asked, by_documents=by_documents)
     made = itertools.chain.from_iterable(map(candidates.take, batches_of(people)))
     with Engine(scratch, keeps_order=True) as engine:
         sql, kept = select(engine, wanted, pa.RecordBatchReader.from_batches(asked.schema, made))
@@ -135,13 +135,13 @@ def selected(scratch, people, wanted):
     return [tuple(row.values()) for row in table.to_pylist()], Selected(rows, wanted, picked, kept).outcome()
 
 
-def hold(scratch, seed):
+def hold(scratch, seed, *, by_documents):
     luck = Random(seed)
     people = sandbox(luck)
     wanted, knowns = wanted_of(luck, people)
     rows, told = expected(people, wanted, knowns)
 
-    found, outcome = selected(scratch, people, wanted)
+    found, outcome = selected(scratch, people, wanted, by_documents=by_documents)
 
     assert found == rows
     assert (outcome.looked, outcome.cut) == (len(people), max((one.sequence or 0 for one in people), default=0))
@@ -150,16 +150,17 @@ def hold(scratch, seed):
         assert set(unpacked(audience.members).to_pylist()) == one.members
 
 
+@pytest.mark.parametrize("by_documents", [False, True])
 @pytest.mark.parametrize("part", range(8))
-def test_rows_are_what_the_law_says(tmp_path, part):
+def test_rows_are_what_the_law_says(tmp_path, part, by_documents):
     for seed in range(part * 12, part * 12 + 12):
-        hold(tmp_path, seed)
+        hold(tmp_path, seed, by_documents=by_documents)
 
 
 @pytest.mark.campaign
 def test_rows_are_what_the_law_says_for_long(tmp_path):
     for seed in range(1000, 1500):
-        hold(tmp_path, seed)
+        hold(tmp_path, seed, by_documents=seed % 2 == 0)
 
 
 # -- told one by one ---------------------------------------------------------------------------------------------------

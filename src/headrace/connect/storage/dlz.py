@@ -33,7 +33,7 @@ class LandingZone:
             )
         if way.landing is None:
             raise OperationError("there is no landing zone here")
-        yield LocalStorage(way.landing, folder)
+        yield LocalStorage(await way.landing(), folder)
 
 
 storages.register(KIND)(LandingZone())

@@ -1,6 +1,6 @@
 """What a storage has to be able to do, so that a file is there whole or not at all."""
 
-from collections.abc import AsyncIterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -156,8 +156,8 @@ class Way:
     How a storage is reached: what is found on the way out is held to ``egress``, by ``dial`` or by the running guard.
 
     ``trusted_keys`` are keys of hosts by ``host:port``, as their accounts have pinned them. Below ``directories`` of
-    this machine, and nowhere else of it, files may be written; ``landing`` is the directory of the sandbox's landing
-    zone. ``authority`` gives Azure's tokens, in place of Azure.
+    this machine, and nowhere else of it, files may be written; ``landing`` makes the sandbox's landing zone, if it is
+    not there yet, and returns its directory. ``authority`` gives Azure's tokens, in place of Azure.
     """
 
     egress: Egress
@@ -166,7 +166,7 @@ class Way:
     trusted_keys: Mapping[str, str] = field(default_factory=dict)
     house: House | None = None
     directories: tuple[Path, ...] = ()
-    landing: Path | None = None
+    landing: Callable[[], Awaitable[Path]] | None = None
     authority: str = ""
 
 

@@ -157,7 +157,8 @@ class Exporting:
         for one in outcome.audiences if plan_.is_counted else ():
             published = Published(outcome.cut, run.subject["slot"], run.run, now)
             exports.publish(tx, stored.tenant, stored.dataflow, one.number, published, one.members)
-        notify(tx, plan_.tenant, plan_.parts.target.id, export_of(run), run.actor, now)
+        for one in outcome.audiences if told["files"] else ():
+            notify(tx, plan_.tenant, plan_.parts.target.id, export_of(run), run.actor, now, one.number, run.run)
         steps.note_in(tx, **told)
 
     def _scratch(self, run: Run) -> Path:

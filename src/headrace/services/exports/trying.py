@@ -115,11 +115,9 @@ async def in_thread(context: AbstractContextManager[T], give_up: Callable[[], No
 
 
 async def clear(storage: Storage, run: Run, path: Callable[[int], str]) -> None:
-    """Take back the parts of a set of files that a try which was killed has left under way."""
-    known = run.progress.get("parts")
-    if known is not None or is_again(run):
-        for part in range(1, int(known or 0) + 2):
-            await storage.clear(path(part))
+    """Take back the parts of a set of files that a try which was killed has left under way, if there was one."""
+    for part in range(1, int(run.progress.get("parts") or 0) + 2):
+        await storage.clear(path(part))
 
 
 async def remove_from(storage: Storage, path: Callable[[int], str], first: int) -> None:

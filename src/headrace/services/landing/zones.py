@@ -75,9 +75,9 @@ class LandingZones:
     days: int
     kept_days: int
 
-    async def directory_of(self, tenant: Tenant, actor: str = "headrace") -> Path:
-        """Return the directory of a sandbox's landing zone, which is there."""
-        return self._place((await self._zone(tenant, actor)).container)
+    async def directory_of(self, tenant: Tenant) -> Path:
+        """Return the directory of a sandbox's landing zone, which is there from now on."""
+        return self._place((await self._zone(tenant, "headrace")).container)
 
     async def container_of(self, caller: Caller) -> str:
         """Return the container of the caller's sandbox."""

@@ -84,7 +84,7 @@ async def activate_files(house, *ids, name="flow", mapping=MAPPING, formats=None
 def carries_files(house, directory):
     """Have a house write files, into a landing zone below a directory."""
     zones = LandingZones(house.store, house.clock, house.keyring, directory, "http://127.0.0.1", 7, 7)
-    made = Storages(house.keyring, house.clock, Way(Egress(AllowList()), Guard()), landing=zones)
+    made = Storages(house.keyring, house.clock, Way(Egress(AllowList()), Guard()), landing=zones.directory_of)
     data = Path(house.store.directory)
     exporting = Exporting(
         house.store, house.clock, made, house.store.people, data / "lists", data / "exports", house.events.append

@@ -58,7 +58,7 @@ async def test_datasets_are_named_by_id_and_name_and_are_there(lake):
     first = "/params/datasets/0"
     assert await make({}) == [("missing-field", "/params/datasets")]
     assert await make({"datasets": [{"name": "n"}]}) == [("missing-field", f"{first}/dataSetId")]
-    assert await make({"datasets": [{"dataSetId": lake.id}]}) == [("missing-field", f"{first}/name")]
+    assert await make({"datasets": [{"dataSetId": lake.id, "name": ""}]}) == [("invalid", f"{first}/name")]
     unknown = {"dataSetId": "nobody's", "name": "n"}
     assert await make({"datasets": [unknown]}) == [("unknown-dataset", f"{first}/dataSetId")]
     named = {"dataSetId": lake.id, "name": "n"}
