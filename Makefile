@@ -4,7 +4,8 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
-unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
+# Bytecode is kept, whatever is usual here: compiling all that the tests import takes half a minute each time.
+unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 # What is handed to the command of a task: make demo ARGS=--exit, make test ARGS=tests/unit/template
 ARGS ?=

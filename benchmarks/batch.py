@@ -1,15 +1,18 @@
 """
 How long an export of half of N million people takes, beside DuckDB's own COPY of the same rows.
 
-    python benchmarks/batch.py [--rows 5000000] [--repeat 3] [--type csv]
+    python benchmarks/batch.py [--rows 5000000] [--repeat 3] [--type csv] [--store]
 
 People are made up and written to Parquet once, in a folder that goes when all is measured. Half of them are exported,
 then a twentieth, in 15 columns: as plain files and by gzip, ours and DuckDB's by turns, each in a process of its own.
 What counts is the ratio, for both meet the same machine: the median of the rounds. Spark takes its turn where PySpark
 is installed, and its second export counts.
 
-Memory is the most that the process ever held. The first byte is there when the storage is handed one, or the
-file of COPY has one.
+With `--store` they are in a store on SQLite as well, and ours is taken from there: everybody is looked at, decoded and
+selected, members of an audience get a row. DuckDB still has them as columns in Parquet.
+
+Memory is the most that the process ever held, with the largest of its children. The first byte is there when the
+storage is handed one, or the file of COPY has one.
 """
 
 import argparse
@@ -28,16 +31,27 @@ from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from headrace.batch.export import Manner, Part, export
 from headrace.batch.parts import Rows
+from headrace.batch.select import Manner as Manners
+from headrace.batch.selecting import selecting
+from headrace.batch.selection import AudienceWanted, Column, Wanted
 from headrace.connect.storage.local import LocalStaged, LocalStorage
 from headrace.datasets.engine import Engine
+from headrace.mapping import AttributeRow
 from headrace.model.file_configurations import FileConfigurations
 from headrace.model.file_format import FileFormat
+from headrace.model.profile import encode
 from headrace.model.reading import read
+from headrace.store import profiles
+from headrace.store.database import FILE, Store
+from headrace.store.migrate import migrate
+from headrace.store.profiles import Kept
+from headrace.store.scanning import Profiles
 
 PEOPLE = """
 SELECT i AS id, format('crm-{{:09d}}', i) AS crm_id,
@@ -110,14 +124,28 @@ async def exported(rows: Rows, look: FileFormat, folder: LocalStorage) -> tuple[
     return files.parts
 
 
-def ours(job: Job, scratch: Path) -> tuple[float, int, int]:
+def look_of(job: Job) -> FileFormat:
     texts = {"fileType": job.file_type, "compression": job.compression}
     said = {key: {"templatingStrategy": "NONE", "value": value} for key, value in texts.items()}
-    look = FileFormat.of(read(FileConfigurations, said)[0], lambda text: text.value)
+    return FileFormat.of(read(FileConfigurations, said)[0], lambda text: text.value)
+
+
+def ours(job: Job, scratch: Path) -> tuple[float, int, int]:
     folder = Timed(scratch, "")
     with Engine(scratch / "spill", memory_mb=MEMORY_MB, threads=THREADS, keeps_order=True) as engine:
         engine.view_parquet("people", [job.people])
-        parts = asyncio.run(exported(Rows(engine, job.sql), look, folder))
+        parts = asyncio.run(exported(Rows(engine, job.sql), look_of(job), folder))
+    return folder.first_byte, sum(part.rows for part in parts), sum(part.size for part in parts)
+
+
+def from_store(job: Job, scratch: Path) -> tuple[float, int, int]:
+    """Select the members of an audience from the store, as the run of an export does."""
+    folder = Timed(scratch, "")
+    people = Profiles(str(job.people.parent / FILE), True, 1)
+    columns = tuple(Column(name, AttributeRow(name, name)) for name in COLUMNS.split(", "))
+    audience = AudienceWanted(1, "ups", f"share-{job.share}", None, Manners("full", is_first=True))
+    with selecting(people, Wanted(columns, (audience,)), scratch / "spill") as selected:
+        parts = asyncio.run(exported(selected.rows, look_of(job), folder))
     return folder.first_byte, sum(part.rows for part in parts), sum(part.size for part in parts)
 
 
@@ -168,13 +196,19 @@ def measured(engine: Engines, job: Job) -> Figures:
 
 def measure(engine: Engines, job: Job, answer: Connection) -> None:
     scratch = Path(tempfile.mkdtemp(prefix="export-", dir=job.people.parent))
-    before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    before, began = worked(), time.perf_counter()
     first, rows, size = engine(job, scratch)
     seconds = -first if first < 0 else time.perf_counter() - began
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    cpu = worked() - before
+    memory = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
     shutil.rmtree(scratch)
-    answer.send(Figures(seconds, cpu, max(first - began, 0), after.ru_maxrss / 1024, rows, size))
+    answer.send(Figures(seconds, cpu, max(first - began, 0), memory, rows, size))
+
+
+def worked() -> float:
+    """Return the seconds that this process has worked, and its children that have ended."""
+    found = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in found)
 
 
 def make_people(folder: Path, rows: int) -> Path:
@@ -182,6 +216,35 @@ def make_people(folder: Path, rows: int) -> Path:
     with duckdb.connect(":memory:", config={"memory_limit": "1GB"}) as connection:
         connection.execute(f"COPY ({PEOPLE.format(rows=rows)}) TO '{file}' (FORMAT parquet, COMPRESSION zstd)")
     return file
+
+
+def keep_people(file: Path, rows: int) -> None:
+    """Keep the same people in a store beside the file: a document each, with two audiences that they are in or not."""
+    store, number = Store.open(file.parent), 0
+    migrate(store)
+    names = COLUMNS.split(", ")
+    with duckdb.connect(":memory:", config={"memory_limit": "1GB"}) as connection:
+        columns = ", ".join(f"CAST({name} AS VARCHAR) AS {name}" for name in names)
+        found = connection.sql(f"SELECT {columns}, bucket FROM read_parquet('{file}')")
+        for batch in found.to_arrow_reader(50_000):
+            some = [kept(number + place, row) for place, row in enumerate(batch.to_pylist(), 1)]
+            number += len(some)
+            store.write_now(lambda tx, some=some: profiles.insert(tx, 1, some))  # type: ignore[misc]
+    assert number == rows
+    store.close()
+
+
+def kept(number: int, row: dict[str, Any]) -> Kept:
+    bucket = row.pop("bucket")
+    memberships = {
+        f"share-{share}": {
+            "status": "realized" if bucket < share else "exited",
+            "lastQualificationTime": "2026-03-01T00:00:00Z",
+        }
+        for share in (50, 5)
+    }
+    person = {"identityMap": {"crmId": [{"id": row["crm_id"]}]}, "segmentMembership": {"ups": memberships}, **row}
+    return Kept(number, f"crmId:{row['crm_id']}", encode(person), number)
 
 
 def show(name: str, found: list[Figures], ours: list[Figures]) -> None:
@@ -204,18 +267,23 @@ def main() -> None:
     arguments.add_argument("--rows", type=int, default=5_000_000)
     arguments.add_argument("--repeat", type=int, default=3)
     arguments.add_argument("--type", choices=["csv", "json"], default="csv")
+    arguments.add_argument("--store", action="store_true")
     chosen = arguments.parse_args()
     print(f"{chosen.rows:,} people, {os.cpu_count()} processors, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory(prefix="headrace-batch-") as folder:
         people = make_people(Path(folder), chosen.rows)
+        if chosen.store:
+            keep_people(people, chosen.rows)
         for share in (50, 5):
             for compression in ("none", "gzip"):
-                compare(Job(people, share, chosen.type, compression), chosen.repeat)
+                compare(
+                    Job(people, share, chosen.type, compression), chosen.repeat, from_store if chosen.store else ours
+                )
 
 
-def compare(job: Job, repeat: int) -> None:
+def compare(job: Job, repeat: int, own: Engines) -> None:
     """Measure every engine by turns, so that none has the better minutes."""
-    engines: dict[str, Engines] = {"headrace": ours, "duckdb copy": copy}
+    engines: dict[str, Engines] = {"headrace": own, "duckdb copy": copy}
     if importlib.util.find_spec("pyspark"):
         engines["spark"] = spark
     found: dict[str, list[Figures]] = {name: [] for name in engines}

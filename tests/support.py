@@ -30,6 +30,7 @@ from headrace.services import access, keys
 from headrace.settings import Settings
 from headrace.store import access as stored_access
 from headrace.store import clients, runs
+from stores import lay
 
 __all__ = ["AUTHORING", "FLOWS", "Answer", "Api", "InProcess", "Server", "add_client", "eventually", "in_process"]
 
@@ -225,6 +226,8 @@ def in_process(folder: Path, **settings: Any) -> Iterator[InProcess]:
             "reserve_bytes": 0,
             **settings,
         }  # Modules share one sandbox among all their tests.
+        if not settings.get("database_url") and not (folder / "data").exists():
+            lay(folder / "data")
         app = Headrace(Settings(**wanted))
         # Tests keep connections for as long as they like.
         config = uvicorn.Config(
@@ -279,6 +282,14 @@ class Server:
         )
         assert not self._has_ended(), self.log.read_text()
         return wait_for_server(credentials, seconds=PATIENCE)
+
+    def start_to_end(self, **settings: str) -> int:
+        """Start it where it ends by itself, and return its exit code."""
+        line = command("serve", "--port", "0", "--data-dir", str(self.data))
+        given = environment(self.home, **{**self._settings, **settings})
+        with self.log.open("ab") as log:
+            ended = subprocess.run(line, env=given, cwd=self.home, stdout=log, stderr=log, timeout=PATIENCE)
+        return ended.returncode
 
     def stop(self) -> int:
         """Ask it to stop, and return its exit code."""

@@ -67,6 +67,10 @@ from headrace.services.erasing import Erasing
 from headrace.services.erasure_log import FILE as ERASURE_LOG
 from headrace.services.erasure_log import ErasureLog
 from headrace.services.erasures import KIND as ERASURE
+from headrace.services.exports.carrying import Exporting
+from headrace.services.exports.carrying_datasets import ExportingDatasets
+from headrace.services.exports.due import KIND as EXPORT
+from headrace.services.exports.due import writes_datasets
 from headrace.services.gauges import Gauges
 from headrace.services.hearing import Hearing
 from headrace.services.ingestion import Ingestion
@@ -86,6 +90,7 @@ from headrace.services.revocations import KIND as REVOCATION
 from headrace.services.revocations import forget
 from headrace.services.runs import Runs
 from headrace.services.space import keep_room
+from headrace.services.steps import HeldSteps
 from headrace.services.storages import Storages
 from headrace.services.taking_snapshots import TakingSnapshots
 from headrace.services.telling import Telling
@@ -98,6 +103,7 @@ from headrace.store.keys import StoredKeys
 from headrace.store.migrate import hold, migrate
 from headrace.store.quotas import Quota
 from headrace.store.reserve import Reserve
+from headrace.store.runs import Run
 from headrace.worker import Worker
 
 #: How many objects come to be before the collector looks at them: a request of five hundred people is some 15,000.
@@ -201,6 +207,7 @@ class Engine:
         self.datasets = Datasets(self.store, self.clock, ground)
         self.audiences = self._audiences()
         self._register_runs()
+        self._register_exports()
         self.watching = self._watch()
         self.runs.register(ALERT, Sending(self.store, self.clock, self.keyring, at_once, mailer_of(settings)).carry)
         self.gauges = Gauges.of(self.store, self.clock, settings.data_dir, self.worker.under_way)
@@ -240,6 +247,18 @@ class Engine:
         self.runs.register(ERASURE, erasing.carry)
         self.runs.register(TAKE, TakingSnapshots(self.datasets).carry)
         self.runs.register(LOAD, Loading(self.datasets, self.ingestion, self.board).carry, at_once=1)
+
+    def _register_exports(self) -> None:
+        """Say what is done for runs that write files, of people or of datasets."""
+        data, stored = self.settings.data_dir.absolute(), (self.store, self.clock, self.storages)
+        scratch = data / "exports"
+        of_people = Exporting(*stored, self.store.people, data / "audiences", scratch, self.board)
+        of_datasets = ExportingDatasets(*stored, self.datasets, self.erased, scratch, self.board)
+
+        async def carry(run: Run, steps: HeldSteps) -> None:
+            await (of_datasets if writes_datasets(run) else of_people).carry(run, steps)
+
+        self.runs.register(EXPORT, carry, at_once=2)
 
     async def wake_all(self, tenant: int) -> None:
         """Look again at every dataflow of a sandbox whose configuration has changed."""

@@ -70,6 +70,10 @@ POINTS: Final = (
     # files
     "after_part_staged",
     "after_part_published",
+    "after_export_staged",
+    "after_export_shown",
+    "after_export_published",
+    "after_export_committed",
     # at partners, and to people
     "after_token_answer",
     "after_revocation_call",

@@ -26,9 +26,11 @@ from prometheus_client import CollectorRegistry, Counter, ProcessCollector, gene
 from headrace.errors import HeadraceError
 from headrace.meters import Described, Meter, Meters
 
-#: Bounds of the histograms, in seconds: how long changes wait, and how long work on one message takes.
+#: Bounds of the histograms, in seconds: how long changes wait, how long work on one message takes.
 WAITS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 86400.0)
 WORK = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+#: How long an export takes.
+EXPORTS = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 9000.0, 21600.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -462,12 +464,16 @@ class RunFailed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportPublished(Event):
-    """Files of an export are there: so many ``rows``, of so many bytes as they are stored."""
+    """Files of an export were published."""
+
+    labels: ClassVar[tuple[str, ...]] = ("dataflow",)
+    counts: ClassVar[tuple[str, ...]] = ("rows", "bytes", "files")
+    observes: ClassVar[Mapping[str, tuple[float, ...]]] = {"seconds": EXPORTS}
 
     dataflow: str
     run: str
     rows: int
-    size: int
+    bytes: int
     files: int
     seconds: float
 

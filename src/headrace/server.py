@@ -24,6 +24,7 @@ from headrace.services.erasures import Erasures
 from headrace.services.looking_up import LookUps
 from headrace.services.passwords import Passwords
 from headrace.services.revoking import Revoking
+from headrace.services.storage_trials import StorageTrials
 from headrace.settings import Settings
 
 
@@ -66,8 +67,14 @@ class Headrace(Engine):
             self.gauges,
             self.backing_up,
             self.quotas,
+            self._trials(call_limit),
             self.landing,
         )
+
+    def _trials(self, call_limit: CallLimit) -> StorageTrials:
+        """Make what asks storages for people who wait for the answer."""
+        within, told_after = self.settings.request_deadline, self.settings.unreached_after
+        return StorageTrials(self.storages, call_limit, self.clock, within=within, told_after=told_after)
 
     @asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:

@@ -14,6 +14,7 @@ from headrace.testkit.partner import Partner
 from support import AUTHORING, FLOWS, PATIENCE, Server, eventually
 
 PIER = examples.destination("pier")
+#: That nothing is made twice or left behind whoever dies is proved in one process, by ``test_laws.py``.
 POINTS = ("before_audience_call", "after_audience_call")
 
 
@@ -91,7 +92,7 @@ def shore(tmp_path):
             client.close()
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", [pytest.param(POINTS[0], marks=pytest.mark.campaign), POINTS[1]])
 def test_a_death_around_the_request_makes_one_audience(shore, point):
     shore.die(point, shore.connect)
     assert len(shore.book.kept) == (point == "after_audience_call")
@@ -100,6 +101,7 @@ def test_a_death_around_the_request_makes_one_audience(shore, point):
     assert shore.book.names() == ["Shoppers"]
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("point", POINTS)
 def test_a_death_around_the_request_that_deletes_leaves_none(shore, point):
     api = shore.start()
@@ -112,6 +114,7 @@ def test_a_death_around_the_request_that_deletes_leaves_none(shore, point):
     eventually("the audience is gone", lambda: shore.book.kept == {})
 
 
+@pytest.mark.campaign
 def test_where_nobody_can_look_the_operator_says_what_the_partner_has(shore):
     shore.die("after_audience_call", lambda api: shore.connect(api, find=False))
     api = shore.start()

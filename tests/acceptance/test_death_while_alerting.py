@@ -1,16 +1,12 @@
 """Whoever dies between finding out and telling, or right after telling, has everybody told."""
 
 import signal
-import subprocess
-
-import pytest
 
 from headrace.testkit.mail import MailBox
-from support import PATIENCE, Server, command, environment, eventually
+from support import Server, eventually
 
 
-@pytest.mark.parametrize(("point", "mails"), [("before_alert_commit", 1), ("after_alert_sent", 2)])
-def test_a_death_on_the_way_of_an_alert_has_it_told(tmp_path, point, mails):
+def test_a_death_on_the_way_of_an_alert_has_it_told(tmp_path):
     with MailBox.in_thread() as box:
         given = {"egress_allow": box.url, "smtp_url": box.url, "smtp_tls": "none", "smtp_from": "us@example.com"}
         with Server(tmp_path, alert_free_megabytes="0", **given) as server:
@@ -20,14 +16,11 @@ def test_a_death_on_the_way_of_an_alert_has_it_told(tmp_path, point, mails):
             server.stop()
 
             lacking = {"alert_free_megabytes": str(1 << 40)}
-            line = command("serve", "--port", "0", "--data-dir", str(server.data))
-            key = str(tmp_path / "master.key")
-            dying = environment(tmp_path, key_file=key, crash_at=f"{point}:1", **given, **lacking)
-            died = subprocess.run(line, env=dying, capture_output=True, timeout=PATIENCE)
-            assert died.returncode == -signal.SIGKILL
-            assert len(box.messages) == mails - 1
+            for point, mails in (("before_alert_commit", 0), ("after_alert_sent", 1)):
+                assert server.start_to_end(crash_at=f"{point}:1", **lacking) == -signal.SIGKILL
+                assert len(box.messages) == mails
             server.start(**lacking).close()
-            eventually("it is told", lambda: len(box.messages) == mails)
+            eventually("it is told", lambda: len(box.messages) == 2)
             server.stop()
 
     assert len({mail["Message-ID"] for mail in box.messages}) == 1

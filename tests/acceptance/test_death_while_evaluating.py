@@ -37,14 +37,14 @@ def members(server):
 
 
 @pytest.mark.parametrize(
-    "point",
+    ("point", "points"),
     [
-        "after_audience_list:1",
-        "after_audience_part:1",
-        pytest.param("after_audience_part:3", marks=pytest.mark.campaign),
+        ("after_audience_list:1", ("after_audience_part:1",)),
+        pytest.param("after_audience_part:1", (), marks=pytest.mark.campaign),
+        pytest.param("after_audience_part:3", ("after_audience_part:2",), marks=pytest.mark.campaign),
     ],
 )
-def test_an_evaluation_goes_on_whoever_dies(tmp_path, point):
+def test_an_evaluation_goes_on_whoever_dies(tmp_path, point, points):
     folder = tmp_path / "people"
     folder.mkdir()
     lay(folder, range(1000))
@@ -66,6 +66,8 @@ def test_an_evaluation_goes_on_whoever_dies(tmp_path, point):
         eventually("the process is dead", lambda: server.process.poll() is not None)
         assert server.process.returncode == -signal.SIGKILL
         client.close()
+        for again in points:
+            assert server.start_to_end(crash_at=again) == -signal.SIGKILL
         client = server.start()
         eventually("it is gone on with", lambda: newest(client)["state"] == "applied")
         found = newest(client)

@@ -34,13 +34,15 @@ def test_the_demo_ends_well_and_its_table_balances(tmp_path):
     assert TOKEN not in ran.stdout + ran.stderr
 
 
-@pytest.fixture
-def delivered(tmp_path):
-    """The demo's own steps up to its report, in this process, where the partners' record can be falsified."""
+@pytest.fixture(scope="module")
+def arrived(tmp_path_factory):
+    """The demo's own steps up to its report, in this process."""
     with contextlib.ExitStack() as stack:
         partners = {name: stack.enter_context(Partner.in_thread(SCRIPTS[name], token=TOKEN)) for name in SCRIPTS}
         allow = ",".join(partner.origin for partner in partners.values())
-        headrace = stack.enter_context(in_process(tmp_path, egress_allow=allow, retry_steps="0.1,0.1"))
+        headrace = stack.enter_context(
+            in_process(tmp_path_factory.mktemp("demo"), egress_allow=allow, retry_steps="0.1,0.1")
+        )
         connected = [connect(headrace.client, name, partner) for name, partner in partners.items()]
         truth, seconds = deliver(Console(file=io.StringIO()), headrace.client, connected, PEOPLE)
 
@@ -50,6 +52,19 @@ def delivered(tmp_path):
             return lost, shown.file.getvalue()
 
         yield connected, truth, loses
+
+
+@pytest.fixture
+def delivered(arrived):
+    """What has arrived, and the truth, as a test may falsify them: afterwards they are what they were."""
+    connected, truth, _ = arrived
+    received, members = [arrival.partner.received for arrival in connected], truth.members
+    for arrival, was in zip(connected, received, strict=True):
+        arrival.partner.received = deque(was)
+    yield arrived
+    truth.members = members
+    for arrival, was in zip(connected, received, strict=True):
+        arrival.partner.received = was
 
 
 def taken(partner):

@@ -87,12 +87,13 @@ def folder(tmp_path):
     return tmp_path / "people"
 
 
-def test_a_load_that_is_killed_again_and_again_takes_everybody_in_once(tmp_path, folder):
+@pytest.mark.parametrize("deaths", [1, pytest.param(3, marks=pytest.mark.campaign)])
+def test_a_load_that_is_killed_again_and_again_takes_everybody_in_once(tmp_path, folder, deaths):
     with Server(tmp_path, dataset_directories=str(folder)) as server:
         client = server.start()
         load = client.send("POST", f"/datasets/{prepared(client, folder)}/load")["id"]
         seen = [0]
-        for _ in range(3):
+        for _ in range(deaths):
             eventually("it goes on", lambda c=client: c.get(f"/runs/{load}")["progress"]["done"] > seen[-1])
             seen.append(client.get(f"/runs/{load}")["progress"]["done"])
             client.close()
@@ -108,6 +109,7 @@ def test_a_load_that_is_killed_again_and_again_takes_everybody_in_once(tmp_path,
     assert people_in(server) == PEOPLE
 
 
+@pytest.mark.campaign
 def test_people_in_a_bucket_are_taken_in(tmp_path, folder):
     with objects.server() as storage, Server(tmp_path, **bucket_of(storage, tmp_path)) as server:
         storage.bucket().put("crm/people.parquet", (folder / "people.parquet").read_bytes())

@@ -342,6 +342,7 @@ def run(job):
 
 
 def main():
+    migrate.forms()  # Every life asks; what reads them from their files is done once.
     gc.freeze()
     for line in sys.stdin:
         job = json.loads(line)

@@ -28,8 +28,18 @@ def test_a_session_fails_by_what_a_test_has_let_out(folder, workers, does, code)
     (folder / "conftest.py").write_text(f'{ours}["pytest_sessionfinish"]\n')
     (folder / "test_it.py").write_text(f"def test_it(tmp_path):\n    {does}\n\ndef test_other():\n    pass\n")
 
-    line = [sys.executable, "-m", "pytest", "-q", *workers, f"--basetemp={folder / 'base'}", "test_it.py"]
-    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+    line = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "xdist",
+        *workers,
+        f"--basetemp={folder / 'base'}",
+        "test_it.py",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(TESTS), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     ran = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
 
     assert ran.returncode == code, ran.stdout + ran.stderr

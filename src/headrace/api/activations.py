@@ -30,7 +30,7 @@ async def list_activations(caller: Reader, handed: Handed, asked: Listing) -> Ob
 @router.post("", summary="Make an activation true; a second time nothing happens", openapi_extra=OURS)
 async def apply(caller: Operator, body: JsonBody, handed: Handed) -> Object:
     grant, most = handed.settings.allow_password_grant, handed.settings.most_destinations
-    applier = Applier(handed.store, handed.clock, handed.keyring, handed.lookups, grant, most)
+    applier = Applier(handed.store, handed.clock, handed.keyring, handed.lookups, grant, most, handed.trials)
     made, stored = await applier.apply(caller, body)
     await handed.wake(caller.number)
     return {**_plan(made), "dataflow": stored.id}

@@ -375,6 +375,10 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
         ("post", f"/publishing/requests/{{config_id}}/{step}"): ref("PublishDetails")
         for step in ("approve", "reject", "withdraw")
     },
+    ("post", "/data/core/activation/disflowprovider/adhocrun"): of_object(
+        {"order": list_of(of_object({"segment": TEXT, "order": TEXT, "statusURL": TEXT}))},
+        about="A run for each audience: `order` is its dataflow.",
+    ),
     ("get", f"{_FLOWS}/connectionSpecs"): items_of("ConnectionSpec"),
     ("get", f"{_FLOWS}/connectionSpecs/{{id}}"): items_of("ConnectionSpec"),
     ("get", f"{_FLOWS}/connectionSpecs/{{id}}/configs"): ref("EligibleDatasets"),

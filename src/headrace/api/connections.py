@@ -137,6 +137,7 @@ async def create_account(caller: Operator, body: JsonBody, handed: Handed) -> Ob
         caller,
         body,
         password_grant=handed.settings.allow_password_grant,
+        trials=handed.trials,
     )
     return _versioned(item)
 
@@ -163,7 +164,9 @@ async def patch_account(
     patch: Annotated[Patch, Depends(patch_of("account"))],
     handed: Handed,
 ) -> Object:
-    item = await accounts.change_account(handed.store, handed.clock, handed.keyring, caller, id, *patch)
+    item = await accounts.change_account(
+        handed.store, handed.clock, handed.keyring, caller, id, *patch, trials=handed.trials
+    )
     handed.tokens.forget(caller.tenant, id)
     await handed.wake(caller.number)
     return _versioned(item)
@@ -178,7 +181,8 @@ async def delete_account(id: str, caller: Operator, handed: Handed, if_match: If
 
 @router.post("/connections/{id}/test", summary="Try an account: sign in at the partner for real", openapi_extra=OURS)
 async def try_account(id: str, caller: Operator, handed: Handed) -> Object:  # noqa: A002
-    trial = await trying.try_account(handed.store, handed.partners, handed.lookups, handed.call_limit, caller, id)
+    means = (handed.store, handed.partners, handed.lookups, handed.call_limit)
+    trial = await trying.try_account(*means, caller, id, handed.trials)
     return trial.as_json()
 
 
@@ -237,6 +241,7 @@ async def create_target(caller: Operator, body: JsonBody, handed: Handed) -> Obj
             body,
             handed.lookups,
             most=handed.settings.most_destinations,
+            trials=handed.trials,
         )
     )
 
@@ -263,7 +268,8 @@ async def patch_target(
     patch: Annotated[Patch, Depends(patch_of("target connection"))],
     handed: Handed,
 ) -> Object:
-    item = await targets.change_target(handed.store, handed.clock, handed.keyring, caller, id, *patch, handed.lookups)
+    stores = (handed.store, handed.clock, handed.keyring)
+    item = await targets.change_target(*stores, caller, id, *patch, handed.lookups, trials=handed.trials)
     await handed.wake(caller.number)
     return _versioned(item)
 
@@ -278,6 +284,14 @@ async def delete_target(
 ) -> Response:
     await targets.delete_target(handed.store, handed.clock, caller, id, if_match, abandon=abandon)
     return Response(status_code=202)
+
+
+@router.post(
+    "/targetConnections/{id}/test", summary="Try whether files can be written to the storage", openapi_extra=OURS
+)
+async def try_target(id: str, caller: Operator, handed: Handed) -> Object:  # noqa: A002
+    trial = await trying.try_target(handed.store, handed.call_limit, caller, id, handed.trials)
+    return trial.as_json()
 
 
 @router.post(

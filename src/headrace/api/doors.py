@@ -30,6 +30,7 @@ from headrace.services.passwords import Passwords
 from headrace.services.quotas import Quotas
 from headrace.services.revoking import Revoking
 from headrace.services.runs import Runs
+from headrace.services.storage_trials import StorageTrials
 from headrace.services.tokens import Tokens
 from headrace.settings import Settings
 from headrace.store.database import Store
@@ -78,6 +79,7 @@ class Doors:
     gauges: Gauges
     backing_up: BackingUp
     quotas: Quotas
+    trials: StorageTrials
     landing: LandingZones
 
 

@@ -16,6 +16,7 @@ from headrace.model.problem import ConfigurationError, Problem
 from headrace.services import activation, connecting, flow_runs, flow_specs, targets
 from headrace.services.at_partner import operating
 from headrace.services.caller import Caller
+from headrace.services.exports import standing
 from headrace.services.left_alone import left_alone
 from headrace.services.moving import Held
 from headrace.services.patching import Operations
@@ -132,8 +133,10 @@ async def _kept(stored: StoredDataflow, caller: Caller, handed: Handed) -> Objec
 
 @router.get("/runs", summary="List the runs of dataflows, newest first")
 async def list_runs(caller: Reader, handed: Handed, asked: Listing) -> Object:
-    found = await flow_runs.listing(handed.store, caller, handed.clock.now(), asked[0].only("flowId"))
-    return page_of("/runs", found[::-1], asked)
+    query, only_count = asked
+    found = await flow_runs.listing(handed.store, caller, handed.clock.now(), query.only("flowId"))
+    kept, query = flow_runs.chosen(found, query)
+    return page_of("/runs", kept[::-1], (query, only_count))
 
 
 @router.get("/runs/{id}", summary="Read a run of a dataflow")
@@ -152,12 +155,15 @@ async def _shown(handed: Handed, caller: Caller, items: list[StoredDataflow]) ->
     shown = await operating.shown(handed.store, caller, items)
     slowed = await left_alone(handed.store, handed.clock, caller, items)
     inherited = await flow_specs.inherited(handed.store, caller, items)
+    files = await standing.shown(handed.store, items, handed.clock.now())
     return [
         _flow(
             item,
             caller,
             inherited[item.id],
-            _added(item, held.get(item.id), stopped.get(item.id), shown.get(item.id)) | _partner(slowed.get(item.id)),
+            _added(item, held.get(item.id), stopped.get(item.id), shown.get(item.id))
+            | _partner(slowed.get(item.id))
+            | ({"exports": files[item.id]} if item.id in files else {}),
         )
         for item in items
     ]

@@ -165,6 +165,24 @@ _DISCARDED: dict[str, Any] = {
     "required": ["reason"],
     "description": "Which parked changes are meant: those that meet every condition, or all.",
 }
+_EXPORTED: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "activationInfo": {
+            "type": "object",
+            "additionalProperties": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            "minProperties": 1,
+            "description": "The ids of audiences, by dataflow.",
+        },
+        "exportIds": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Needed without `version=2` in `Accept`; of no effect.",
+        },
+    },
+    "required": ["activationInfo"],
+    "description": "Whose files are written now.",
+}
 #: Bodies that are no blocks.
 _OTHER_BODIES = {
     **{
@@ -175,6 +193,7 @@ _OTHER_BODIES = {
     **{("post", f"{_POLICIES}/marketingActions/{kind}/{{name}}/constraints"): _ENTITIES for kind in ("core", "custom")},
     ("post", f"{_POLICIES}/bulk-eval"): {"type": "array", "items": _EVALUATION, "description": "Evaluations."},
     ("post", "/ims/token/v3"): _CREDENTIALS,
+    ("post", "/data/core/activation/disflowprovider/adhocrun"): _EXPORTED,
     ("post", "/dataflows/{id}/parked/replay"): _REPLAYED,
     ("post", "/dataflows/{id}/parked/discard"): _DISCARDED,
 }

@@ -7,18 +7,21 @@ them. Who loses a row afterwards, because another has the same key, is a candida
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from headrace.batch.asked import Asked, AudienceCounted, Counted
+from headrace.batch.gathered import Gathered, has_value
 from headrace.batch.members import Members
-from headrace.batch.people_rows import Left, PeopleRows
+from headrace.batch.people_rows import AtHand, PeopleRows
+from headrace.batch.plain import Plain
 from headrace.batch.select import Manner, Sight, row_of
 from headrace.batch.selection import AudienceWanted, Excluded
-from headrace.mapping.audience_view import with_audience
+from headrace.mapping.consent import without_memberships
 from headrace.model.expiry import moment
 from headrace.model.message import Status
 from headrace.model.profile import Membership, Profile
@@ -28,119 +31,145 @@ LARGEST = 16 << 20
 #: Characters of rows that are gathered before they are handed on.
 GATHERED = 8 << 20
 
-Made = tuple[list[list[Any]], Left]
+_NESTED = frozenset({list, dict})
+_NOTHING: Membership = {}
 #: What is decided by: whether somebody is a member, surely was one, perhaps was one, and has a new identity.
 _Standing = tuple[bool, bool, bool, bool]
 
 
 class Candidates:
-    """Makes rows of people who come by their numbers, and counts what becomes of each."""
+    """
+    Makes rows of people who come by their numbers, and counts what becomes of each.
 
-    def __init__(self, asked: Asked) -> None:
+    With ``by_documents``, everything is looked for in whole documents; that is the same, and takes longer.
+    """
+
+    def __init__(self, asked: Asked, *, by_documents: bool = False) -> None:
         self._asked = asked
         self._consents = asked.consents
         self._audiences = [_Audience(place, audience) for place, audience in enumerate(asked.audiences)]
-        self._rows = PeopleRows(asked)
-        self._gathered = _Gathered(asked)
+        self._rows = PeopleRows(asked, by_documents=by_documents)
+        # Only what is calculated may be longer than its document.
+        self._width = LARGEST if self._rows.needs_document else len(asked.columns)
+        self._needs_document = self._rows.needs_document or bool(self._consents)
+        held = [("segmentMembership", audience.namespace, audience.id) for audience in asked.audiences]
+        self._plain = Plain([*held, *self._rows.plain])
+        self._gathered = Gathered(asked)
         self._left_out: Counter[tuple[int, Any]] = Counter()
         self._looked = self._cut = self._last = 0
 
     def take(self, people: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """Yield the rows of some people; none are a batch too, so that whoever reads may stop."""
+        self._note(people)
         keys = people.column("key" if self._asked.tells_person else "profile").to_pylist()
-        rest = (people.column(name).to_pylist() for name in ("profile", "sequence", "identities_at", "document"))
-        for key, profile, sequence, identities_at, document in zip(keys, *rest, strict=True):
-            if profile <= self._last:
-                raise ValueError("people do not come by their numbers")
-            self._last = profile
-            self._cut = max(self._cut, sequence or 0)
-            self._take(_Person(profile, key, identities_at, orjson.loads(document)))
+        rest = (people.column(name).to_pylist() for name in ("profile", "identities_at", "document"))
+        for key, profile, identities_at, document in zip(keys, *rest, strict=True):
+            self._take(_Person(profile, key, identities_at, document))
             if self._gathered.size > GATHERED:
-                yield self._gathered.flushed()
-        self._looked += people.num_rows
-        yield self._gathered.flushed()
+                yield self._gathered.flushed(self._left_out)
+        yield self._gathered.flushed(self._left_out)
 
     def counted(self) -> Counted:
         """Say what became of everybody."""
         left = [(*what, count) for what, count in sorted(self._left_out.items())]
         return Counted(self._cut, self._looked, [audience.counted() for audience in self._audiences], left)
 
-    def _take(self, person: "_Person") -> None:
-        seen = self._consents.seen(person.document)
-        assert seen is not None
-        made: Made | None = None
-        for audience in self._audiences:
-            held = audience.membership(person.document)
-            status = audience.decide(person, held, is_withheld=seen is not person.document)
-            if status is None:
-                continue
-            if self._rows.reads_audience:
-                made = self._rows.of(audience.view(seen, held, status))
-            elif made is None:
-                made = self._rows.of(seen)
-            self._give(person, audience, status, held, made)
+    def _note(self, people: pa.RecordBatch) -> None:
+        numbers = pa.chunked_array([pa.array([self._last]), people.column("profile")]).combine_chunks()
+        if not pc.all(pc.less(numbers[:-1], numbers[1:])).as_py():
+            raise ValueError("people do not come by their numbers")
+        self._last = numbers[-1].as_py()
+        self._cut = max(self._cut, pc.max(people.column("sequence")).as_py() or 0)
+        self._looked += people.num_rows
 
-    def _give(
-        self, person: "_Person", audience: "_Audience", status: Status, held: Membership | None, made: Made
-    ) -> None:
-        rows, left = made
-        size = sum(len(value) for value in rows[0] if type(value) is str) * len(rows)
-        reason = self._reason(rows, size)
-        if reason is not None:
+    def _take(self, person: "_Person") -> None:
+        values = self._plain.of(person.stored)
+        for audience in self._audiences:
+            held: Membership | None = values[audience.place]
+            is_in = held is not None and held["status"] == "realized"
+            known = audience.knows(person.profile)
+            if not is_in and not known:
+                continue
+            if self._needs_document and person.document is None:
+                self._read(person)
+            status = audience.decide(person, known, is_in=is_in)
+            if status is not None:
+                self._make(person, audience, AtHand(audience.wanted, status, held or _NOTHING), values)
+
+    def _read(self, person: "_Person") -> None:
+        """Read a document; of somebody who is withheld, as the partner may know them."""
+        whole: Profile = orjson.loads(person.stored)
+        person.is_withheld = bool(self._consents) and self._consents.withholding(whole) is not None
+        person.document = without_memberships(whole) if person.is_withheld else whole
+
+    def _make(self, person: "_Person", audience: "_Audience", at_hand: AtHand, values: tuple[Any, ...]) -> None:
+        document = person.document if self._rows.needs_document else None
+        rows, left = self._rows.of(values[len(self._audiences) :], document, at_hand)
+        size = self._size(rows, len(person.stored))
+        if (reason := self._reason(rows[0], size)) is not None:
             audience.exclude(person.profile, reason)
             return
-        audience.give(person.profile, status)
-        self._left_out.update(left)
-        qualified_at = moment((held or {}).get("lastQualificationTime"))
+        audience.give(person.profile, at_hand.status)
+        if left:
+            self._left_out.update(left)
+        qualified_at = moment(at_hand.held.get("lastQualificationTime")) if self._asked.keys else None
+        more = (person.key,) if self._asked.tells_person else ()
         for place, row in enumerate(rows):
-            own = (person.profile, audience.place, place, qualified_at, person.identities_at)
-            self._gathered.add((*own, *((person.key,) if self._asked.tells_person else ()), *row))
+            self._gathered.add((person.profile, audience.place, place, qualified_at, person.identities_at, *more), row)
         self._gathered.size += size
 
-    def _reason(self, rows: list[list[Any]], size: int) -> Excluded | None:
+    def _size(self, rows: Sequence[Sequence[Any]], stored: int) -> int:
+        """Return how many characters rows have, or more; what is plain has no more of them than its document."""
+        if stored * self._width * len(rows) < LARGEST:
+            return stored * len(rows)
+        sizes = (len(value) if type(value) is str else stored * (type(value) in _NESTED) for value in rows[0])
+        return sum(sizes) * len(rows)
+
+    def _reason(self, row: Sequence[Any], size: int) -> Excluded | None:
         """Say why rows are left out; ``None``: they are not."""
-        if any(rows[0][place] in (None, "") for place in self._asked.mandatory):
-            return "missing-field"
+        for place in self._asked.mandatory:
+            if not has_value(row[place], self._asked.columns[place]):
+                return "missing-field"
         return "too-large" if size > LARGEST else None
 
 
 class _Person:
-    """Somebody as stored."""
+    """Somebody as stored; the document is there once it was read."""
 
-    __slots__ = ("document", "identities_at", "key", "profile")
+    __slots__ = ("document", "identities_at", "is_withheld", "key", "profile", "stored")
 
-    def __init__(self, profile: int, key: str, identities_at: int | None, document: Profile) -> None:
-        self.profile, self.key, self.identities_at, self.document = profile, key, identities_at, document
+    def __init__(self, profile: int, key: str, identities_at: int | None, stored: bytes) -> None:
+        self.profile, self.key, self.identities_at, self.stored = profile, key, identities_at, stored
+        self.document: Profile | None = None
+        self.is_withheld = False
 
 
 class _Audience:
     """One audience: whom the files before have, who has a row now, and whom the partner has afterwards."""
 
     def __init__(self, place: int, wanted: AudienceWanted) -> None:
-        self.place = place
-        self._wanted, known = wanted, wanted.known
+        self.place, self.wanted = place, wanted
+        known = wanted.known
+        self._cut = known.cut
         self._surely = Members(known.surely)
         self._perhaps = self._surely if known.perhaps is None else Members(known.perhaps)
+        self._is_known = bool(known.surely or known.perhaps)
         self._statuses = dict(_statuses(wanted.manner))
         self._members = Members()
         self._received = 0
         self._excluded: Counter[Excluded] = Counter()
 
-    def membership(self, person: Profile) -> Membership | None:
-        """Return what somebody's membership is."""
-        held = (person.get("segmentMembership") or {}).get(self._wanted.namespace) or {}
-        found: Membership | None = held.get(self._wanted.id)
-        return found
+    def knows(self, profile: int) -> bool:
+        """Say whether any file before has somebody as a member."""
+        return self._is_known and (profile in self._surely or profile in self._perhaps)
 
-    def decide(self, person: _Person, held: Membership | None, *, is_withheld: bool) -> Status | None:
-        """Say which row somebody has, and note who has none."""
-        is_in = held is not None and held["status"] == "realized"
-        surely, perhaps = person.profile in self._surely, self._knows(person.profile)
-        was = (surely, perhaps, (person.identities_at or 0) > self._wanted.known.cut)
-        status = self._statuses[(is_in and not is_withheld, *was)]
+    def decide(self, person: _Person, known: bool, *, is_in: bool) -> Status | None:
+        """Say which row somebody has, and note who has none. ``known``: what ``knows`` says of them."""
+        was = (known and person.profile in self._surely, known, (person.identities_at or 0) > self._cut)
+        status = self._statuses[(is_in and not person.is_withheld, *was)]
         if status is not None:
             self._received += 1
-        elif is_in and not is_withheld:
+        elif is_in and not person.is_withheld:
             self._members.add(person.profile)
         elif is_in and self._statuses[(True, *was)] is not None:
             self._received += 1
@@ -150,7 +179,7 @@ class _Audience:
     def exclude(self, profile: int, reason: Excluded) -> None:
         """Note somebody whose row is left out. They stay what they were, but for a file that is the whole audience."""
         self._excluded[reason] += 1
-        if self._wanted.manner.mode != "full" and self._knows(profile):
+        if self.knows(profile) and self.wanted.manner.mode != "full":
             self._members.add(profile)
 
     def give(self, profile: int, status: Status) -> None:
@@ -158,16 +187,8 @@ class _Audience:
         if status == "realized":
             self._members.add(profile)
 
-    def view(self, seen: Profile, held: Membership | None, status: Status) -> Profile:
-        """Return somebody as paths see them that stand for the audience at hand."""
-        wanted = self._wanted
-        return with_audience(seen, wanted.namespace, wanted.alias, {**(held or {}), "status": status})
-
     def counted(self) -> AudienceCounted:
         return AudienceCounted(self._received, dict(self._excluded), self._members.packed())
-
-    def _knows(self, profile: int) -> bool:
-        return profile in self._surely or profile in self._perhaps
 
 
 def _statuses(manner: Manner) -> Iterator[tuple[_Standing, Status | None]]:
@@ -179,22 +200,3 @@ def _statuses(manner: Manner) -> Iterator[tuple[_Standing, Status | None]]:
                 then: Status | None = "realized" if surely else None
                 sight = Sight(now, then, perhaps and not surely, is_new)
                 yield (is_in, surely, perhaps, is_new), row_of(sight, manner)
-
-
-class _Gathered:
-    """Rows that wait to be handed on; ``size`` is how many characters they have."""
-
-    def __init__(self, asked: Asked) -> None:
-        self._schema = asked.schema
-        self._rows: list[tuple[Any, ...]] = []
-        self.size = 0
-
-    def add(self, row: tuple[Any, ...]) -> None:
-        self._rows.append(row)
-
-    def flushed(self) -> pa.RecordBatch:
-        """Return the rows, and gather anew."""
-        columns = list(zip(*self._rows, strict=True)) or [()] * len(self._schema)
-        arrays = [pa.array(values, type_) for values, type_ in zip(columns, self._schema.types, strict=True)]
-        self._rows, self.size = [], 0
-        return pa.record_batch(arrays, schema=self._schema)

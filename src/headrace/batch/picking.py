@@ -5,6 +5,7 @@ It is told on standard input what is asked for, and after that people come there
 another to standard output, and then what became of everybody.
 """
 
+import gc
 import signal
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from headrace.batch.candidates import Candidates
 #: What it ends with where people came to an end too early.
 CUT_OFF = 3
 _LENGTH = 8
+#: Objects until garbage is looked for: rows make many, and no circles.
+_GARBAGE = 100_000
 
 
 def told(asked: Asked) -> bytes:
@@ -30,6 +33,8 @@ def told(asked: Asked) -> bytes:
 def main() -> int:
     """Make rows until there are no more people. What is said of an error is its kind: it may hold what people are."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this.
+    gc.freeze()
+    gc.set_threshold(_GARBAGE)
     length = int.from_bytes(sys.stdin.buffer.read(_LENGTH), "big")
     asked = msgspec.msgpack.decode(sys.stdin.buffer.read(length), type=Asked)
     try:

@@ -1,6 +1,10 @@
 # ruff: noqa: S608 - what is put into these queries are names of ours, and names of columns in quotes.
 """The columns of an export's rows, as SQL over candidates: their names, objects taken apart, and columns of uploads."""
 
+from typing import Any
+
+import orjson
+
 from headrace.batch.deduplicating import KEPT, PICKED
 from headrace.batch.selection import Wanted
 from headrace.datasets.engine import BadQuery, Engine
@@ -9,6 +13,8 @@ from headrace.datasets.engine import BadQuery, Engine
 UPLOAD = "upload"
 #: The longest shape that objects are taken apart by, as JSON: with more, somebody uses names as values.
 LONGEST_SHAPE = 1 << 16
+#: Finds whole numbers that may be too long for a column of such.
+_HUGE = "'.*[0-9]{19}.*'"
 _UPLOADED = "uploaded"
 
 
@@ -35,19 +41,48 @@ def sql_of(engine: Engine, wanted: Wanted, *, is_each_a_row: bool = True) -> str
 
 
 def _value(engine: Engine, column: str, type_: str) -> str:
-    """Return SQL for what stands in a column: of objects, structs and lists, where all have one shape."""
-    if type_ != "object":
+    """Return SQL for what stands in a column: of JSON, structs and lists, where all have one shape."""
+    shape = _shape(engine, column) if type_ == "object" else None
+    if shape is None:
         return column
-    asked = f"SELECT coalesce(json_group_structure({column})::VARCHAR, '\"NULL\"') AS shape FROM {PICKED}"
-    (shape,) = engine.read(asked).read_all().column("shape").to_pylist()
-    if len(shape) > LONGEST_SHAPE or '"JSON"' in shape or shape == '"NULL"':
-        return column
-    value = f"from_json({column}, {_literal(shape)})"
+    value = f"from_json({column}::JSON, {_literal(orjson.dumps(shape).decode())})"
     try:
         engine.schema(f"SELECT {value} FROM {PICKED}")
-    except BadQuery:
+    except BadQuery:  # Names that differ in the case of letters alone, or an empty one.
         return column
     return value
+
+
+def _shape(engine: Engine, column: str) -> Any:
+    """Return the shape that all JSON of a column has; ``None``: it has none, or one that is too long to be one."""
+    found = f"json_group_structure({column}::JSON)::VARCHAR AS shape, bool_or({column} SIMILAR TO {_HUGE}) AS is_huge"
+    (row,) = engine.read(f"SELECT {found} FROM {PICKED}").read_all().to_pylist()
+    if row["shape"] is None or row["is_huge"] or len(row["shape"]) > LONGEST_SHAPE:
+        return None
+    try:
+        return _typed(orjson.loads(row["shape"]))
+    except _NoShape:
+        return None
+
+
+class _NoShape(Exception):
+    """Values of one place are of several kinds."""
+
+
+def _typed(shape: Any) -> Any:
+    """
+    Return a shape with types of ours, its names in order.
+
+    Raises:
+        _NoShape: of some place, values are of several kinds.
+    """
+    if isinstance(shape, dict):
+        return {name: _typed(shape[name]) for name in sorted(shape)}
+    if isinstance(shape, list):
+        return [_typed(part) for part in shape]
+    if shape == "JSON":
+        raise _NoShape
+    return {"UBIGINT": "BIGINT", "NULL": "VARCHAR"}.get(shape, shape)
 
 
 def _uploads(engine: Engine, wanted: Wanted, names: list[str]) -> str:

@@ -41,7 +41,8 @@ class Snapshot:
             Unreadable: it is not what the dataset says it is, or lacks a column of it.
         """
         manifest = formats.of(dataset.format).take(surroundings, dataset)
-        if missing := [name for name in dataset.columns if name not in manifest.schema.names]:
+        named = [*dataset.columns, *([dataset.timestamp] if dataset.timestamp is not None else [])]
+        if missing := [name for name in named if name not in manifest.schema.names]:
             there = ", ".join(manifest.schema.names)[:500]
             raise Unreadable(f"there is no column {missing[0][:80]!r}; these are: {there}")
         return cls.open(surroundings, dataset, manifest)

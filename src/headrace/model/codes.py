@@ -227,6 +227,22 @@ CODES: dict[str, Code] = {
     "unknown-source": Code("There is no such source connection.", "Create it first."),
     "unknown-target": Code("There is no such target.", "Use one of those listed."),
     "credentials": Code("Credentials that cannot sign anything.", "Write them as the message says."),
+    # -- storages ---------------------------------------------------------------------------------------------------
+    "no-place": Code("A bucket, container or folder that is not there.", "Name one that exists, or have it made."),
+    "denied": Code(
+        "The storage does not let these credentials in, or not write.", "Give others, or have the partner allow it."
+    ),
+    "full": Code("The storage has no room left.", "Have some made."),
+    "distrusted": Code(
+        "A storage that could not prove who it is, or has no safe algorithms.", "Have the partner mend it."
+    ),
+    "host-key": Code(
+        "A server that shows another host key than was confirmed.", "Ask the partner, then pin the right one."
+    ),
+    "unreached": Code("A storage that was not reached.", "See that it is there, and may be reached from here."),
+    "busy": Code("A storage that is too busy, or out of order.", "Try again in a while."),
+    "refused": Code("A storage that refused what was asked.", "See the message."),
+    "unusable-key": Code("A public key that files cannot be encrypted with.", "Take another, as the message says."),
     # -- who may do what ------------------------------------------------------------------------------------------
     "bad-password": Code("A password that is not good enough.", "Take another, as the message says."),
     "one-of-two": Code("Two fields of which one is needed, and both or none are there.", "Say one of them."),

@@ -93,6 +93,11 @@ class Dataset(Block):
     key: Column | None = Field(None, description="The column whose value people are kept under, as `profileId`.")
     identities: tuple[IdentityColumn, ...] = Field((), description="The columns that hold identities.")
     attributes: tuple[AttributeColumn, ...] = Field((), description="The columns that become attributes.")
+    timestamp: Column | None = Field(
+        None,
+        description="The column with the moment of each row, where rows are events: exports have those of the last 365 "
+        "days.",
+    )
     types: dict[Column, ColumnType] = Field(
         default_factory=dict, description="What columns of text files hold; those of CSV are `text` without it."
     )
@@ -134,8 +139,9 @@ class Dataset(Block):
 
     @rule
     def _has_columns_only_in_a_table(self) -> Iterator[Problem]:
-        if self.shape == "profiles" and self.columns:
-            yield Problem("invalid", "/shape", "`key`, `identities` and `attributes` are for the shape `table`")
+        if self.shape == "profiles" and (self.columns or self.timestamp is not None):
+            message = "`key`, `identities`, `attributes` and `timestamp` are for the shape `table`"
+            yield Problem("invalid", "/shape", message)
         if self.shape == "profiles" and self.format == "csv":
             yield Problem("not-allowed", "/shape", "CSV has columns and no documents: its shape is `table`")
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from headrace.model.account_encryption import AccountEncryption
-from headrace.model.block import SERVER_SET, Block, Flag, Whole, read_of, rule
+from headrace.model.block import SERVER_SET, Block, Flag, Whole, read_of, repeated, rule
 from headrace.model.export import FileSettings, RowSettings
 from headrace.model.identities import Transformation
 from headrace.model.mapping_set import MappingSetRow, ProfileMapping
@@ -34,8 +34,6 @@ _FLOW_SERVICE_SET = SERVER_SET | {
     "inheritedAttributes",
 }
 
-#: The connection spec of what datasets lie in.
-DATA_LAKE_SPEC = "23598e46-f560-407b-88d5-ea6207e49db0"
 PROFILE_STORE_SPEC = "8a9c3494-9708-43d7-ae3f-cda01e5030e1"
 #: The connection spec of datasets that are exported as they are.
 DATA_LAKE_SPEC = "23598e46-f560-407b-88d5-ea6207e49db0"
@@ -101,17 +99,46 @@ class SourceData(Block):
     schema_: Any = Field(None, alias="schema", description="Not used.")
 
 
+class NamedDataset(Block):
+    """One dataset that is exported."""
+
+    data_set_id: str = Field(min_length=1, description="The dataset's id.")
+    name: str = Field(min_length=1, description="Its name.")
+
+
+class NamedDatasets(Block):
+    """The datasets that are exported together."""
+
+    datasets: tuple[NamedDataset, ...] = Field(min_length=1, max_length=1000, description="The datasets.")
+
+    @rule
+    def _names_a_dataset_once(self) -> Iterator[Problem]:
+        for place, id_ in repeated(self.datasets, "data_set_id"):
+            yield Problem("named-twice", f"/datasets/{place}/dataSetId", f"the dataset {id_!r} is named twice")
+
+
 class SourceConnection(Block):
-    """Where a dataflow's profiles come from: the profile store."""
+    """Where a dataflow's profiles come from: the profile store; or the datasets that it exports, by name."""
 
     ignored: ClassVar[frozenset[str]] = _FLOW_SERVICE_SET
 
     name: str = Field(min_length=1, description="Its name.")
     description: str | None = Field(None, description="What it is for.")
-    connection_spec: SpecReference = Field(description="The profile store's connection spec.")
+    connection_spec: SpecReference = Field(
+        description="The profile store's connection spec; that of the data lake for datasets."
+    )
     base_connection_id: str | None = Field(None, description="Not needed for the profile store.")
     data: SourceData | None = Field(None, description="The form of the data.")
-    params: dict[str, Any] = Field(default_factory=dict, description="Not used.")
+    params: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Of the data lake, `datasets`: those that are exported, each with `dataSetId` and `name`. Not used "
+        "where people are sent.",
+    )
+
+    @property
+    def is_of_datasets(self) -> bool:
+        """Whether datasets are exported as they are, and no people sent."""
+        return self.connection_spec.id == DATA_LAKE_SPEC
 
 
 class TargetExtension(Block):
@@ -123,6 +150,11 @@ class TargetExtension(Block):
         False,
         description="Use the destination as its author works on it, and not as it was published: to try a change. "
         "In the author's own sandbox only.",
+    )
+    check: Flag = Field(
+        True,
+        description="Whether it is tried, when this is set up or changed, that files can be written to the storage. "
+        "`false`: for a storage that is there later.",
     )
 
 
@@ -324,14 +356,16 @@ class Transform(Block):
 
 
 class Flow(Block):
-    """A dataflow: account, audiences and mapping, from the profile store to a destination."""
+    """A dataflow: account, audiences and mapping, from the profile store to a destination; or datasets as they are."""
 
     ignored: ClassVar[frozenset[str]] = _FLOW_SERVICE_SET | {"version"}
 
     name: str = Field(min_length=1, description="The dataflow's name.")
     description: str | None = Field(None, description="What it is for.")
     flow_spec: SpecReference | None = Field(None, description="The kind of dataflow; derived from the destination.")
-    source_connection_ids: tuple[str, ...] = Field(min_length=1, max_length=1, description="The profile store.")
+    source_connection_ids: tuple[str, ...] = Field(
+        min_length=1, max_length=1, description="The profile store, or the datasets that are exported."
+    )
     target_connection_ids: tuple[str, ...] = Field(min_length=1, max_length=1, description="The target connection.")
     transformations: tuple[Transform, ...] = Field((), max_length=1, description="Audiences and mapping.")
     schedule_params: dict[str, Any] | None = Field(

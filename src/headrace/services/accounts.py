@@ -13,10 +13,20 @@ from headrace.connect.secrets import MASK, Secret
 from headrace.errors import AccountError, OperationError
 from headrace.model.authentication import CustomerAuthentication
 from headrace.model.destination import Destination
+from headrace.model.destination_server import DestinationServer
 from headrace.model.flow import PROFILE_STORE_SPEC, Auth, BaseConnection
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
-from headrace.services import declared, moving, sealing, signing_secrets, standing
+from headrace.services import (
+    declared,
+    host_keys,
+    moving,
+    sealed_files,
+    sealing,
+    signing_secrets,
+    standing,
+    storage_credentials,
+)
 from headrace.services.caller import Caller
 from headrace.services.carried import not_carried_yet
 from headrace.services.catalog import Catalog, Edition
@@ -25,6 +35,8 @@ from headrace.services.patching import Operations, patched
 from headrace.services.sealing import Safe
 from headrace.services.specs import auth_spec
 from headrace.services.standing import Holder
+from headrace.services.storage_trials import StorageTrials
+from headrace.services.storages import external_id
 from headrace.services.ways import OAUTH2, refuse_unless_allowed
 from headrace.store import documents
 from headrace.store.database import Store, Transaction
@@ -46,15 +58,25 @@ class Credentials:
 
 
 async def create_account(
-    store: Store, clock: Clock, keyring: Keyring, caller: Caller, document: object, *, password_grant: bool = False
+    store: Store,
+    clock: Clock,
+    keyring: Keyring,
+    caller: Caller,
+    document: object,
+    *,
+    password_grant: bool = False,
+    trials: StorageTrials | None = None,
 ) -> Declared:
     """
     Keep an account; its credentials are sealed before they are stored and never read back.
 
-    Clients of the original make one for the profile store as well, where nobody signs in.
+    Clients of the original make one for the profile store as well, where nobody signs in. Without ``trials`` no server
+    is asked for its host key.
 
     Raises:
-        ConfigurationError: the document is wrong, or the destination is not there or asks for other credentials.
+        ConfigurationError: the document is wrong, the destination is not there or asks for other credentials, or a
+            server shows another host key than is said.
+        TooManyCalls: servers were asked too often.
     """
     account, _ = read(BaseConnection, document)
     id_, spec, safe = str(uuid.uuid4()), account.connection_spec.id, Safe(keyring, caller.tenant)
@@ -63,13 +85,17 @@ async def create_account(
     if spec == PROFILE_STORE_SPEC and account.auth is None:
         kept = signing_secrets.sealed(safe, id_, kept, secrets, None, are_needed=False)
         return await declared.create(store, clock, caller, ACCOUNT, kept, declared.nothing_to_check, id_)
-    destination, are_signed = await store.read(lambda tx: _asking(offered(tx, caller, spec)))
-    kept = signing_secrets.sealed(safe, id_, kept, secrets, None, are_needed=are_signed)
+    asking = await store.read(lambda tx: _asking(offered(tx, caller, spec)))
+    kept = signing_secrets.sealed(safe, id_, kept, secrets, None, are_needed=asking.are_signed)
+    auth: Mapping[str, str] = {}
     if account.auth is not None:
-        kept["auth"] = _sealed(safe, id_, account.auth, destination, None)
-        refuse_unless_allowed(kept["auth"]["specName"], destination, password_grant=password_grant)
-    elif destination.delivery.authentication_rule == "CUSTOMER_AUTHENTICATION":
+        kept["auth"], auth = _sealed(safe, id_, account.auth, asking, None)
+        refuse_unless_allowed(kept["auth"]["specName"], asking.destination, password_grant=password_grant)
+    elif asking.destination.delivery.authentication_rule == "CUSTOMER_AUTHENTICATION":
         raise ConfigurationError([Problem("missing-field", "/auth", _UNSAID)])
+    _refuse_roles(trials, auth)
+    kept = sealed_files.pinned(asking.server, kept, None, clock.now())
+    kept = await host_keys.pinned(trials, caller, host_keys.Leads(asking.server, auth), kept)
 
     def check(tx: Transaction) -> list[Problem]:
         offered(tx, caller, spec)
@@ -79,7 +105,15 @@ async def create_account(
 
 
 async def change_account(
-    store: Store, clock: Clock, keyring: Keyring, caller: Caller, id_: str, version: str, operations: Operations
+    store: Store,
+    clock: Clock,
+    keyring: Keyring,
+    caller: Caller,
+    id_: str,
+    version: str,
+    operations: Operations,
+    *,
+    trials: StorageTrials | None = None,
 ) -> Declared:
     """
     Change an account by JSON Patch. Of credentials that are replaced nothing is left, in older versions neither.
@@ -93,7 +127,7 @@ async def change_account(
     """
     now, safe = clock.now(), Safe(keyring, caller.tenant)
 
-    def look(tx: Transaction) -> tuple[Declared, tuple[Destination, bool] | None]:
+    def look(tx: Transaction) -> tuple[Declared, "_Asking | None"]:
         known, edition = _as_read(tx, caller, id_, version)
         return known, _asking(edition) if edition is not None else None
 
@@ -102,13 +136,20 @@ async def change_account(
     account, _ = read(BaseConnection, document)
     kept = account.model_dump(mode="json", by_alias=True, exclude_unset=True)
     declared.refuse([*_of_the_same(known, account.connection_spec.id)])
-    are_signed = asking is not None and asking[1]
+    are_signed = asking is not None and asking.are_signed
     secrets = account.extension.signing_secrets
     kept = signing_secrets.sealed(safe, id_, kept, secrets, known, are_needed=are_signed)
+    auth: Mapping[str, str] = {}
     if account.auth is not None:
-        kept["auth"] = _sealed(safe, id_, account.auth, _destination_of(asking), known)
+        kept["auth"], auth = _sealed(safe, id_, account.auth, _who_asks(asking), known)
     elif "auth" in known.document:
         raise ConfigurationError([Problem("missing-field", "/auth", _UNSAID)])
+    if kept.get("auth") != known.document.get("auth"):
+        _refuse_roles(trials, auth)
+    if asking is not None:
+        kept = sealed_files.pinned(asking.server, kept, known.document, now)
+        before = host_keys.Leads(asking.server, _opened(safe, known), known.document)
+        kept = await host_keys.pinned(trials, caller, host_keys.Leads(asking.server, auth), kept, before)
     is_rotated = kept.get("auth") != known.document.get("auth")
     is_signed_anew = kept.get(sealing.SEALED) != known.document.get(sealing.SEALED)
 
@@ -153,6 +194,8 @@ def shown(keyring: Keyring, caller: Caller, account: Declared) -> dict[str, Any]
             "params": {name: value.text for name, value in masked.items()},
             "x-headrace": {"fingerprints": {name: value.fingerprint for name, value in masked.items()}},
         }
+        if "roleArn" in masked:  # The partner's role is told by it for whom it is assumed.
+            document["x-headrace"] = {**document.get("x-headrace", {}), "externalId": external_id(caller.tenant)}
     return document
 
 
@@ -189,6 +232,8 @@ def credentials(safe: Safe, account: Declared | None) -> Credentials:
     if account is None or "auth" not in account.document:
         return Credentials(schemes.get("NONE")({}), (), {})
     opened = safe.open(account.id, account.document["auth"]["params"])
+    if account.document["auth"]["specName"] in storage_credentials.WAYS:  # What opens a storage signs no request.
+        return Credentials(schemes.get("NONE")({}), tuple(opened.values()), {})
     scheme = schemes.get(account.document["auth"]["specName"])(opened)
     auth_data = {name: secret.reveal() for name, secret in opened.items()}
     if "token" in auth_data:
@@ -218,16 +263,39 @@ def _as_read(tx: Transaction, caller: Caller, id_: str, version: str) -> tuple[D
     return known, Catalog(tx, caller.tenant).offered(known.document["connectionSpec"]["id"])
 
 
-def _asking(edition: Edition) -> tuple[Destination, bool]:
-    """Return what asks for an account: a destination, and whether its messages are signed."""
-    return edition.destination, signing_secrets.signs(edition.server)
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """What asks for an account: a destination and its server, and whether messages to that are signed."""
+
+    destination: Destination
+    server: DestinationServer
+    are_signed: bool
 
 
-def _destination_of(asking: tuple[Destination, bool] | None) -> Destination:
+def _asking(edition: Edition) -> _Asking:
+    return _Asking(edition.destination, edition.server, signing_secrets.signs(edition.server))
+
+
+def _who_asks(asking: _Asking | None) -> _Asking:
     if asking is None:
         message = "nobody signs in at the profile store; leave the credentials out"
         raise ConfigurationError([Problem("has-no-effect", "/auth", message, "error")])
-    return asking[0]
+    return asking
+
+
+def _refuse_roles(trials: StorageTrials | None, auth: Mapping[str, str]) -> None:
+    """Refuse a role where the house has no keys to assume it with."""
+    if auth.get("roleArn") and trials is not None and trials.storages.way.house is None:
+        message = (
+            "no role is assumed from here: enter an access key, or have whoever runs Headrace set "
+            "HEADRACE_AWS_ACCESS_KEY_ID and HEADRACE_AWS_SECRET_ACCESS_KEY"
+        )
+        raise ConfigurationError([Problem("not-allowed", "/auth/params/roleArn", message)])
+
+
+def _opened(safe: Safe, account: Declared) -> dict[str, str]:
+    opened = safe.open(account.id, account.document.get("auth", {}).get("params", {}))
+    return {name: secret.reveal() for name, secret in opened.items()}
 
 
 def _masked(account: Declared) -> dict[str, Any]:
@@ -256,25 +324,33 @@ def _without_credentials(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sealed(
-    safe: Safe, id_: str, auth: Auth, destination: Destination, known: Declared | None
-) -> dict[str, str | dict[str, str]]:
-    """Check credentials and seal them; what dots stand for is taken over as it was stored."""
-    way = _way(auth, destination)
+    safe: Safe, id_: str, auth: Auth, asking: _Asking, known: Declared | None
+) -> tuple[dict[str, str | dict[str, str]], dict[str, str]]:
+    """
+    Check credentials and seal them, and return them as they are with that.
+
+    What dots stand for is taken over as it was stored.
+    """
+    way = _way(auth, asking.destination)
+    params = storage_credentials.named(way.auth_type, auth.params)
     before = known.document.get("auth", {}) if known is not None else {}
     stored = before.get("params", {}) if before.get("specName") == way.auth_type else {}
-    dots = [name for name, value in auth.params.items() if value == MASK]
+    dots = [name for name, value in params.items() if value == MASK]
     message = f"{MASK} stands for a secret that is stored, and none is stored here: send the secret itself"
     declared.refuse([Problem("masked-secret", f"/auth/params/{name}", message) for name in dots if name not in stored])
     kept = {name: stored[name] for name in dots}
-    given = _texts(way, {name: value for name, value in auth.params.items() if name not in kept})
-    _try(way, {**given, **safe.open(id_, kept)})
-    return {"specName": way.auth_type, "params": {**kept, **safe.seal(id_, given)}}
+    given = _texts(way, {name: value for name, value in params.items() if name not in kept})
+    whole: dict[str, str | Secret] = {**given, **safe.open(id_, kept)}
+    _try(way, whole, asking.server)
+    plain = {name: value.reveal() if isinstance(value, Secret) else value for name, value in whole.items()}
+    return {"specName": way.auth_type, "params": {**kept, **safe.seal(id_, given)}}, plain
 
 
 def _way(auth: Auth, destination: Destination) -> CustomerAuthentication:
     """Return the destination's way of signing in that is meant: its name, however it is written or spaced."""
     ways = destination.customer_authentication_configurations
     meant = re.sub(r"[^A-Z0-9]", "", auth.spec_name.upper())
+    meant = storage_credentials.SPEC_NAMES.get(meant, meant).replace("_", "")
     for way in ways:
         if meant.startswith(way.auth_type.replace("_", "")):
             return _carried(way)
@@ -284,8 +360,8 @@ def _way(auth: Auth, destination: Destination) -> CustomerAuthentication:
 
 
 def _carried(way: CustomerAuthentication) -> CustomerAuthentication:
-    if way.auth_type not in schemes:
-        these = ", ".join(name for name in schemes if name != "NONE")
+    if way.auth_type not in schemes and way.auth_type not in storage_credentials.WAYS:
+        these = ", ".join(name for name in (*schemes, *sorted(storage_credentials.WAYS)) if name != "NONE")
         message = f"Headrace does not sign in with `{way.auth_type}` yet; use one of: {these}"
         raise ConfigurationError([Problem("not-carried-yet", "/auth/specName", message)])
     return way
@@ -306,23 +382,31 @@ def _texts(way: CustomerAuthentication, params: Mapping[str, Any]) -> dict[str, 
     return texts
 
 
-def _try(way: CustomerAuthentication, params: Mapping[str, str | Secret]) -> None:
+def _try(way: CustomerAuthentication, params: Mapping[str, str | Secret], server: DestinationServer) -> None:
     """Refuse credentials that could never sign anything."""
+    if way.auth_type in storage_credentials.WAYS:
+        plain = {name: value.reveal() if isinstance(value, Secret) else value for name, value in params.items()}
+        declared.refuse([*_unknown(way, params), *storage_credentials.problems(way.auth_type, plain, server)])
+        return
     if way.auth_type == "OAUTH2":
-        declared.refuse([*_unasked(way, params)])
+        declared.refuse([*_unfilled(way, params), *_unknown(way, params)])
     try:
         schemes.get(way.auth_type)(params)
     except AccountError as error:
         raise ConfigurationError([Problem("credentials", "/auth/params", error.message)]) from None
 
 
-def _unasked(way: CustomerAuthentication, params: Mapping[str, str | Secret]) -> Iterator[Problem]:
-    """Say what the author asks for and nobody gave, and the other way round."""
-    spec = auth_spec(way)
-    these = ", ".join(spec["properties"]) or "none"
-    for name in spec["required"]:
+def _unfilled(way: CustomerAuthentication, params: Mapping[str, str | Secret]) -> Iterator[Problem]:
+    """Say what the author asks for and nobody gave."""
+    for name in auth_spec(way)["required"]:
         if not params.get(name):
             yield Problem("missing-field", f"/auth/params/{name}", f"`{name}` must be filled in")
-    for name in sorted(params.keys() - spec["properties"].keys()):
+
+
+def _unknown(way: CustomerAuthentication, params: Mapping[str, str | Secret]) -> Iterator[Problem]:
+    """Say what was given and nobody asks for."""
+    asked = auth_spec(way)["properties"]
+    these = ", ".join(asked) or "none"
+    for name in sorted(params.keys() - asked.keys()):
         message = f"`{name}` is not asked for by this way to sign in; these are: {these}"
         yield Problem("unknown-field", f"/auth/params/{name}", message)

@@ -1,11 +1,13 @@
 """Activation: dataflows, the audiences they send and the mapping of what they send."""
 
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from headrace.clock import Clock
 from headrace.errors import Conflict, HeadraceError, NotFound, StaleVersion, TooManyCalls
-from headrace.model.flow import Flow
+from headrace.model.destination import Destination
+from headrace.model.flow import DATA_LAKE_SPEC, Flow
 from headrace.model.governance import references_in
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
@@ -16,7 +18,7 @@ from headrace.services.at_partner.wanting import Place
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog
 from headrace.services.checks import lenient
-from headrace.services.exports import due
+from headrace.services.exports import due, lake, looks
 from headrace.services.governance import holding
 from headrace.services.looked_up import attributes_of
 from headrace.services.looking_up import LookUps, Question
@@ -43,7 +45,7 @@ async def create(
     """
     read(Flow, document)
     now, id_ = clock.now(), str(uuid.uuid4())
-    kept = await store.read(lambda tx: mapping_sets.resolved(tx, caller, _kept(document)))
+    kept = await store.read(lambda tx: mapping_sets.resolved(tx, caller, _kept(tx, caller, document)))
     flow, _ = read(Flow, kept)
     attributes = await _fetched(store, caller, lookups, flow)
 
@@ -102,11 +104,11 @@ async def patch(
         stored = _existing(tx, caller, id_)
         if version != etag(stored):
             raise StaleVersion(f"the version {version} is not the current one, {etag(stored)}: read the dataflow again")
-        return stored, patched(_kept(stored.document), operations, DATAFLOW)
+        return stored, patched(_kept(tx, caller, stored.document), operations, DATAFLOW)
 
     seen, document = await store.read(look)
     read(Flow, document)
-    document = await store.read(lambda tx: mapping_sets.resolved(tx, caller, _kept(document)))
+    document = await store.read(lambda tx: mapping_sets.resolved(tx, caller, _kept(tx, caller, document)))
     flow, _ = read(Flow, document)
     is_remapped = _sent(flow) != _sent(lenient(Flow, seen.document))
     attributes = await _fetched(store, caller, lookups, flow) if is_remapped else None
@@ -233,13 +235,19 @@ def _unknown_schema(why: str) -> Problem:
 def _refuse(tx: Transaction, caller: Caller, flow: Flow, attributes: list[str] | None) -> None:
     """Raise every problem of a dataflow, in the transaction that would keep it."""
     problems = [*holding.action_problems(tx, caller.number, flow)]
-    if documents.get(tx, caller.number, SOURCE, flow.source_connection_ids[0]) is None:
+    source = documents.get(tx, caller.number, SOURCE, flow.source_connection_ids[0])
+    if source is None:
         problems.append(Problem("unknown-source", "/sourceConnectionIds/0", "there is no such source connection"))
     target = documents.get(tx, caller.number, TARGET, flow.target_connection_ids[0])
     if target is None:
         problems.append(Problem("unknown-target", "/targetConnectionIds/0", "there is no such target connection"))
     else:
-        problems += problems_of(flow, Catalog(tx, caller.tenant).in_force(target).destination, attributes)
+        edition = Catalog(tx, caller.tenant).in_force(target)
+        problems += problems_of(flow, edition.destination, attributes)
+        params, where = target.document.get("params", {}), "/targetConnectionIds/0"
+        problems += looks.problems_of(caller.tenant, edition, params, where)
+        if source is not None:
+            problems += _problems_of_kind(tx, caller, source.id, edition.destination)
     if problems:
         raise ConfigurationError(problems)
 
@@ -269,10 +277,27 @@ def _follow_audiences(
         due.follow(tx, stored, flow, was, now)
 
 
-def _kept(document: object) -> dict[str, Any]:
-    """Return a dataflow's document as it is stored: with what later patches address, the one transformation first."""
+def _problems_of_kind(tx: Transaction, caller: Caller, source: str, destination: Destination) -> Iterator[Problem]:
+    """Say that people would be sent where datasets go, or the other way round."""
+    is_of_datasets = lake.is_of_datasets(tx, caller.number, source)
+    if is_of_datasets and not destination.exports_datasets:
+        message = "the source connection names datasets, and this destination does not take any"
+        yield Problem("datasets-only", "/sourceConnectionIds/0", message)
+    if destination.exports_datasets and not is_of_datasets:
+        message = f"this destination takes datasets: begin with a source connection of them, of `{DATA_LAKE_SPEC}`"
+        yield Problem("datasets-only", "/sourceConnectionIds/0", message)
+
+
+def _kept(tx: Transaction, caller: Caller, document: object) -> dict[str, Any]:
+    """
+    Return a dataflow's document as it is stored: with what later patches address, the one transformation first.
+
+    One of datasets has none.
+    """
     assert isinstance(document, dict)
     kept = {key: value for key, value in document.items() if key not in Flow.ignored}
+    if not kept.get("transformations") and lake.is_of_datasets(tx, caller.number, kept["sourceConnectionIds"][0]):
+        return {**kept, "policy": {"enforcementRefs": [], **(kept.get("policy") or {})}, "transformations": []}
     empty: dict[str, Any] = {"segmentSelectors": {"selectors": []}, "profileSelectors": {"selectors": []}}
     given = (kept.get("transformations") or [{}])[0]
     params = {**empty, **given.get("params", {})}

@@ -8,6 +8,7 @@ from headrace.model.destination import Destination
 from headrace.model.flow import FieldMapping
 from headrace.model.problem import Problem
 from headrace.services.mapped import groups_by_audience, is_of_audience, rows_filled_in
+from headrace.services.storage_credentials import WAYS
 
 
 def not_carried_yet(destination: Destination, where: str) -> Iterator[Problem]:
@@ -20,13 +21,12 @@ def not_carried_yet(destination: Destination, where: str) -> Iterator[Problem]:
 
 def _of_signing_in(destination: Destination) -> Iterator[str]:
     ways = [way.auth_type for way in destination.customer_authentication_configurations]
-    if ways and not any(way in schemes for way in ways):
+    if ways and not any(way in schemes or way in WAYS for way in ways):
         yield f"signing in with {', '.join(f'`{way}`' for way in ways)}"
 
 
 def _of_delivery(destination: Destination) -> Iterator[str]:
     what = {
-        "encrypted files (`customerEncryptionConfigurations`)": bool(destination.customer_encryption_configurations),
         "exports of accounts and prospects (`sources`)": bool({*destination.sources} - {"DATASETS"}),
         "messages without a policy (`aggregation`)": destination.policy is None and not destination.takes_files,
         "mappings of one audience (`requiredMappings`) without `includeSegmentId`": _lacks_an_audience(destination),

@@ -62,7 +62,11 @@ class Sieve:
 
     def __call__(self, keys: Sequence[str | None]) -> list[bool]:
         """Say of each key whether it is of somebody who was erased; nobody's key is ``None``."""
-        return [key is not None and self.erased.hash(self.tenant, identity_of(key)) in self.hashes for key in keys]
+        return [key is not None and self.knows(identity_of(key)) for key in keys]
+
+    def knows(self, identity: Identity) -> bool:
+        """Say whether an identity is of somebody who was erased."""
+        return self.erased.hash(self.tenant, identity) in self.hashes
 
 
 def identities_of(key: str, *documents: Profile) -> set[Identity]:

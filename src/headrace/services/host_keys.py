@@ -1,30 +1,90 @@
 """
-The host keys of servers of SFTP, as accounts pin them: nothing is sent to a server that shows another.
-
-An account holds the fingerprints that OpenSSH prints, with blanks between, for the server that it leads to.
+Pinning the host key of a server of SFTP: who gives it has it from the partner; otherwise the server is asked, once.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from headrace.connect.storage import sftp
-from headrace.services.storage_sign_in import SignIn
-from headrace.store.documents import Declared
+from headrace.connect.storage import NotStored, sftp
+from headrace.model.destination_server import DestinationServer
+from headrace.model.problem import ConfigurationError, Problem
+from headrace.services.caller import Caller
+from headrace.services.host_pins import PLACE, Endpoint, endpoint_of, pin_of, pinning, read_pin, without_pin
+from headrace.services.storage_trials import StorageTrials
 
-KIND = "FILE_BASED_SFTP"
-_OURS, _PIN = "x-headrace", "hostKey"
+Document = dict[str, Any]
 
-
-def pinned(document: Mapping[str, Any]) -> str:
-    """Return what an account's document pins, or nothing."""
-    found: str = (document.get(_OURS) or {}).get(_PIN) or ""
-    return found
+_DOMAIN = "/auth/params/domain"
 
 
-def trusted(account: Declared | None, place: Mapping[str, Any], sign_in: SignIn) -> Mapping[str, str]:
-    """Return what an account pins, by the host and port that it leads to."""
-    found = pinned(account.document) if account is not None else ""
-    if not found:
-        return {}
-    host, port = sftp.endpoint(place, sign_in.auth)
-    return {f"{host}:{port}": found}
+@dataclass(frozen=True, slots=True)
+class Leads:
+    """What an account leads to its server by; ``document`` is there of one that is stored already."""
+
+    server: DestinationServer
+    auth: Mapping[str, str]
+    document: Document | None = None
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        return endpoint_of(self.server, self.auth)
+
+
+async def pinned(
+    trials: StorageTrials | None, caller: Caller, leads: Leads, document: Document, before: Leads | None = None
+) -> Document:
+    """
+    Return an account's document with the host key of the server that it leads to.
+
+    A server is asked where nothing is pinned, where another key is given than ``before``, and where the account leads
+    elsewhere now. Where no server is known before something is set up under the account, what is given counts.
+
+    Raises:
+        ConfigurationError: the server shows another key than was given, or was not reached to be asked for it.
+        TooManyCalls: people have asked too often.
+    """
+    given, endpoint = pin_of(document) or None, leads.endpoint
+    was = pin_of(before.document) if before is not None and before.document is not None else None
+    if given is not None and given == was:
+        if before is not None and before.endpoint == endpoint:
+            return document
+        given = None  # It is another server's.
+    if endpoint is None or trials is None:
+        return pinning(document, read_pin(given)) if given is not None else without_pin(document)
+    return pinning(document, await confirmed(trials, caller, endpoint, given))
+
+
+async def confirmed(trials: StorageTrials, caller: Caller, endpoint: Endpoint, given: str | None) -> str:
+    """
+    Return what is to be pinned: what was ``given``, unless the server shows another; else what it shows.
+
+    A server that is not reached refutes nothing.
+
+    Raises:
+        ConfigurationError: the server shows another key than was given, or was not reached to be asked for it.
+        TooManyCalls: people have asked too often.
+    """
+    await trials.admit(caller)
+    pin, way = read_pin(given) if given is not None else "", trials.storages.way
+    try:
+        if not pin:
+            return await trials.ask(lambda: sftp.host_key(endpoint.host, endpoint.port, way))
+        shown = await trials.ask(lambda: sftp.host_keys(endpoint.host, endpoint.port, way))
+    except NotStored as error:
+        if pin and error.may_pass:
+            return pin
+        more = "" if pin else "; or give the key that the partner tells you, under `x-headrace.hostKey`"
+        raise ConfigurationError([Problem(error.cause, _DOMAIN, error.message.rstrip(".") + more)]) from None
+    except ConfigurationError as error:  # Its host is none, or its port is that of something else.
+        raise ConfigurationError([Problem(item.code, _DOMAIN, item.message) for item in error.problems]) from None
+    if not set(shown) & set(pin.split()):
+        raise ConfigurationError([Problem("host-key", PLACE, _other(endpoint, shown, pin))])
+    return pin
+
+
+def _other(endpoint: Endpoint, shown: list[str], given: str) -> str:
+    return (
+        f"'{endpoint}' shows {', '.join(shown)}, and {given} was given; ask the partner which is right. If it is not "
+        "the server's, somebody is between us and the partner"
+    )

@@ -103,16 +103,12 @@ def _holders(tx: Transaction, tenant: Tenant, noun: str, id_: str) -> Iterator[U
 
 
 def _readers(tx: Transaction, tenant: Tenant, id_: str) -> Iterator[Use]:
-    """Return the runs that read a dataset, and the audiences and source connections that name it."""
+    """Return the runs that read a dataset, and the audiences that name it. An export goes on without it."""
     for number in evaluations.readers(tx, tenant.tenant, id_):
         if (audience := audiences.get(tx, tenant.tenant, number)) is not None:
             yield Use(AUDIENCE, audience.id, audience.name or audience.id)
     for run in dataset_snapshots.runs_under_way(tx, tenant.tenant, id_):
         yield Use("run", run, run)
-    for item in documents.all_of(tx, tenant.tenant, SOURCE):
-        named = item.document.get("params", {}).get("datasets")
-        if isinstance(named, list) and any(isinstance(one, dict) and one.get("dataSetId") == id_ for one in named):
-            yield Use(SOURCE, item.id, item.document["name"])
 
 
 def _mapping(tx: Transaction, tenant: Tenant, id_: str) -> Iterator[Use]:
@@ -120,8 +116,8 @@ def _mapping(tx: Transaction, tenant: Tenant, id_: str) -> Iterator[Use]:
     known = documents.get(tx, tenant.tenant, AUDIENCE, id_)
     namespace = known.document["namespace"] if known is not None else None
     for flow in dataflows.all_of(tx, tenant.tenant):
-        selectors = flow.document["transformations"][0]["params"]["segmentSelectors"]["selectors"]
-        named = [item["value"] for item in selectors]
+        chosen = (item["params"]["segmentSelectors"]["selectors"] for item in flow.document["transformations"])
+        named = [item["value"] for selectors in chosen for item in selectors]
         if any(one["id"] == id_ and one.get("namespace", "ups") == namespace for one in named):
             yield Use("dataflow", flow.id, flow.document["name"])
 
@@ -129,8 +125,8 @@ def _mapping(tx: Transaction, tenant: Tenant, id_: str) -> Iterator[Use]:
 def _referring(tx: Transaction, tenant: Tenant, id_: str) -> Iterator[Use]:
     """Return the dataflows that take their mapping from a set."""
     for flow in dataflows.all_of(tx, tenant.tenant):
-        params = flow.document["transformations"][0]["params"]
-        if (params.get("profileMapping") or {}).get("mappingId") == id_:
+        referred = (item["params"].get("profileMapping") or {} for item in flow.document["transformations"])
+        if any(reference.get("mappingId") == id_ for reference in referred):
             yield Use("dataflow", flow.id, flow.document["name"])
 
 

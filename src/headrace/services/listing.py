@@ -46,6 +46,27 @@ _COMPARED: dict[str, Callable[[list[str], str], bool]] = {
 }
 
 
+#: Members whose values are the same in whatever letters.
+_IN_ANY_CASE = frozenset({"metrics.statusSummary.status"})
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One filter: the path of a member, how it compares (``==`` …) and with what; ``written`` as the client did."""
+
+    written: str
+    path: str
+    holds: str
+    value: str
+
+    def passes(self, item: Object) -> bool:
+        """Say whether an object is let through."""
+        found, value = [*_texts_at(item, re.split(r"[./]", self.path))], self.value
+        if self.path in _IN_ANY_CASE:
+            found, value = [text.lower() for text in found], value.lower()
+        return _COMPARED[self.holds](found, value)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of a list, how many objects there are in all, and what to ask for the next page with."""
@@ -87,24 +108,22 @@ class Query:
         Raises:
             RequestError: a filter cannot be read.
         """
-        tests = [*self._tests()]
-        return [item for item in objects if all(test(item) for test in tests)]
+        filters = self.filters()
+        return [item for item in objects if all(filter_.passes(item) for filter_ in filters)]
 
     def only(self, name: str) -> str | None:
         """Return the one value that a member must have, where a filter says so."""
-        read = [found for written in self.properties if (found := _FILTER.fullmatch(written))]
-        named = [item["value"].strip("\"'") for item in read if (item["path"], item["operator"]) == (name, "==")]
+        named = [item.value for item in self.filters() if (item.path, item.holds) == (name, "==")]
         return named[0] if named and "," not in named[0] else None
 
-    def _tests(self) -> Iterator[Callable[[Object], bool]]:
-        for written in self.properties:
-            found = _FILTER.fullmatch(written)
-            if found is None:
-                raise RequestError(f"the filter {written!r} cannot be read; write `property=name==value`")
-            path, holds, value = found["path"], _COMPARED[found["operator"]], found["value"].strip("\"'")
-            yield lambda item, path=path, holds=holds, value=value: holds(  # type: ignore[misc]
-                [*_texts_at(item, re.split(r"[./]", path))], value
-            )
+    def filters(self) -> list[Filter]:
+        """
+        Read the filters.
+
+        Raises:
+            RequestError: one cannot be read.
+        """
+        return [_filter(written) for written in self.properties]
 
     def _order(self) -> Iterator[tuple[str, bool]]:
         for name in filter(None, (part.strip() for part in self.order_by.split(","))):
@@ -119,6 +138,13 @@ class Query:
         if place is None:
             raise RequestError("the `continuationToken` leads nowhere: what it went on from is gone; begin anew")
         return place + 1
+
+
+def _filter(written: str) -> Filter:
+    found = _FILTER.fullmatch(written)
+    if found is None:
+        raise RequestError(f"the filter {written!r} cannot be read; write `property=name==value`")
+    return Filter(written, found["path"], found["operator"], found["value"].strip("\"'"))
 
 
 def _texts_at(value: Any, path: list[str]) -> Iterator[str]:

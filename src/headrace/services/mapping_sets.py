@@ -76,6 +76,8 @@ def resolved(tx: Transaction, caller: Caller, document: Object) -> Object:
     Raises:
         ConfigurationError: there is no such set, or not in this version.
     """
+    if not document["transformations"]:  # Datasets are not mapped.
+        return document
     (transformation,) = document["transformations"]
     reference = transformation["params"].get("profileMapping")
     if not isinstance(reference, dict):

@@ -2,16 +2,18 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from headrace.errors import AccountError
 from headrace.mapping.calculated import calculation
 from headrace.mapping.paths import parse as parse_path
 from headrace.mapping.phones import is_region
 from headrace.model.destination import Destination
-from headrace.model.export import check_export, check_rows
+from headrace.model.export import ScheduleParams, check_dataset, check_export, check_rows
 from headrace.model.flow import FieldMapping, Flow
 from headrace.model.identities import IdentityNamespace
 from headrace.model.problem import Problem
+from headrace.model.reading import examine
 from headrace.services.carried import not_carried_yet
 from headrace.services.mapped import (
     column_name,
@@ -38,6 +40,9 @@ def problems_of(flow: Flow, destination: Destination, attributes: Collection[str
     these are not looked at.
     """
     yield from not_carried_yet(destination, "/targetConnectionIds/0")
+    if destination.exports_datasets:
+        yield from _problems_of_datasets(flow, destination)
+        return
     yield from _audience_problems(flow, destination)
     for place, row in enumerate(flow.mapping):
         yield from _row_problems(row, destination, attributes, f"{_MAPPING}/{place}/value")
@@ -66,6 +71,9 @@ def _name(row: FieldMapping, destination: Destination) -> str:
 
 def warnings_of(flow: Flow, destination: Destination) -> Iterator[Problem]:
     """Say where a dataflow is larger than is advised; that keeps nobody from using it."""
+    if destination.exports_datasets:
+        yield from (problem for problem in _problems_of_datasets(flow, destination) if not problem.is_error)
+        return
     rows = mapped_rows(flow, destination)
     counts = {
         "audiences": (len(flow.audiences), _AUDIENCES),
@@ -76,6 +84,23 @@ def warnings_of(flow: Flow, destination: Destination) -> Iterator[Problem]:
             message = f"{count} {noun} are mapped; up to {SOFT_LIMITS[noun]} are advised: split the dataflow"
             yield Problem("larger-than-advised", where, message)
     yield from (problem for problem in _problems_of_files(flow, destination, 0) if not problem.is_error)
+
+
+def _problems_of_datasets(flow: Flow, destination: Destination) -> Iterator[Problem]:
+    """Say what is wrong with a dataflow of datasets: they are written as they are, and need a schedule."""
+    for chosen, where, noun in ((flow.audiences, _AUDIENCES, "audiences"), (flow.mapping, _MAPPING, "a mapping")):
+        if chosen:
+            message = f'datasets are exported as they are, without {noun}: write `"transformations": []`'
+            yield Problem("datasets-have-no-mapping", where, message)
+    params, where = None, "/scheduleParams"
+    if flow.schedule_params is not None:
+        examined = examine(ScheduleParams, flow.schedule_params)
+        yield from (replace(problem, pointer=f"{where}{problem.pointer}") for problem in examined.problems)
+        if examined.errors:
+            return
+        params = examined.block
+    batch = destination.batch_config
+    yield from check_dataset(params, batch.dataset_batch_config if batch is not None else None, where=where)
 
 
 def _problems_of_files(flow: Flow, destination: Destination, identities: int) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from headrace.clock import Clock
 from headrace.crashpoints import crashpoint
@@ -21,7 +22,7 @@ from headrace.services import schedules
 from headrace.services.caller import Caller
 from headrace.services.exports import due
 from headrace.services.steps import HeldSteps, patiently
-from headrace.store import audit, executors, runs
+from headrace.store import audiences, audit, executors, runs
 from headrace.store.database import Store, Transaction
 from headrace.store.runs import Run
 
@@ -306,7 +307,7 @@ class Runs:
 
         Raises:
             NotFound: there is no such run here.
-            Conflict: it did not fail, or was tried again already.
+            Conflict: it did not fail, was tried again already, or files of the same audience are being written.
         """
 
         def work(tx: Transaction) -> Run:
@@ -315,13 +316,25 @@ class Runs:
                 raise Conflict(f"the run {id_} is {run.state}: what failed or was cancelled can be tried again")
             if runs.is_tried_again(tx, id_):
                 raise Conflict(f"the run {id_} was tried again already: retry the run that did")
-            again = runs.ask(tx, run.tenant, run.kind, run.subject, caller.actor, now, retry_of=id_)
+            again = runs.ask(tx, run.tenant, run.kind, _again(tx, run), caller.actor, now, retry_of=id_)
             audit.note(tx, caller.number, caller.actor, "retry", "run", again.run, now, details={"retryOf": id_})
             return again
 
         again = await self._store.write(work)
         self.wake()
         return again
+
+
+def _again(tx: Transaction, run: Run) -> dict[str, Any]:
+    """Return what a run is about that tries one again."""
+    if run.kind != due.KIND:
+        return run.subject
+    names = {number: str(number) for number in run.subject["audiences"]}
+    for number in names:
+        if (known := audiences.get(tx, run.tenant, number)) is not None:
+            names[number] = known.id
+    due.refuse_busy(tx, run.tenant, run.subject["dataflow"], names)
+    return due.again(run)
 
 
 async def _outcome(work: Work, run: Run, steps: HeldSteps) -> tuple[str, str | None]:

@@ -1,4 +1,4 @@
-"""Source connections: names for the profile store, which dataflows begin with."""
+"""Source connections, which dataflows begin with: names for the profile store, or the datasets that are exported."""
 
 from headrace.clock import Clock
 from headrace.model.flow import SourceConnection
@@ -6,6 +6,8 @@ from headrace.model.reading import read
 from headrace.services import declared
 from headrace.services.accounts import SOURCE
 from headrace.services.caller import Caller
+from headrace.services.checks import lenient
+from headrace.services.exports import lake
 from headrace.services.governance.holding import held
 from headrace.services.in_use import find_unused
 from headrace.services.patching import Operations, patched
@@ -14,9 +16,17 @@ from headrace.store.documents import Declared
 
 
 async def create_source(store: Store, clock: Clock, caller: Caller, document: object) -> Declared:
-    """Keep a source connection."""
-    kept = read(SourceConnection, document)[0].model_dump(mode="json", by_alias=True, exclude_unset=True)
-    return await declared.create(store, clock, caller, SOURCE, kept, declared.nothing_to_check)
+    """
+    Keep a source connection.
+
+    Raises:
+        ConfigurationError: it is not right, or names datasets that are not here.
+    """
+    source, _ = read(SourceConnection, document)
+    kept = source.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return await declared.create(
+        store, clock, caller, SOURCE, kept, lambda tx: [*lake.check(tx, caller.number, source)]
+    )
 
 
 async def change_source(
@@ -36,6 +46,7 @@ async def change_source(
         known = declared.existing(tx, caller, SOURCE, id_)
         declared.refuse_another(known, version)
         source, _ = read(SourceConnection, patched(known.document, operations, "source connection"))
+        declared.refuse([*lake.check_same(lenient(SourceConnection, known.document), source)])
         kept = source.model_dump(mode="json", by_alias=True, exclude_unset=True)
         with held(tx, caller.tenant):  # Datasets that it names are sent.
             return declared.replace(tx, caller, SOURCE, known, kept, now)

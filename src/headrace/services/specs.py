@@ -31,7 +31,11 @@ ASKED: Mapping[str, Mapping[str, Schema]] = MappingProxyType(
     {
         "BASIC": {"username": _text("User name"), "password": _secret("Password")},
         "BEARER": {"token": _secret("Token")},
-        "S3": {"accessId": _text("Access key"), "secretKey": _secret("Secret key")},
+        "S3": {
+            "accessId": _text("Access key"),
+            "secretKey": _secret("Secret key"),
+            "roleArn": _text("Role to assume, instead of a key"),
+        },
         "AZURE_CONNECTION_STRING": {"connectionString": _secret("Connection string")},
         "AZURE_SERVICE_PRINCIPAL": {
             "url": _text("Storage URL"),
@@ -54,7 +58,17 @@ ASKED: Mapping[str, Mapping[str, Schema]] = MappingProxyType(
         "GOOGLE_CLOUD_STORAGE": {
             "accessKeyId": _text("Access key id"),
             "secretAccessKey": _secret("Secret access key"),
+            "serviceAccountKey": _secret("Service account key (JSON), instead of an HMAC key"),
+            "endpoint": _text("Endpoint, where a service account's bucket is not at Google"),
         },
+    }
+)
+#: What may be left out, and where one of several sets is enough, these.
+_OPTIONAL = frozenset({"port", "url", "endpoint"})
+_EITHER: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
+    {
+        "S3": (("accessId", "secretKey"), ("roleArn",)),
+        "GOOGLE_CLOUD_STORAGE": (("accessKeyId", "secretAccessKey"), ("serviceAccountKey",)),
     }
 )
 _TYPES = {"boolean": "boolean", "integer": "integer"}
@@ -71,8 +85,10 @@ def auth_specs(destination: Destination) -> list[Schema]:
 def auth_spec(way: CustomerAuthentication) -> Schema:
     """Return what one way to sign in asks for."""
     if way.auth_type != "OAUTH2":
-        properties = dict(ASKED[way.auth_type])
-        return _object(properties, [name for name in properties if name != "port"])
+        properties, sets = dict(ASKED[way.auth_type]), _EITHER.get(way.auth_type, ())
+        needed = [name for name in properties if not sets and name not in _OPTIONAL]
+        either = {"anyOf": [{"required": [*names]} for names in sets]} if sets else {}
+        return {**_object(properties, needed), **either}
     asked = [item for item in way.authentication_data_fields if item.is_asked_for]
     properties, required = {item.name: _credential(item) for item in asked}, [i.name for i in asked if i.is_required]
     if way.grant == "OAUTH2_PASSWORD":

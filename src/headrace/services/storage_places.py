@@ -78,6 +78,18 @@ def place_of(server: DestinationServer, texts: Texts) -> Place:
     return Place(server.destination_server_type, {**block, found: fixed}, folder)
 
 
+def base_of(place: Place) -> str:
+    """
+    Return the folder that a storage is opened at, without what says which storage it is.
+
+    >>> base_of(Place("FILE_BASED_ADLS_GEN2", {"path": "abfs://files@account.dfs.core.windows.net/drop/a/"}, ""))
+    'drop/a'
+    """
+    path = next((str(place.block[name]) for name in _FOLDERS if name in place.block), "")
+    _, is_url, rest = path.partition("://")
+    return (rest.partition("/")[2] if is_url else path).strip("/")
+
+
 def look_of(server: DestinationServer, texts: Texts, customer_data: Mapping[str, Any]) -> FileFormat:
     """
     Say how the files of one operator look.

@@ -1,9 +1,8 @@
 """Accounts' ways to their storages: whoever writes files for an operator goes through here."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,17 @@ from headrace.batch.export import Sealing
 from headrace.clock import Clock
 from headrace.connect.keyring import Keyring
 from headrace.connect.pgp import Signer
-from headrace.connect.secrets import Redactor
+from headrace.connect.secrets import Redactor, Secret
 from headrace.connect.storage import Storage, Way, storages
 from headrace.connect.storage.storage import MakesStorage
 from headrace.errors import AccountError, HeadraceError
 from headrace.model.file_format import FileFormat
 from headrace.model.problem import ConfigurationError
-from headrace.services import host_keys, sealing
+from headrace.services import host_pins, sealing
 from headrace.services.catalog import Edition
 from headrace.services.sealed_files import encryption_of, key_of, sealing_by
 from headrace.services.sealing import Safe
-from headrace.services.storage_places import Place, Texts, look_of, place_of
+from headrace.services.storage_places import Place, Texts, base_of, look_of, place_of
 from headrace.services.storage_sign_in import SignIn, signed_in
 from headrace.store.access import Tenant
 from headrace.store.database import Transaction
@@ -64,6 +63,11 @@ class StorageAccess:
         except HeadraceError as error:
             self._quieten(error)
             raise
+
+    @property
+    def base(self) -> str:
+        """The storage's own folder, for manifests: what stands in a storage's path before the folder of a file."""
+        return base_of(self._place)
 
     def redact(self, text: str) -> str:
         """Take the account's secrets out of a text that somebody may read."""
@@ -113,23 +117,23 @@ class Storages:
         safe = Safe(self._keyring, tenant)
         values = sealing.opened(safe, target.id, target.document).get("params", {})
         secrets = sealing.secrets_of(safe, target.id, target.document)
-        sign_in = signed_in(tx, self._keyring, tenant, edition, account)
-        return self.made(tenant, edition, account, sign_in, values, secrets)
+        return self.drafted(tx, tenant, edition, account, values, secrets)
 
-    def made(
+    def drafted(
         self,
+        tx: Transaction,
         tenant: Tenant,
         edition: Edition,
         account: Declared | None,
-        sign_in: SignIn,
         values: Mapping[str, Any],
-        secrets: tuple[Any, ...] = (),
+        secrets: Iterable[str | Secret],
     ) -> StorageAccess:
-        """Return the way that credentials and values make, whether or not they are stored. Raises as ``access``."""
+        """Return the way to the storage of values that nobody has stored yet. Raises as ``access``."""
+        sign_in = signed_in(tx, self._keyring, tenant, edition, account)
         server, texts = edition.server, Texts(tenant, edition, values)
         place = place_of(server, texts)
         _refuse_other_ways(place, sign_in)
-        key = key_of(server, encryption_of(account), datetime.fromtimestamp(self._clock.now() / 1000, UTC))
+        key = key_of(server, encryption_of(account), self._clock.now())
         return StorageAccess(
             values,
             look_of(server, texts, values),
@@ -145,7 +149,7 @@ class Storages:
         """Return the way out for one account: the house is known to partners by the sandbox that it acts for."""
         house = replace(self.way.house, external_id=external_id(tenant)) if self.way.house is not None else None
         landing = partial(self._landing, tenant) if self._landing is not None else None
-        trusted = host_keys.trusted(account, place.block, sign_in)
+        trusted = host_pins.trusted(account, place.block, sign_in)
         return replace(self.way, house=house, landing=landing, trusted_keys=trusted)
 
 

@@ -17,7 +17,7 @@ from headrace.orchestrate.port import RunLost
 from headrace.services.audiences.asking import ask_after_snapshot
 from headrace.services.datasets import Datasets, document_of
 from headrace.services.steps import HeldSteps, patiently
-from headrace.store import access, dataset_snapshots
+from headrace.store import access, dataset_snapshots, exported_datasets
 from headrace.store.access import Tenant
 from headrace.store.database import Transaction
 from headrace.store.dataset_snapshots import StoredSnapshot
@@ -130,9 +130,16 @@ class TakingSnapshots:
         await patiently(lambda: self.datasets.store.write(work))
 
     async def _tidy(self, tenant: Tenant, stored: StoredSnapshot) -> None:
-        """Remove copies of older snapshots of a query: a dataset that is asked every day would fill the disk."""
-        copies = self.datasets.ground.copies_of(tenant.tenant, stored.dataset)
-        kept = {str(stored.number - place) for place in range(COPIES_KEPT)}
+        """
+        Remove copies of older snapshots of a query: a dataset that is asked every day would fill the disk.
+
+        Those that dataflows have exported last stay: what was added since is found by them.
+        """
+        copies, number = self.datasets.ground.copies_of(tenant.tenant, stored.dataset), tenant.tenant
+        exported = await patiently(
+            lambda: self.datasets.store.read(lambda tx: exported_datasets.snapshots_of(tx, number, stored.dataset))
+        )
+        kept = {str(stored.number - place) for place in range(COPIES_KEPT)} | {str(one) for one in exported}
 
         def remove() -> None:
             for directory in copies.iterdir() if copies.is_dir() else ():

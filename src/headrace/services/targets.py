@@ -12,12 +12,13 @@ from headrace.errors import Conflict
 from headrace.model.flow import TargetConnection
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
-from headrace.services import declared, fitting, form, limits, looking_up, moving, sealing
+from headrace.services import declared, file_form, fitting, form, limits, looking_up, moving, sealing
 from headrace.services.accounts import ACCOUNT, TARGET, offered
 from headrace.services.at_partner import abandoning
 from headrace.services.caller import Caller
 from headrace.services.carried import not_carried_yet
 from headrace.services.catalog import Catalog, Edition, uses_working
+from headrace.services.exports import looks
 from headrace.services.form import Filled
 from headrace.services.governance.holding import held
 from headrace.services.in_use import find_unused
@@ -26,6 +27,8 @@ from headrace.services.looking_up import LookUps, Question
 from headrace.services.patching import Operations, patched
 from headrace.services.rebinding import followed
 from headrace.services.sealing import SEALED, Safe
+from headrace.services.setting_up_storages import Storage, storage_of, try_out
+from headrace.services.storage_trials import StorageTrials
 from headrace.store import consents, documents, unique_values
 from headrace.store.database import Store, Transaction
 from headrace.store.documents import Declared
@@ -42,6 +45,16 @@ class _Prepared:
     filled: Filled
     asked: Asked
     schema: Question | None = None
+    storage: Storage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Who sets something up, and by what partners and storages may be asked."""
+
+    caller: Caller
+    lookups: LookUps | None
+    trials: StorageTrials | None
 
 
 async def create_target(
@@ -53,19 +66,23 @@ async def create_target(
     lookups: LookUps | None = None,
     *,
     most: int | None = None,
+    trials: StorageTrials | None = None,
 ) -> Declared:
     """
     Keep a target connection: a destination set up under an account. That it was made is the consent to what it sends.
 
     Without ``lookups`` no partner is asked, and what hangs on an answer is refused. ``most`` is how many a sandbox may
-    have.
+    have. With ``trials`` a storage is tried, whether files can be written there, unless the document says not to.
 
     Raises:
-        ConfigurationError: the destination or the account is not there, or the form is not filled in right.
+        ConfigurationError: the destination or the account is not there, the form is not filled in right, or files
+            cannot be written to the storage.
+        TooManyCalls: partners were called too often.
     """
     target, _ = read(TargetConnection, document)
-    prepared = await store.read(lambda tx: _prepare_new(tx, caller, lookups, target))
+    prepared = await store.read(lambda tx: _prepare_new(tx, _Asking(caller, lookups, trials), target))
     filled = await _checked(lookups, prepared)
+    await try_out(trials, caller, prepared.storage)
     id_, now = str(uuid.uuid4()), clock.now()
     kept = _kept(Safe(keyring, caller.tenant), id_, target, filled)
     unique = _fingerprints(keyring, caller, prepared.edition, filled)
@@ -92,6 +109,8 @@ async def change_target(
     version: str,
     operations: Operations,
     lookups: LookUps | None = None,
+    *,
+    trials: StorageTrials | None = None,
 ) -> Declared:
     """
     Change a target connection by JSON Patch; its form is checked as a whole. Dots stand for the secret that is stored.
@@ -102,8 +121,10 @@ async def change_target(
         ConfigurationError: the patch does not apply, the form is not right, or a dataflow could not go on.
     """
     now, safe = clock.now(), Safe(keyring, caller.tenant)
-    prepared = await store.read(lambda tx: _prepare_changed(tx, caller, safe, lookups, (id_, version), operations))
+    asking = _Asking(caller, lookups, trials)
+    prepared = await store.read(lambda tx: _prepare_changed(tx, asking, safe, (id_, version), operations))
     filled = await _checked(lookups, prepared)
+    await try_out(trials, caller, prepared.storage)
     attributes = await _attributes(lookups, prepared.schema)
     kept = _kept(safe, id_, prepared.target, filled)
     unique = _fingerprints(keyring, caller, prepared.edition, filled)
@@ -199,22 +220,28 @@ def told(held: moving.Held) -> dict[str, Any]:
 # -- what would be kept -------------------------------------------------------------------------------------------
 
 
-def _prepare_new(tx: Transaction, caller: Caller, lookups: LookUps | None, target: TargetConnection) -> _Prepared:
+def _prepare_new(tx: Transaction, asking: _Asking, target: TargetConnection) -> _Prepared:
+    caller, lookups = asking.caller, asking.lookups
     edition = _edition_for(tx, caller, target)
-    filled = form.fill(edition.destination.customer_data_fields, target.params)
+    filled = file_form.fill(edition.destination, target.params)
     _refuse_form(tx, caller, target, edition, filled)
-    return _Prepared(target, edition, filled, _questions(tx, caller, lookups, edition, target, filled))
+    declared.refuse([*looks.problems_of(caller.tenant, edition, filled.values, "/params")])
+    asked = _questions(tx, caller, lookups, edition, target, filled)
+    return _Prepared(target, edition, filled, asked, storage=_storage(tx, asking, edition, target, filled))
+
+
+def _storage(
+    tx: Transaction, asking: _Asking, edition: Edition, target: TargetConnection, filled: Filled
+) -> Storage | None:
+    account, is_tried = _account(tx, asking.caller, target), target.extension.check
+    return storage_of(tx, asking.trials, asking.caller, edition, account, filled, is_tried=is_tried)
 
 
 def _prepare_changed(
-    tx: Transaction,
-    caller: Caller,
-    safe: Safe,
-    lookups: LookUps | None,
-    wanted: tuple[str, str],
-    operations: Operations,
+    tx: Transaction, asking: _Asking, safe: Safe, wanted: tuple[str, str], operations: Operations
 ) -> _Prepared:
     """Apply a patch to what the client has read, and see what it asks for; ``wanted`` is the id and the version."""
+    caller, lookups = asking.caller, asking.lookups
     known = declared.existing(tx, caller, TARGET, wanted[0])
     declared.refuse_another(known, wanted[1])
     document = patched(sealing.without_sealed(known.document), operations, "target connection")
@@ -222,16 +249,16 @@ def _prepare_changed(
     target, _ = read(TargetConnection, whole)
     before = sealing.opened(safe, known.id, known.document).get("params", {})
     edition = _edition_of(tx, caller, known, target)
-    fields = edition.destination.customer_data_fields
-    filled = form.fill(fields, form.as_sent(fields, target.params, before))
+    filled = file_form.fill(edition.destination, file_form.as_sent(edition.destination, target.params, before))
     _refuse_form(tx, caller, target, edition, filled)
+    declared.refuse([*looks.problems_of(caller.tenant, edition, filled.values, "/params")])
     is_other = uses_working(known) != target.extension.working
     if filled.values == before and target.base_connection_id == known.document.get("baseConnectionId") and not is_other:
         return _Prepared(target, edition, filled, [])
     asked = _questions(tx, caller, lookups, edition, target, filled)
     has_flows = bool(Catalog(tx, caller.tenant).dataflows_of(known.id))
     schema = _schema_question(tx, caller, lookups, edition, target, filled) if has_flows else None
-    return _Prepared(target, edition, filled, asked, schema)
+    return _Prepared(target, edition, filled, asked, schema, _storage(tx, asking, edition, target, filled))
 
 
 def _refuse_form(tx: Transaction, caller: Caller, target: TargetConnection, edition: Edition, filled: Filled) -> None:
@@ -381,8 +408,7 @@ async def _checked(lookups: LookUps | None, prepared: _Prepared) -> Filled:
     if not prepared.asked or lookups is None:
         return prepared.filled
     choices, problems = await lookups.all_choices(prepared.asked)
-    fields = prepared.edition.destination.customer_data_fields
-    filled = form.fill(fields, prepared.filled.values, choices)
+    filled = file_form.fill(prepared.edition.destination, prepared.filled.values, choices)
     declared.refuse([*filled.problems, *problems])
     return filled
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headrace.connect.call import Call, CallFailed, answer_of, json_of, macros, read_each
+from headrace.connect.storage import NotStored
 from headrace.errors import AccountError, HeadraceError, TooManyCalls
 from headrace.model.audience_template import AudienceEvent, AudienceTemplate
 from headrace.model.customer_data import DynamicOptions
@@ -23,10 +24,13 @@ from headrace.services.catalog import Catalog, Edition
 from headrace.services.checks import AUDIENCE_TEMPLATE, lenient
 from headrace.services.looking_up import LookUps, Question, text_shown
 from headrace.services.partners import PartnerAccess, Partners
+from headrace.services.storage_trials import StorageTrials
+from headrace.services.storages import StorageAccess
 from headrace.store import documents
 from headrace.store.database import Store, Transaction
 from headrace.store.documents import Declared
 
+STORED = "Files can be written to the storage: one of a few bytes was, and was removed again."
 SIGNED_IN = "The account is signed in; nothing is declared that could be asked of the partner beyond that."
 
 
@@ -54,10 +58,18 @@ class _Means:
 
 
 async def try_account(
-    store: Store, partners: Partners, lookups: LookUps, limit: CallLimit, caller: Caller, id_: str
+    store: Store,
+    partners: Partners,
+    lookups: LookUps,
+    limit: CallLimit,
+    caller: Caller,
+    id_: str,
+    trials: StorageTrials | None = None,
 ) -> Trial:
     """
     Try an account, and say in words what is wrong with it. No secret is told.
+
+    One of a storage is tried at the newest connection under it: that names the place.
 
     Raises:
         NotFound: it is not in this sandbox.
@@ -69,6 +81,9 @@ async def try_account(
     access: PartnerAccess | None = None
     try:
         trial.checked.append("credentials")
+        if trials is not None and (storage := await store.read(lambda tx: _storage(tx, trials, caller, account))):
+            await _try_storage(trial, trials, storage)
+            return trial
         means = await store.read(lambda tx: _means(tx, partners, lookups, caller, account))
         access = means.access
         trial.checked.append("sign-in")
@@ -85,8 +100,56 @@ async def try_account(
         raise
     except HeadraceError as error:
         told = access.redact(error.message) if access is not None else error.message
-        trial.ok, trial.code, trial.message = False, error.code, told
+        code = error.cause if isinstance(error, NotStored) else error.code
+        trial.ok, trial.code, trial.message = False, code, told
     return trial
+
+
+async def try_target(store: Store, limit: CallLimit, caller: Caller, id_: str, trials: StorageTrials) -> Trial:
+    """
+    Try whether files can be written to the storage of a target connection, and say in words what is wrong. No secret is
+    told.
+
+    Raises:
+        NotFound: it is not in this sandbox.
+        TooManyCalls: partners were called too often.
+    """
+    trial = Trial(checked=["credentials"])
+    target = await declared.read(store, caller, TARGET, id_)
+    await limit.admit(caller)
+    try:
+        storage = await store.read(lambda tx: _storage_of(tx, trials, caller, target))
+        await _try_storage(trial, trials, storage)
+    except HeadraceError as error:
+        code = error.cause if isinstance(error, NotStored) else error.code
+        trial.ok, trial.code, trial.message = False, code, error.message
+    return trial
+
+
+async def _try_storage(trial: Trial, trials: StorageTrials, storage: StorageAccess) -> None:
+    trial.checked.append("storage")
+    await trials.check(storage)
+    trial.message = STORED
+
+
+def _storage(tx: Transaction, trials: StorageTrials, caller: Caller, account: Declared) -> StorageAccess | None:
+    """Return the storage of an account; ``None``: its destination takes messages."""
+    edition = Catalog(tx, caller.tenant).offered(account.document["connectionSpec"]["id"])
+    if edition is None or not edition.destination.takes_files:
+        return None
+    target = _newest_target(tx, caller, account)
+    if target is None:
+        raise AccountError("nothing is set up under this account yet, so it is not known where files would go")
+    return _storage_of(tx, trials, caller, target)
+
+
+def _storage_of(tx: Transaction, trials: StorageTrials, caller: Caller, target: Declared) -> StorageAccess:
+    edition = Catalog(tx, caller.tenant).in_force(target)
+    if not edition.destination.takes_files:
+        raise AccountError("this destination takes messages; try its account")
+    id_ = target.document.get("baseConnectionId")
+    account = documents.get(tx, caller.number, ACCOUNT, id_) if id_ is not None else None
+    return trials.storages.access(tx, caller.tenant, edition, account, target)
 
 
 def _means(tx: Transaction, partners: Partners, lookups: LookUps, caller: Caller, account: Declared) -> _Means:

@@ -16,6 +16,7 @@ from typing import TextIO, TypeVar
 from headrace.errors import OperationError
 from headrace.store.dialect import Dialect, StoreUnavailable
 from headrace.store.reserve import Reserve
+from headrace.store.scanning import Profiles
 from headrace.store.sqlite import Sqlite
 from headrace.store.transaction import Transaction, explained
 from headrace.store.writer import Writer
@@ -36,8 +37,11 @@ class Store:
     the disk is full.
     """
 
-    def __init__(self, directory: Path, dialect: Dialect, lock: TextIO, *, remembers: bool = True) -> None:
+    def __init__(
+        self, directory: Path, dialect: Dialect, lock: TextIO, address: str, *, remembers: bool = True
+    ) -> None:
         self.directory = directory
+        self._address = address
         self._dialect = dialect
         self._lock = lock
         self._closed = False
@@ -57,7 +61,8 @@ class Store:
             OperationError: another process has it, it cannot be reached, or it cannot be written.
         """
         dialect = _dialect(directory, database_url)
-        store = cls(directory, dialect, _lock(directory, is_shared=dialect.is_shared), remembers=remembers)
+        lock, address = _lock(directory, is_shared=dialect.is_shared), database_url or str(directory / FILE)
+        store = cls(directory, dialect, lock, address, remembers=remembers)
         try:
             store.write_now(lambda tx: None)
         except Exception:
@@ -74,6 +79,10 @@ class Store:
     def is_shared(self) -> bool:
         """Whether other processes may have it, too."""
         return self._dialect.is_shared
+
+    def people(self, tenant: int) -> Profiles:
+        """Return the people of a sandbox, to be read as columns by processes of their own."""
+        return Profiles(self._address, not self.is_shared, tenant)
 
     def hold(self, tx: Transaction, form: str) -> None:
         """Keep the form of the tables as it is for as long as the store is open here."""

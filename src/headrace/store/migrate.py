@@ -6,6 +6,7 @@ be large, and revisions only add to them.
 """
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,9 +26,10 @@ _SCRIPTS = Path(__file__).parent / "migrations"
 NEWEST = "head"
 
 
-def forms() -> list[str]:
+@cache
+def forms() -> tuple[str, ...]:
     """Return the forms that a store can have, oldest first."""
-    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+    return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())[::-1]
 
 
 def form_of(store: Store) -> str | None:

@@ -20,7 +20,7 @@ COVERED = (
     "unknown-source",
 )
 #: What can be authored and is not carried out yet.
-BEYOND = {"customerEncryptionConfigurations": [{}]}
+BEYOND = {"sources": ["ACCOUNTS"]}
 WAITING = changed(
     waiting_messages()["aggregation"], {"/configurableAggregation/aggregationKey": {"includeSegmentId": True}}
 )
@@ -50,7 +50,7 @@ def test_nobody_signs_in_where_it_is_not_carried_out_yet(operator):
     answer = operator.account(destination)
 
     assert codes(answer) == {"/connectionSpec/id": "not-carried-yet"}
-    assert "customerEncryptionConfigurations" in answer.json["errors"][0]["message"]
+    assert "sources" in answer.json["errors"][0]["message"]
 
 
 def test_an_account_signs_in_by_any_of_the_ways_that_are_offered(operator):

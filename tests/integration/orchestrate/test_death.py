@@ -10,7 +10,7 @@ import pytest
 
 from headrace.store import access, runs
 from headrace.store.database import Store
-from headrace.store.migrate import migrate
+from stores import open_new
 from support import PATIENCE, environment, eventually
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -49,8 +49,7 @@ class Theatre:
 
     def ask(self):
         """Ask for a run of ten steps, before any process is there."""
-        store = Store.open(self.folder / "asking", self.database_url) if self.database_url else self._open()
-        migrate(store)
+        store = open_new(self.folder / ("asking" if self.database_url else "data"), self.database_url)
 
         def work(tx):
             organization = access.add_organization(tx, "house")

@@ -25,6 +25,9 @@ FAR = [name for name in REACHED if name != "fake-gcs"]
 ASKING = [name for name in KINDS if name not in ("moto", "local")]
 #: Those whose server looks and stores in one step, whoever else writes. Moto looks, and then stores.
 ATOMIC = [name for name in KINDS if name not in ("moto", "fake-gcs")]
+#: Those that say so where what was staged is no more. Moto answers as one that is out of order, and nobody can have
+#: fake-gcs forget an upload.
+FORGETFUL = [name for name in KINDS if name not in ("moto", "fake-gcs")]
 
 Get = Callable[[str], places.Place]
 
@@ -64,4 +67,9 @@ def asking(request, get_place: Get) -> places.Place:
 
 @pytest.fixture(scope="session", params=ATOMIC)
 def atomic(request, get_place: Get) -> places.Place:
+    return get_place(request.param)
+
+
+@pytest.fixture(scope="session", params=FORGETFUL)
+def forgetful(request, get_place: Get) -> places.Place:
     return get_place(request.param)

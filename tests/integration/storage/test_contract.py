@@ -1,16 +1,20 @@
 """What every storage promises, at every storage there is."""
 
 import asyncio
+import posixpath
 from secrets import token_hex
 
 import pytest
 
-from headrace.connect.storage import NotStored
+from headrace.connect.storage import NotStored, objects
 from headrace.connect.storage.objects import PART
+from headrace.connect.storage.unseen import is_unseen
 from headrace.testkit.faults import FaultProxy
 from integration.storage.between import BUSY, DROPPED, UNHEARD, between, first
 
 LARGE = 2 * PART + 4321
+#: Those that can be asked to forget what a killed process has left.
+CLEARED = ("seaweedfs", "moto", "local")
 
 
 def content(size: int) -> bytes:
@@ -41,7 +45,8 @@ async def endless(started: asyncio.Event):
 
 def left(place, name) -> list[str]:
     """Return what was begun under a name and is no file."""
-    return [one for one in place.unfinished() if name in one]
+    begun = ((one, posixpath.basename(one)) for one in place.unfinished())
+    return [one for one, last in begun if name in one or is_unseen(last, posixpath.basename(name))]
 
 
 def new_name() -> str:
@@ -87,9 +92,8 @@ async def test_any_name_is_taken_as_it_is(place, name):
         assert await storage.look(name) is None
 
 
-@pytest.mark.parametrize("size", [10, LARGE])
-async def test_what_is_there_stays_unless_it_is_to_be_replaced(place, size):
-    name, old, new = new_name(), content(7), content(size)
+async def test_what_is_there_stays_unless_it_is_to_be_replaced(place):
+    name, old, new = new_name(), content(7), content(10)
     async with place.open() as storage:
         await storage.write(name, pieces(old))
         with pytest.raises(NotStored) as refused:
@@ -148,6 +152,94 @@ async def test_the_storage_itself_refuses_a_large_file_where_one_came_at_the_ver
     assert left(far, name) == []
 
 
+@pytest.mark.parametrize(("size", "replaces"), [(10, False), (LARGE, True)])
+async def test_nobody_sees_what_is_staged_until_it_is_published(place, size, replaces):
+    name, given_up, data = new_name(), new_name(), content(size)
+    async with place.open() as storage:
+        if replaces:
+            await storage.write(name, pieces(b"before"))
+        staged = await storage.stage(name, pieces(data), replaces=replaces)
+        other = await storage.stage(given_up, pieces(data[::-1]))
+
+        seen = [one for one in place.files() if one.endswith((name, given_up))]
+        assert seen == ([f"drop/people/{name}"] if replaces else [])
+        assert await storage.look(given_up) is None
+        if replaces:
+            assert place.read(name) == b"before"
+
+        await other.discard()
+        stored = await staged.publish()
+        await staged.discard()
+        assert await storage.look(name) == stored
+        assert await storage.look(given_up) is None
+    assert ((stored.path, stored.size), (staged.path, staged.size)) == ((name, size),) * 2
+    assert place.read(name) == data
+    assert left(place, name) + left(place, given_up) == []
+
+
+@pytest.mark.campaign
+async def test_of_two_that_are_staged_at_once_the_second_is_told_that_there_is_a_file(atomic):
+    name, data = new_name(), content(LARGE)
+    async with atomic.open() as one, atomic.open() as other:
+        first, second = [await storage.stage(name, pieces(data)) for storage in (one, other)]
+        await second.publish()
+        with pytest.raises(NotStored) as refused:
+            await first.publish()
+    assert refused.value.cause == "exists"
+    assert left(atomic, name) == []
+
+
+async def test_what_a_killed_try_left_is_cleared_and_nothing_else(place):
+    name = new_name()
+    near = f"{name}.near"
+    async with place.open() as killed, place.open() as storage:
+        lost = await killed.stage(name, pieces(content(LARGE)), replaces=True)
+        kept = await storage.stage(near, pieces(content(LARGE)[::-1]))
+        await storage.write(f"{name}.there", pieces(b"there"))
+        for path in (name, f"{name}.there", f"sub/{name}"):
+            await storage.clear(path)
+
+        assert len(left(place, near)) == (place.name in CLEARED)
+        assert set(left(place, name)) <= set(left(place, near))
+        assert (await storage.look(f"{name}.there")).size == 5
+        await kept.publish()
+        await lost.discard()
+    assert place.read(near) == content(LARGE)[::-1]
+    assert left(place, name) == []
+
+
+async def test_small_files_that_wait_take_little_memory(reached, monkeypatch):
+    """What does not fit any more is uploaded, as a single part; what was published makes room."""
+    monkeypatch.setattr(objects, "_KEPT", 1500)
+    names = [new_name() for _ in range(4)]
+    async with reached.open() as storage:
+        staged = [await storage.stage(name, pieces(content(700))) for name in names]
+        assert storage._keeping.size == 1400
+        assert not any(one.endswith(tuple(names)) for one in reached.files())
+        if reached.name in ("seaweedfs", "moto"):
+            assert [name for name in names if left(reached, name)] == names[2:]
+        await staged[3].discard()
+        for one in staged[:3]:
+            await one.publish()
+        assert storage._keeping.size == 0
+    assert [reached.read(name) for name in names[:3]] == [content(700)] * 3
+
+
+async def test_what_the_storage_has_forgotten_has_to_be_sent_again(forgetful):
+    name = new_name()
+    async with forgetful.open() as storage:
+        staged = await storage.stage(name, pieces(content(LARGE)), replaces=True)
+        await storage.clear(name)
+        if forgetful.name in ("azurite", "adls"):  # There a file of the name ends what was not published of it.
+            await storage.write(name, pieces(content(LARGE)), replaces=True)
+        with pytest.raises(NotStored, match=f"'{name}'.* send it once more") as refused:
+            await staged.publish()
+        assert (refused.value.cause, refused.value.may_pass) == ("gone", True)
+        with pytest.raises(NotStored):
+            await staged.publish()
+    assert left(forgetful, name) == []
+
+
 @pytest.mark.parametrize("size", [0, 1000, LARGE])
 async def test_nothing_is_left_of_pieces_that_fail(place, size):
     name = new_name()
@@ -168,6 +260,22 @@ async def test_nothing_is_left_of_what_is_cancelled(place):
             await writing
         assert await storage.look(name) is None
     assert left(place, name) == []
+
+
+async def test_nothing_is_left_of_a_last_step_that_is_cancelled(far):
+    name = new_name()
+
+    def cancel(method, target):
+        if far.is_last(method, target):
+            publishing.cancel()
+
+    async with between(far.origin, cancel) as stands, far.open(stands.origin) as storage:
+        staged = await storage.stage(name, pieces(content(LARGE)))
+        publishing = asyncio.create_task(staged.publish())
+        with pytest.raises(asyncio.CancelledError):
+            await publishing
+        assert await storage.look(name) is None
+    assert left(far, name) == []
 
 
 async def test_removing_what_is_not_there_is_fine(place):

@@ -196,6 +196,19 @@ async def test_one_that_came_with_the_last_piece_stays():
     assert stands.sessions == {}
 
 
+async def test_an_upload_that_google_has_forgotten_has_to_be_sent_again():
+    name = new_name()
+    async with google() as stands, opened(stands) as storage:
+        staged, other = [await storage.stage(one, pieces(content(LARGE))) for one in (name, new_name())]
+        assert (stands.objects, len(stands.sessions)) == ({}, 2)
+        del stands.sessions["upload_id=0"]
+        with pytest.raises(NotStored, match=f"'{name}'") as refused:
+            await staged.publish()
+        await other.discard()
+    assert refused.value.cause == "gone"
+    assert (stands.objects, stands.sessions) == ({}, {})
+
+
 async def test_nothing_is_left_of_pieces_that_fail():
     async with google() as stands, opened(stands) as storage:
         with pytest.raises(ValueError, match="rows"):

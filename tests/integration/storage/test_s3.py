@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from botocore.auth import S3SigV4Auth
@@ -131,6 +132,41 @@ async def test_a_private_address_behind_a_name_is_not_told(moto):
         with pytest.raises(NotStored) as refused:
             await storage.look("x")
     assert refused.value.message == "'https://storage.example.com' could not be reached."
+
+
+async def test_uploads_that_others_have_begun_of_a_file_are_left_to_them(moto):
+    """Amazon tells who began an upload; a new one shows who we are to it, once."""
+    begun = {"ours": ("drop/people/a", "us"), "theirs": ("drop/people/a", "them"), "near": ("drop/people/a.b", "us")}
+    begun["late"] = ("drop/people/b", "us")
+
+    def amazon(method, target):
+        asked = urlsplit(target)
+        query = dict(parse_qsl(asked.query, keep_blank_values=True))
+        if method == "POST":
+            begun["new"] = (asked.path.removeprefix("/people/"), "us")
+            return said("<UploadId>new</UploadId>")
+        if method == "DELETE":
+            assert begun.pop(query["uploadId"])[0] == asked.path.removeprefix("/people/")
+            return said("")
+        uploads = "".join(
+            f"<Upload><Key>{key}</Key><UploadId>{name}</UploadId><Initiator><ID>{who}</ID></Initiator></Upload>"
+            for name, (key, who) in begun.items()
+            if key.startswith(query["prefix"])
+        )
+        return said(f"<ListMultipartUploadsResult>{uploads}</ListMultipartUploadsResult>")
+
+    async with between("", amazon) as stands, moto.open(stands.origin) as storage:
+        await storage.clear("a")
+        assert set(begun) == {"theirs", "near", "late"}
+        await storage.clear("b")
+        assert set(begun) == {"theirs", "near"}
+        assert [method for method, _ in stands.asked].count("POST") == 1
+        stands.rule = lambda method, target: b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+        await storage.clear("a")  # Not every account may ask, or has to be able to.
+
+
+def said(body: str) -> bytes:
+    return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST"])

@@ -462,6 +462,26 @@ async def test_what_dead_runs_left_is_removed_after_a_day(server, folder):
     assert names(folder) == [".headrace-young.part", ".other-old.part", "a", "old.part"]
 
 
+async def test_what_a_killed_try_left_is_cleared_and_what_is_gone_is_told(server, folder):
+    async with opened(server, folder) as killed, opened(server, folder) as storage:
+        lost = await killed.stage("deep/a", pieces(b"lost"))
+        kept = await storage.stage("deep/ab", pieces(b"kept"))
+        given_up = await storage.stage("deep/abc", pieces(b"given up"))
+        assert visible(folder / "deep") == []
+        await given_up.discard()
+        await given_up.discard()
+        assert len(names(folder / "deep")) == 2
+        for path in ("deep/a", "a", "nowhere/a"):
+            await storage.clear(path)
+        error = await refused(lost.publish())
+        assert await kept.publish() == Stored("deep/ab", 4)
+        (folder / "deep").chmod(0o333)
+        await storage.clear("deep/ab")  # It may not be listed now.
+        (folder / "deep").chmod(0o777)
+    assert (error.cause, error.may_pass) == ("gone", True)
+    assert names(folder / "deep") == ["ab"]
+
+
 @pytest.mark.parametrize(
     ("place", "auth", "pointer"),
     [
@@ -597,15 +617,15 @@ async def cut_at_random(server: SftpServer, seed: int) -> None:
             length = whole[side.side]
             kind(after=max(0, length - luck.randrange(2500)) if luck.random() < 0.6 else luck.randrange(length))
         async with opened(server, folder, port=proxy.port) as storage:
-            await held(storage, folder, data, proxy, replaces=replaces)
+            await held(storage, folder, data, proxy, replaces=replaces, is_idle=luck.random() < 0.5)
     assert (folder / "a").read_bytes() == data
     assert visible(folder) == ["a"]
 
 
-async def held(storage, folder: Path, data: bytes, proxy: FaultProxy, *, replaces: bool) -> None:
+async def held(storage, folder: Path, data: bytes, proxy: FaultProxy, *, replaces: bool, is_idle: bool) -> None:
     before = (folder / "a").read_bytes() if replaces else None
     for _ in range(20):
-        cause = await cause_of(storage.write("a", pieces(data), replaces=replaces))
+        cause = await cause_of(published(storage, data, proxy, replaces=replaces, is_idle=is_idle))
         now = (folder / "a").read_bytes() if (folder / "a").exists() else None
         assert now in (before, data), "part of it is to be seen"
         if cause in ("", "exists"):
@@ -614,6 +634,14 @@ async def held(storage, folder: Path, data: bytes, proxy: FaultProxy, *, replace
         assert cause == "unreached"
         proxy.clear()
     pytest.fail("it never arrived")
+
+
+async def published(storage, data: bytes, proxy: FaultProxy, *, replaces: bool, is_idle: bool) -> None:
+    """Stage a file and publish it; the connection may have ended in between, where nobody was waiting for it."""
+    staged = await storage.stage("a", pieces(data), replaces=replaces)
+    if is_idle:
+        proxy.both.reset(connections=None).off()
+    await staged.publish()
 
 
 async def cause_of(writing) -> str:

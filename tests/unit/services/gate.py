@@ -12,8 +12,7 @@ from headrace.services.grants import Grants
 from headrace.services.passwords import Passwords
 from headrace.store import access as stored_access
 from headrace.store import audit
-from headrace.store.database import Store
-from headrace.store.migrate import migrate
+from stores import open_new
 from unit.services.house import Clock
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -24,8 +23,7 @@ class Gate:
     """Whoever asks is the first client, who may do everything, unless it is said."""
 
     def __init__(self, directory, database_url=""):
-        self.store = Store.open(directory, database_url)
-        migrate(self.store)
+        self.store = open_new(directory, database_url)
         self.clock = Clock()
         self.passwords = Passwords(QUICK)
         self.first = self.store.write_now(lambda tx: access.begin(tx, self.clock.now()))

@@ -43,12 +43,11 @@ from headrace.services.runs import Pace, Runs
 from headrace.services.telling import Telling
 from headrace.services.tokens import Tokens
 from headrace.store import access, audiences, ledger, parked
-from headrace.store.database import Store
 from headrace.store.keys import StoredKeys
-from headrace.store.migrate import migrate
 from headrace.streaming import pipeline
 from headrace.streaming.slots import Slots
 from orchestrator import Remembering
+from stores import open_new
 
 STEPS = (10, 20, 40)
 BODY = (
@@ -157,8 +156,7 @@ class House:
     def __init__(self, directory, partner=None, database_url=""):
         self.clock = Clock()
         self.partner = partner or Partner()
-        self.store = Store.open(directory, database_url)
-        migrate(self.store)
+        self.store = open_new(directory, database_url)
         self.keyring = Keyring(LocalKeyFile(directory / "key"), StoredKeys(self.store))
         self.events = []
         self.reaching = reaching_to(self, self.partner)

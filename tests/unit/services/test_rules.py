@@ -108,7 +108,7 @@ def test_an_audience_is_chosen_once():
 
 
 def test_what_is_not_carried_yet_is_one_problem_of_a_dataflow():
-    beyond = {"customerEncryptionConfigurations": [{}]}
+    beyond = {"sources": ["ACCOUNTS"]}
 
     assert found(a_flow(IDENTITY), **beyond) == {"/targetConnectionIds/0": "not-carried-yet"}
 
@@ -162,10 +162,8 @@ ALIAS = {"destination": "given", "source": "metadata.segment.alias", "sourceType
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"/customerAuthenticationConfigurations/0": {"authType": "S3"}}, "S3"),
         ({"/sources": ["ACCOUNTS"]}, "sources"),
         ({"/aggregation": ABSENT}, "aggregation"),
-        ({"/customerEncryptionConfigurations": [{}]}, "customerEncryptionConfigurations"),
         ({"/schemaConfig/requiredMappings": [ALIAS]}, "requiredMappings"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -175,6 +173,8 @@ def test_what_is_not_carried_out_yet_is_named(changes, named):
 
 
 CARRIED = {
+    "encryption": {"/customerEncryptionConfigurations": [{}]},
+    "signing in at a storage": {"/customerAuthenticationConfigurations/0": {"authType": "S3"}},
     "shared credentials": SHARED,
     "a group": {FIELD: {"name": "a", "type": "object", "properties": [{"name": "b", "type": "string"}]}},
     "a condition": {

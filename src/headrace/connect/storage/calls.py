@@ -102,11 +102,10 @@ class Calls:
             return await self._transport.send(request, deadline=within, pool="storage")
         except (Unanswered, Garbled) as error:
             raise Lost("unreached", error.message) from None
-        except NotSent as error:
-            cause: Cause = "distrusted" if isinstance(error, Distrusted) else "unreached"
-            raise NotStored(cause, error.message) from None
-        except EgressError:  # Why may tell what the network is like from inside.
-            raise NotStored("unreached", f"'{origin}' could not be reached.") from None
+        except Distrusted as error:
+            raise NotStored("distrusted", error.message) from None
+        except (NotSent, EgressError):  # Why may tell what the network is like from inside.
+            raise NotStored("unreached", f"'{origin}' was not reached; see that it is there.") from None
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 from headrace.connect.storage.given import Given
 from headrace.connect.storage.objects import folder_of
-from headrace.connect.storage.storage import Cause, NotStored, Storage, Stored, Way, forgotten, storages
+from headrace.connect.storage.storage import Cause, NotStored, Storage, Stored, Way, forgotten, storages, where_allowed
 from headrace.connect.storage.unseen import is_unseen, unseen
 from headrace.errors import AccountError
 
@@ -74,7 +74,7 @@ class LocalStorage:
 
     async def clear(self, path: str) -> None:
         """Remove what lies in a file's folder and was to become it; see ``Storage``."""
-        with _told(path):
+        with where_allowed(), _told(path):
             await asyncio.to_thread(self._clear, path)
 
     async def look(self, path: str) -> Stored | None:

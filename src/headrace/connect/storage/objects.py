@@ -14,7 +14,7 @@ from secrets import token_hex
 from typing import Any, Protocol
 
 from headrace.connect.storage.calls import Lost
-from headrace.connect.storage.storage import NotStored, Staged, Stored, forgotten
+from headrace.connect.storage.storage import NotStored, Staged, Stored, forgotten, where_allowed
 from headrace.errors import AuthoringError
 
 #: The name under which a file has its mark.
@@ -100,7 +100,8 @@ class ObjectStorage:
 
     async def clear(self, path: str) -> None:
         """Take back what was being staged under a path; see ``Storage``."""
-        await self._objects.clear(key_of(self._folder, path))
+        with where_allowed():
+            await self._objects.clear(key_of(self._folder, path))
 
     def _new(self, path: str, replaces: bool) -> "ObjectStaged":
         return ObjectStaged(self._objects, path, key_of(self._folder, path), replaces, self._keeping)

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from secrets import token_hex
 from typing import Any, ClassVar
 
 from headrace.connect.storage.calls import Calls, Told, cause_of_status, opened
@@ -21,6 +22,8 @@ from headrace.model.http import Headers, Request, Response
 #: Seconds for a part, and for the last step, which takes long where there were many parts.
 _FOR_A_PART = 120.0
 _FOR_THE_LAST = 300.0
+#: So many uploads are told of in one answer, which may not be long.
+_MOST_BEGUN = "25"
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]")
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _CODE = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
@@ -59,6 +62,7 @@ class S3Objects:
         self._calls = calls
         self._url = url
         self._has_bucket = False
+        self._us: str | None = None
 
     async def put(self, key: str, data: bytes, mark: str, *, replaces: bool) -> str:
         request = Request("PUT", self._of(key), (*_marked(mark), *_condition(replaces)), data)
@@ -87,21 +91,28 @@ class S3Objects:
         await absent_is_fine(self._calls.ask(Request("DELETE", self._of(key))))
 
     async def clear(self, key: str) -> None:
-        """Take back uploads of this very key that are ours: that Amazon names as begun by whom it names for ours."""
-        if not await self._begun_of(key):
-            return
-        own = await self.begin(key, "", replaces=True)
-        begun = await self._begun_of(key)
-        who = begun.pop(own.name, "")
-        await own.abort()
-        for name in [name for name, by in begun.items() if by == who]:
+        """Take back uploads of this very key that we have begun, by what the storage tells of who it was."""
+        begun = await self._begun(key)
+        if begun and self._us is None:
+            self._us = await self._who_we_are(key)
+        for name in [name for name, who in begun.items() if who == self._us]:
             await S3Upload(self._calls, self._of(key), name).abort()
 
-    async def _begun_of(self, key: str) -> dict[str, str]:
-        """Return uploads of a key by their names, each with who began it, as far as the first answer tells."""
-        answer = await self._calls.ask(Request("GET", f"{self._url}?{query_of({'uploads': '', 'prefix': key})}"))
+    async def _who_we_are(self, near: str) -> str:
+        """Ask who began an upload that we begin, of a key that nothing else has; some storages do not say."""
+        key = f"{near}-{token_hex(8)}"
+        own = await self.begin(key, "", replaces=True)
+        try:
+            return (await self._begun(key)).get(own.name, "")
+        finally:
+            await own.abort()
+
+    async def _begun(self, key: str) -> dict[str, str]:
+        """Return the first uploads of a key by their names, each with who began it."""
+        query = query_of({"uploads": "", "prefix": key, "max-uploads": _MOST_BEGUN})
+        answer = await self._calls.ask(Request("GET", f"{self._url}?{query}"))
         found = (_read_upload(text) for text in _BEGUN.findall(answer.body))
-        return {name: by for of, name, by in found if of == key}
+        return {name: who for of, name, who in found if of == key}
 
     async def _see_bucket(self) -> None:
         """Tell a missing bucket from a missing object: the answers to the question for an object are the same."""
@@ -265,8 +276,8 @@ def _judge(told: Told) -> Callable[[Response], NotStored | None]:
 def _read_upload(text: bytes) -> tuple[str, str, str]:
     """Return an upload's key, its name and who began it, as a list of uploads has them."""
     found = (pattern.search(text) for pattern in (_KEY, _UPLOAD, _INITIATOR))
-    key, name, by = (html.unescape(one[1].decode(errors="replace")) if one is not None else "" for one in found)
-    return key, name, by
+    key, name, who = (html.unescape(one[1].decode(errors="replace")) if one is not None else "" for one in found)
+    return key, name, who
 
 
 def _marked(mark: str) -> Headers:

@@ -14,13 +14,13 @@ import asyncssh
 
 from headrace.connect.storage.line import Line, Lost
 from headrace.connect.storage.placing import Placing, marked
-from headrace.connect.storage.ssh import Login, host_key, read_key, signed_in
-from headrace.connect.storage.storage import NotStored, Stored, Way, storages
+from headrace.connect.storage.ssh import Login, fingerprints, host_key, host_keys, read_key, signed_in
+from headrace.connect.storage.storage import NotStored, Stored, Way, storages, where_allowed
 from headrace.connect.storage.unseen import PREFIX, SUFFIX, is_unseen, unseen
 from headrace.connect.storage.upload import Upload
 from headrace.model.problem import ConfigurationError, Problem
 
-__all__ = ["SftpServers", "host_key"]
+__all__ = ["SftpServers", "fingerprints", "host_key", "host_keys"]
 
 _PORT = 22
 #: Seconds after which a temporary file belongs to a run that is dead, by the server's own clock.
@@ -128,7 +128,8 @@ class SftpFolder:
 
     async def clear(self, path: str) -> None:
         """See ``Storage``."""
-        await self._line.steadily(partial(self._clear, path=path))
+        with where_allowed():
+            await self._line.steadily(partial(self._clear, path=path))
 
     async def look(self, path: str) -> Stored | None:
         """See ``Storage``."""

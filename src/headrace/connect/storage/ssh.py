@@ -76,6 +76,9 @@ _NOTHING_ELSE: dict[str, Any] = {
     "env": None,
     "send_env": None,
 }
+#: How public keys begin, and how a fingerprint is written.
+_PUBLIC = ("ssh-ed25519", "ssh-rsa", *_HOST_KEYS[1])
+_FINGERPRINT = re.compile("SHA256:[A-Za-z0-9+/]{43}")
 _ARMOR = re.compile(r"(-----BEGIN [A-Z0-9 ]+-----)(.*)(-----END [A-Z0-9 ]+-----)", re.DOTALL)
 #: What codes mean that a server gives, by whether they are of a channel or of the whole connection.
 _CODES = {(True, 1): "busy", (True, 4): "busy", (False, 12): "busy", (False, 1): "denied"}
@@ -138,6 +141,28 @@ async def host_key(host: str, port: int, way: Way) -> str:
         raise none.reason from None
     connection.abort()
     raise NotStored("refused", f"'{target.authority}' has shown no key.")
+
+
+async def host_keys(host: str, port: int, way: Way) -> list[str]:
+    """
+    Return the fingerprints of the keys that a server has, one of each kind; see ``host_key``.
+
+    Raises:
+        NotStored: it was not reached, or speaks no SSH that is safe.
+        EgressError: it may not be reached from here.
+    """
+    target, shown = _target(host, port, way), list[str]()
+    reason = NotStored("refused", f"'{target.authority}' has shown no key.")
+    for kinds in _HOST_KEYS:
+        try:
+            (await _connect(target, Login("nobody"), way, (), kinds)).abort()
+        except _OtherKey as other:
+            shown.append(other.shown)
+        except _NoKey as none:
+            reason = none.reason
+    if not shown:
+        raise reason
+    return shown
 
 
 async def signed_in(host: str, port: int, login: Login, way: Way) -> asyncssh.SSHClientConnection:
@@ -273,6 +298,26 @@ def _about_signing_in(target: Target, login: Login) -> str:
     what = "user name and password" if login.password is not None else "user name and key"
     more = "" if login.password is not None else ", and that the partner has the public half of the key"
     return f"'{target.authority}' does not let us in; see that {what} are right{more}."
+
+
+def fingerprints(text: str) -> list[str]:
+    """
+    Read which keys a server may have: fingerprints as OpenSSH prints them, or public keys as `ssh-keyscan` does.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    lines = (line.split() for line in text.splitlines())
+    return [one for words in lines if words and not words[0].startswith("#") for one in _fingerprints(words)]
+
+
+def _fingerprints(words: list[str]) -> list[str]:
+    place = next((place for place, word in enumerate(words) if word in _PUBLIC), None)
+    if place is not None:
+        return [str(asyncssh.import_public_key(" ".join(words[place : place + 2])).get_fingerprint())]
+    if not all(_FINGERPRINT.fullmatch(word) for word in words):
+        raise ValueError("neither a fingerprint nor a public key")
+    return words
 
 
 def read_key(text: str) -> asyncssh.SSHKey:

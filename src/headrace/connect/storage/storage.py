@@ -1,7 +1,7 @@
 """What a storage has to be able to do, so that a file is there whole or not at all."""
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
@@ -37,6 +37,16 @@ class NotStored(PartnerError):
 def forgotten(path: str) -> str:
     """Say what ``gone`` means of a file that was staged."""
     return f"The storage no longer has what was uploaded for '{path}', or somebody has changed it; send it once more."
+
+
+@contextmanager
+def where_allowed() -> Iterator[None]:
+    """Leave things as they are where the storage lets nobody ask, or not these credentials."""
+    try:
+        yield
+    except NotStored as error:
+        if error.cause not in ("denied", "refused"):
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +117,8 @@ class Storage(Protocol):
         """
         Take back what an earlier try was staging under a path as it was killed, as far as the storage can be asked.
 
-        Nobody may be staging a file of this path meanwhile. What was published stays.
+        Where it cannot, or not by these credentials, nothing is done. Nobody may be staging a file of this path
+        meanwhile. What was published stays.
         """
         ...
 

@@ -12,6 +12,7 @@ from headrace.services.activations.planning import Plan, chosen, plan, read_acti
 from headrace.services.caller import Caller
 from headrace.services.governance import holding
 from headrace.services.looking_up import LookUps
+from headrace.services.storage_trials import StorageTrials
 from headrace.store.database import Store
 from headrace.store.dataflows import StoredDataflow
 
@@ -29,6 +30,7 @@ class Applier:
     lookups: LookUps
     password_grant: bool
     most_destinations: int
+    trials: StorageTrials
 
     async def apply(self, caller: Caller, document: object) -> tuple[Plan, StoredDataflow]:
         """
@@ -54,7 +56,13 @@ class Applier:
         auth = wanted.auth.model_dump(mode="json", by_alias=True)
         document = {"name": wanted.account, "connectionSpec": _spec(made), "auth": auth}
         created = await accounts.create_account(
-            self.store, self.clock, self.keyring, caller, document, password_grant=self.password_grant
+            self.store,
+            self.clock,
+            self.keyring,
+            caller,
+            document,
+            password_grant=self.password_grant,
+            trials=self.trials,
         )
         return created.id
 
@@ -70,15 +78,15 @@ class Applier:
             document = {"name": made.wanted.name, "connectionSpec": _spec(made), "params": params}
             document |= {"baseConnectionId": account} if account is not None else {}
             made_with = (self.store, self.clock, self.keyring, caller, document, self.lookups)
-            created = await targets.create_target(*made_with, most=self.most_destinations)
+            created = await targets.create_target(*made_with, most=self.most_destinations, trials=self.trials)
             return created.id
         if made.is_other_connection:
             operations = [{"op": "add", "path": "/params", "value": params}]
             operations += [{"op": "add", "path": "/baseConnectionId", "value": account}] if account is not None else []
             current = await declared.read(self.store, caller, TARGET, known.id)
-            await targets.change_target(
-                self.store, self.clock, self.keyring, caller, known.id, declared.etag(current), operations, self.lookups
-            )
+            stores = (self.store, self.clock, self.keyring, caller)
+            patch = (known.id, declared.etag(current), operations)
+            await targets.change_target(*stores, *patch, self.lookups, trials=self.trials)
         return known.id
 
     async def _dataflow(self, caller: Caller, made: Plan, source: str, target: str) -> StoredDataflow:

@@ -10,7 +10,7 @@ from headrace.model.activation import Activation
 from headrace.model.flow import Flow, SegmentSelectorValue
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
-from headrace.services import form, sealing
+from headrace.services import file_form, sealing
 from headrace.services.activations.finding import Found, find
 from headrace.services.caller import Caller
 from headrace.services.checks import lenient
@@ -98,7 +98,7 @@ def plan(tx: Transaction, caller: Caller, keyring: Keyring, wanted: Activation) 
     found = find(tx, caller, wanted)
     destination = found.edition.destination
     rows = tuple(_rows(wanted))
-    filled = form.fill(destination.customer_data_fields, wanted.connection, root=("connection",))
+    filled = file_form.fill(destination, wanted.connection, root=("connection",))
     flow, _ = read(Flow, _document(wanted, found, rows))
     actions = holding.action_problems(tx, caller.number, flow)
     found_wrong = chain(actions, problems_of(flow, destination), warnings_of(flow, destination))

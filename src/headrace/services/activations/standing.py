@@ -11,6 +11,7 @@ from headrace.services.activations.planning import audiences_of, rows_of
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog
 from headrace.services.checks import lenient
+from headrace.services.exports import standing as exports
 from headrace.services.windows import Window
 from headrace.store import dataflows, documents
 from headrace.store.database import Store, Transaction
@@ -58,5 +59,6 @@ def _shown(tx: Transaction, catalog: Catalog, caller: Caller, stored: StoredData
         "audiences": [*audiences_of(flow)],
         "mapping": [*rows_of(flow)],
         "windows": [*_windows(flow, now)],
+        **({"exports": exports.of_dataflow(tx, stored, now)} if edition.destination.takes_files else {}),
         "backfill": {name: sum(int(item.get(name, 0)) for item in left) for name in ("looked", "of")},
     }

@@ -1,25 +1,31 @@
 """
-Telling a partner that the files of an export have arrived: the request `notify` of the audience template.
+Telling a partner that the files of an audience have arrived: the request `notify` of the audience template.
 
-It is made at least once. Every call about an export has the same `export.id`, by which a partner can tell a repetition.
+It is made at least once. Every call about an audience of an export has the same `export.id`, by which a partner can
+tell a repetition.
 """
 
 from dataclasses import dataclass
 
-from headrace.clock import Clock
+from headrace.clock import Clock, iso
 from headrace.connect.call import CallFailed
 from headrace.errors import HeadraceError
 from headrace.orchestrate.port import Steps
-from headrace.services.at_partner import preparing, wanting
+from headrace.services.at_partner import contexts, preparing, wanting
+from headrace.services.at_partner.contexts import Context
 from headrace.services.at_partner.preparing import Prepared
 from headrace.services.at_partner.recording import wait_after
 from headrace.services.at_partner.wanting import TARGET, Place
 from headrace.services.catalog import tenant_of
+from headrace.services.exports import due
+from headrace.services.live import alias_of
 from headrace.services.partners import Partners
 from headrace.services.steps import patiently
-from headrace.store import documents, runs
+from headrace.store import audiences, documents, partner_audiences, runs
 from headrace.store.access import Tenant
+from headrace.store.audiences import StoredAudience
 from headrace.store.database import Store, Transaction
+from headrace.store.partner_audiences import PartnerAudience
 from headrace.store.runs import Run
 
 #: The kind of the runs that make the call.
@@ -28,16 +34,19 @@ KIND = "notify"
 MOST_TRIES = 24
 
 
-def notify(tx: Transaction, tenant: Tenant, target: str, export: str, actor: str, now: int) -> Run | None:
+def notify(
+    tx: Transaction, tenant: Tenant, target: str, export: str, actor: str, now: int, audience: int, of: str
+) -> Run | None:
     """
-    Ask for the call, in the transaction that ends an export; nothing, where the template has no `notify`.
+    Ask for the call about an audience, in the transaction that ends an export; nothing if the template has none.
 
-    ``export`` is the export's id, the same however often this is asked for.
+    ``export`` is the export's id, the same however often this is asked for; ``of`` the run that wrote the files.
     """
     template = wanting.metadata_of(Place.of(tx, tenant, target).template)
     if template is None or template.notify is None:
         return None
-    return runs.ask(tx, tenant.tenant, KIND, {"target": target, "export": export}, actor, now)
+    subject = {"target": target, "export": export, "audience": audience, "of": of}
+    return runs.ask(tx, tenant.tenant, KIND, subject, actor, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +85,8 @@ class Notices:
         if target is None:
             return None
         place = Place(tx, tenant_of(tx, run.tenant), target)
-        if place.template is None:
-            return None
-        return preparing.prepare(place, self.partners, {"export": {"id": run.subject["export"]}}, run.actor)
+        about = _about(place, run) if place.template is not None else None
+        return preparing.prepare(place, self.partners, about, run.actor) if about is not None else None
 
     async def _ask_again(self, run: Run) -> None:
         """Ask for the next try, unless somebody has already: also when this step is done a second time."""
@@ -90,3 +98,46 @@ class Notices:
                 runs.ask(tx, run.tenant, KIND, run.subject, run.actor, now, due, progress=progress, retry_of=run.run)
 
         await patiently(lambda: self.store.write(work))
+
+
+def _about(place: Place, run: Run) -> Context | None:
+    """Return what the call is about: an audience, and the export that has its files."""
+    number = run.subject["audience"]
+    audience = audiences.get(place.tx, run.tenant, number)
+    if audience is None:
+        return None
+    row = partner_audiences.get(place.tx, run.tenant, place.target.id, number)
+    told = (row.told if row is not None else None) or {}
+    facts = place.audiences[number][1] if number in place.audiences else told
+    segment = contexts.of_audience(audience, facts, _alias(place, audience, row))
+    return {"segment": segment, "export": _export(place.tx, run)}
+
+
+def _alias(place: Place, audience: StoredAudience, row: PartnerAudience | None) -> str | None:
+    """Return what the partner calls an audience."""
+    for _, flow in place.flows:
+        selector = due.selectors_of(place.tx, place.tenant.tenant, flow).get(audience.audience)
+        if selector is not None:
+            return alias_of(selector, audience, place.edition.destination, row)
+    return row.alias if row is not None else None
+
+
+def _export(tx: Transaction, run: Run) -> Context:
+    """Return ``export``: its id and its files, as long as its run is kept."""
+    of = runs.get(tx, run.subject["of"])
+    if of is None:
+        return {"id": run.subject["export"], "files": []}
+    slot = of.subject["slot"]
+    return {
+        "id": run.subject["export"],
+        "run": of.run,
+        "moment": iso(of.subject["moment"]),
+        "slot": None if slot is None else iso(slot),
+        "rows": of.progress.get("rows", 0),
+        "files": [_file(file) for file in of.progress.get("files", ())],
+    }
+
+
+def _file(file: Context) -> Context:
+    path: str = file["path"]
+    return {"name": path.rpartition("/")[2], **{name: file[name] for name in ("path", "rows", "bytes", "sha256")}}

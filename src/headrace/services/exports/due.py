@@ -6,17 +6,21 @@ pass meanwhile are made up for by one, and counted, as after a time in which nob
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from headrace.batch import schedule as slots
 from headrace.batch.schedule import Due, Schedule
+from headrace.errors import Conflict
+from headrace.model.destination import Destination
 from headrace.model.export import ScheduleParams
 from headrace.model.flow import Flow, SegmentSelectorValue
 from headrace.model.problem import ConfigurationError
 from headrace.services.catalog import Catalog, tenant_of
 from headrace.services.checks import lenient
-from headrace.store import audiences, dataflows, documents, export_schedules, exports, runs
+from headrace.services.exports import lake
+from headrace.store import audiences, dataflows, documents, export_schedules, exported_datasets, exports, runs
 from headrace.store.database import Transaction
 from headrace.store.dataflows import StoredDataflow
 from headrace.store.export_schedules import DATASETS, Standing
@@ -29,6 +33,15 @@ AT_ONCE = 100
 #: Milliseconds until a schedule is looked at again whose audience has a run under way.
 _BUSY = 15_000
 _HEADRACE, _TARGET = "headrace", "target-connection"
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """The slot for which an audience is written, and how many before it were missed."""
+
+    audience: int
+    slot: int
+    missed: int
 
 
 # -- taking part ------------------------------------------------------------------------------------------------------
@@ -53,6 +66,7 @@ def end_all(tx: Transaction, stored: StoredDataflow, now: int) -> None:
     """Forget everything of a dataflow that is deleted; a run that has not begun never will."""
     export_schedules.remove(tx, stored.tenant, stored.dataflow)
     exports.forget_all(tx, stored.tenant, stored.dataflow)
+    exported_datasets.forget_all(tx, stored.tenant, stored.dataflow)
     for run in unended(tx, stored.tenant, stored.id):
         runs.end(tx, run.run, "cancelled", now, "the dataflow was deleted")
 
@@ -69,8 +83,8 @@ def follow(tx: Transaction, stored: StoredDataflow, flow: Flow, was: Flow | None
 
 def schedules_of(tx: Transaction, stored: StoredDataflow, flow: Flow) -> dict[int, Schedule | None]:
     """Return when the files of a dataflow are written, by audience; ``None``: nobody said so that it can be read."""
-    if flow.schedule_params is not None and not flow.audiences:
-        params = lenient(ScheduleParams, flow.schedule_params)
+    if lake.is_of_datasets(tx, stored.tenant, flow.source_connection_ids[0]):
+        params = lenient(ScheduleParams, flow.schedule_params or {})
         return {DATASETS: _read(lambda: Schedule.of_datasets(params, stored.created_at))}
     selected = selectors_of(tx, stored.tenant, flow)
     return {audience: schedule_of(selector) for audience, selector in selected.items()}
@@ -129,7 +143,10 @@ def ask_due(tx: Transaction, now: int) -> list[Run]:
         due = [*_settled(tx, id_, _free(tx, id_, [standing for standing, _ in standings], now), now)]
         stored = dataflows.get(tx, tenant, id_)
         assert stored is not None, "it was found enabled in this transaction"
-        asked += [ask(tx, stored, numbers, slot, now, _HEADRACE) for slot, numbers in _together(tx, stored, due)]
+        asked += [
+            ask(tx, stored, numbers, slot, now, _HEADRACE, missed=missed)
+            for slot, numbers, missed in _together(tx, stored, due)
+        ]
     return asked
 
 
@@ -142,11 +159,46 @@ def ask(
     actor: str,
     *,
     is_asked_for: bool = False,
+    missed: int = 0,
 ) -> Run:
-    """Ask for a run that writes the files of some audiences into one set; ``is_asked_for``: besides the schedule."""
+    """
+    Ask for a run that writes the files of some audiences into one set; ``is_asked_for``: besides the schedule.
+
+    ``missed``: for so many slots before it there was no run, and this makes up for them.
+    """
     (target,) = stored.document["targetConnectionIds"]
     subject = {"dataflow": stored.id, "target": target, "audiences": sorted(numbers), "slot": slot, "moment": now}
-    return runs.ask(tx, stored.tenant, KIND, {**subject, "besides": is_asked_for}, actor, now)
+    subject |= {"besides": is_asked_for, "missed": missed}
+    return runs.ask(tx, stored.tenant, KIND, subject, actor, now)
+
+
+def again(run: Run) -> dict[str, Any]:
+    """Return the subject of a run that does again what one did: for its moment, and as the same export."""
+    return {**run.subject, "tried": 1, "export": export_of(run)}
+
+
+def export_of(run: Run) -> str:
+    """Return the id of an export, the same for all its tries."""
+    first: str = run.subject.get("export", run.run)
+    return first
+
+
+def refuse_busy(tx: Transaction, tenant: int, dataflow: str, numbers: Mapping[int, str]) -> None:
+    """
+    Refuse audiences, given with their names, of which a run has not ended.
+
+    Raises:
+        Conflict: one has not.
+    """
+    for run in unended(tx, tenant, dataflow):
+        for number in numbers.keys() & {*run.subject["audiences"]}:
+            going = f"Run already going on for audience `{numbers[number]}` for order `{dataflow}`"
+            raise Conflict(f"{going} with run id `{run.run}`")
+
+
+def writes_datasets(run: Run) -> bool:
+    """Say whether a run that writes files writes datasets, and no people."""
+    return DATASETS in run.subject["audiences"]
 
 
 def unended(tx: Transaction, tenant: int, dataflow: str) -> Iterator[Run]:
@@ -166,8 +218,8 @@ def _free(tx: Transaction, id_: str, standings: list[Standing], now: int) -> Ite
             yield standing
 
 
-def _settled(tx: Transaction, id_: str, standings: Iterable[Standing], now: int) -> Iterator[tuple[int, int]]:
-    """Settle what has come of some schedules; yield the audiences whose files are written, each with the slot."""
+def _settled(tx: Transaction, id_: str, standings: Iterable[Standing], now: int) -> Iterator[_Slot]:
+    """Settle what has come of some schedules; yield the audiences whose files are written, each with its slot."""
     for standing in standings:
         schedule = _schedule(tx, standing, id_)
         if schedule is None:
@@ -182,7 +234,7 @@ def _settled(tx: Transaction, id_: str, standings: Iterable[Standing], now: int)
         following = slots.next_slot(schedule, now)
         export_schedules.put(tx, _moved(standing, due.until, following, standing.missed + due.missed))
         if not due.has_lapsed:
-            yield standing.audience, due.slot
+            yield _Slot(standing.audience, due.slot, due.missed)
 
 
 def _due(schedule: Schedule, standing: Standing, now: int) -> Due | None:
@@ -197,30 +249,29 @@ def _schedule(tx: Transaction, standing: Standing, id_: str) -> Schedule | None:
     return schedules_of(tx, stored, lenient(Flow, stored.document)).get(standing.audience) if stored else None
 
 
-def _together(
-    tx: Transaction, stored: StoredDataflow, due: list[tuple[int, int]]
-) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """Yield which audiences have one run: each its own, or all of a slot where files hold several."""
-    if not _is_grouped(tx, stored):
-        yield from ((slot, (audience,)) for audience, slot in due)
+def _together(tx: Transaction, stored: StoredDataflow, due: list[_Slot]) -> Iterator[tuple[int, tuple[int, ...], int]]:
+    """Yield which audiences have one run, for a slot: each its own, or all of it where files hold several."""
+    if not is_grouped(tx, stored):
+        yield from ((one.slot, (one.audience,), one.missed) for one in due)
         return
-    by_slot: Mapping[int, list[int]] = _by_slot(due)
-    yield from ((slot, tuple(numbers)) for slot, numbers in by_slot.items())
+    by_slot: dict[int, list[_Slot]] = {}
+    for one in due:
+        by_slot.setdefault(one.slot, []).append(one)
+    for slot, ones in by_slot.items():
+        yield slot, tuple(one.audience for one in ones), max(one.missed for one in ones)
 
 
-def _is_grouped(tx: Transaction, stored: StoredDataflow) -> bool:
+def is_grouped(tx: Transaction, stored: StoredDataflow) -> bool:
     """Say whether a file holds all audiences of the dataflow."""
-    target = documents.get(tx, stored.tenant, _TARGET, stored.document["targetConnectionIds"][0])
-    assert target is not None, "what is in use is not deleted"
-    batch = Catalog(tx, tenant_of(tx, stored.tenant)).in_force(target).destination.batch_config
+    batch = destination_of(tx, stored).batch_config
     return batch is not None and batch.segment_grouping_enabled
 
 
-def _by_slot(due: list[tuple[int, int]]) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
-    for audience, slot in due:
-        found.setdefault(slot, []).append(audience)
-    return found
+def destination_of(tx: Transaction, stored: StoredDataflow) -> Destination:
+    """Return the destination of a dataflow, as it is in force."""
+    target = documents.get(tx, stored.tenant, _TARGET, stored.document["targetConnectionIds"][0])
+    assert target is not None, "what is in use is not deleted"
+    return Catalog(tx, tenant_of(tx, stored.tenant)).in_force(target).destination
 
 
 def _moved(standing: Standing, until: int, next_at: int | None, missed: int) -> Standing:

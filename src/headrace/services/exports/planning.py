@@ -21,6 +21,7 @@ from headrace.model.flow import IDENTITY_PATH, FieldMapping, SegmentSelectorValu
 from headrace.services import consent_policies
 from headrace.services.catalog import Catalog
 from headrace.services.exports.due import selectors_of
+from headrace.services.exports.enriching import Upload, upload_of
 from headrace.services.live import Parts, alias_of
 from headrace.services.mapped import attribute_row, column_name, identity_row, mapped_rows
 from headrace.store import audiences, dataflows, exports, partner_audiences
@@ -36,7 +37,7 @@ _TIMES = frozenset({"DATETIME", "TIMESTAMP"})
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class FilePaths:
     """Where the files of a run lie, below the storage's folder. ``has_time``: no other run has files of these names."""
 
     naming: Naming
@@ -62,6 +63,7 @@ class Plan:
     stored: StoredDataflow
     parts: Parts
     wanted: Wanted
+    uploads: dict[int, Upload]
     chosen: dict[int, tuple[StoredAudience, SegmentSelectorValue]]
 
     @property
@@ -90,7 +92,7 @@ class Plan:
         manners = [one.manner for one in self.wanted.audiences]
         return "full" if any(manner.mode == "full" or manner.is_first for manner in manners) else "incremental"
 
-    def files(self, folder: str, look: FileFormat) -> Files:
+    def files(self, folder: str, look: FileFormat) -> FilePaths:
         """Say where the files lie; no other audience of the dataflow has its own there."""
         extension = suffix(look)
         if self.batch.segment_grouping_enabled:
@@ -102,12 +104,12 @@ class Plan:
         template = templates[str(own)]
         naming = Naming(template, extension)
         others = {(number,): text for number, text in templates.items()}
-        return Files(naming, places(naming, folder, named, others)[str(own),], _has_time(template))
+        return FilePaths(naming, places(naming, folder, named, others)[str(own),], _has_time(template))
 
-    def _files_of_all(self, folder: str, extension: str) -> Files:
+    def _files_of_all(self, folder: str, extension: str) -> FilePaths:
         template = template_in_force(self.chosen[self.wanted.audiences[0].number][1], self.batch)
         naming = Naming(template, extension)
-        return Files(naming, places(naming, folder, {("",): self._values(None, None)})["",], _has_time(template))
+        return FilePaths(naming, places(naming, folder, {("",): self._values(None, None)})["",], _has_time(template))
 
     def _values(self, audience: StoredAudience | None, selector: SegmentSelectorValue | None) -> Values:
         return Values(
@@ -165,7 +167,9 @@ def plan(tx: Transaction, tenant: Tenant, run: Run) -> Plan:
             consent_policies.in_force(tx, tenant.tenant), stored.document, parts.destination
         )[0],
     )
-    return Plan(run, tenant, stored, parts, wanted, chosen)
+    found = {number: upload_of(tx, tenant.tenant, number, chosen[number][1]) for number in numbers}
+    uploads = {number: upload for number, upload in found.items() if upload is not None}
+    return Plan(run, tenant, stored, parts, wanted, uploads, chosen)
 
 
 # -- columns ----------------------------------------------------------------------------------------------------------
@@ -247,7 +251,7 @@ def known_of(tx: Transaction, stored: StoredDataflow, number: int) -> Known:
     cut = published.cut if published is not None else 0
     if not shown:
         return Known(cut, [*exports.members(tx, *whose)])
-    surely = [(block, packed) for block, packed, _ in shown]
+    surely = [(block, packed) for block, packed, _ in shown if packed]
     return Known(cut, surely, [(block, packed) for block, _, packed in shown])
 
 

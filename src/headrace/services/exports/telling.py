@@ -8,7 +8,7 @@ from headrace.batch.selection import Excluded, Outcome
 from headrace.services.exports.planning import Plan
 
 Object = dict[str, Any]
-_READING, _WRITING = "Activation Batch XdmProcessor Activity", "Activation Batch Publisher Activity"
+READING, WRITING = "Activation Batch XdmProcessor Activity", "Activation Batch Publisher Activity"
 _WHY: dict[Excluded, str] = {
     "missing-field": "a mandatory field has no value",
     "consent": "a consent policy withholds the person",
@@ -85,14 +85,15 @@ def _activities(plan: Plan, run: Object, outcome: Outcome, parts: list[Part], sk
         "recordSummary": {"outputRecordCount": rows, "createdRecordCount": rows},
         "fileSummary": {"outputFileCount": len(parts)},
     }
-    named = (("reading", _READING, reading), ("writing", _WRITING, writing))
-    return [_activity(plan, run, id_, name, summaries) for id_, name, summaries in named]
+    named = (("reading", READING, reading), ("writing", WRITING, writing))
+    return [activity(plan.run.run, run, id_, name, summaries) for id_, name, summaries in named]
 
 
-def _activity(plan: Plan, run: Object, id_: str, name: str, summaries: Object) -> Object:
+def activity(export: str, run: Object, id_: str, name: str, summaries: Object) -> Object:
+    """Return one step of a run, as the flow service has it; ``run`` is when it began and ended."""
     batches = {f"{kind}.{what}": "" for kind in ("incremental", "snapshot") for what in ("batchId", "datasetId")}
     return {
-        "id": f"{plan.run.run}:{id_}",
+        "id": f"{export}:{id_}",
         "name": name,
         "updatedAtUTC": run["endedAt"],
         "durationSummary": {"startedAtUTC": run["beganAt"], "completedAtUTC": run["endedAt"]},

@@ -1,12 +1,13 @@
 """Telling a partner that an export's files have arrived: at least once, in vain for a day at the most."""
 
+import orjson
 import pytest
 
 from headrace.services import targets
 from headrace.services.at_partner import notifying
 from headrace.services.at_partner.notifying import KIND, MOST_TRIES, Notices
 from headrace.services.checks import AUDIENCE_TEMPLATE
-from headrace.store import documents
+from headrace.store import audiences, documents, runs
 
 EVENT = {
     "url": "https://partner.example/audiences",
@@ -34,13 +35,22 @@ def set_notify(branch, event):
     branch.store.write_now(work)
 
 
-def ask(branch):
-    about = (branch.targets["flow"], "export-7", "client:a", branch.clock.now())
-    return branch.store.write_now(lambda tx: notifying.notify(tx, branch.caller.tenant, *about))
+def ask(branch, progress=None):
+    """The audience `a` was exported by a run, which is the first try."""
+    tenant, target, now = branch.caller.tenant, branch.targets["flow"], branch.clock.now()
+
+    def work(tx):
+        number = audiences.number(tx, tenant.tenant, "ups", "a", "Movie lovers", now)
+        subject = {"dataflow": "-", "audiences": [number], "slot": None, "moment": now}
+        run = runs.ask(tx, tenant.tenant, "export", subject, "client:a", now, progress=progress)
+        runs.end(tx, run.run, "succeeded", now)
+        return notifying.notify(tx, tenant, target, "export-7", "client:a", now, number, run.run)
+
+    return branch.store.write_now(work)
 
 
 def states(branch):
-    return branch.rows("SELECT state, reason FROM runs ORDER BY due_at")
+    return branch.rows("SELECT state, reason FROM runs WHERE kind = 'notify' ORDER BY due_at")
 
 
 async def test_the_partner_is_told_of_the_export(told):
@@ -48,6 +58,23 @@ async def test_the_partner_is_told_of_the_export(told):
     await told.carry_runs()
     assert states(told) == [("succeeded", None)]
     assert [kept.ref for kept in told.book.kept.values()] == ["export-7"]
+
+
+async def test_the_partner_is_told_of_which_audience_and_which_files(told):
+    body = {
+        "about": "{{ segment.id }}, {{ segment.name }}, {{ segment.alias }}, {{ segment.namespace }}",
+        "rows": "{{ export.rows }}",
+        "at": "{{ export.moment }}",
+        "files": "{% for file in export.files %}{{ file.name }} {{ file.bytes }} {{ file.sha256 }};{% endfor %}",
+    }
+    set_notify(told, {**EVENT, "requestBody": {"json": {"name": "n", "ref": "r", **body}}})
+    file = {"path": "out/a/a_1.csv", "rows": 3, "bytes": 70, "sha256": "5e"}
+    ask(told, {"rows": 3, "files": [file, {**file, "path": "out/a/a_2.csv"}]})
+    await told.carry_runs()
+    sent = orjson.loads(told.partner.requests[-1].body)
+    assert sent["about"] == "a, Movie lovers, , ups"
+    assert (sent["rows"], sent["at"]) == ("3", "2026-03-20T09:46:40.000000Z")
+    assert sent["files"] == "a_1.csv 70 5e;a_2.csv 70 5e;"
 
 
 async def test_a_template_without_notify_asks_for_nothing(told):

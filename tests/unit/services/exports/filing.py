@@ -1,6 +1,15 @@
 """A house that writes files: a destination that takes them, and a dataflow that sends audiences there."""
 
+from pathlib import Path
+
+from headrace.connect.egress import AllowList, Egress
+from headrace.connect.guard import Guard
+from headrace.connect.storage import Way
 from headrace.services import activation, authoring, sources, targets
+from headrace.services.exports import due
+from headrace.services.exports.carrying import Exporting
+from headrace.services.landing.zones import LandingZones
+from headrace.services.storages import Storages
 from unit.services.house import flow_document
 
 EVERYBODY = "segmentMembership.seg_namespace.seg_id.status"
@@ -70,3 +79,15 @@ async def activate_files(house, *ids, name="flow", mapping=MAPPING, formats=None
     stored = await activation.create(house.store, house.clock, house.caller, flow)
     house.flows[name] = stored.id
     return stored
+
+
+def carries_files(house, directory):
+    """Have a house write files, into a landing zone below a directory."""
+    zones = LandingZones(house.store, house.clock, house.keyring, directory, "http://127.0.0.1", 7, 7)
+    made = Storages(house.keyring, house.clock, Way(Egress(AllowList()), Guard()), landing=zones.directory_of)
+    data = Path(house.store.directory)
+    exporting = Exporting(
+        house.store, house.clock, made, house.store.people, data / "lists", data / "exports", house.events.append
+    )
+    house.runs.register(due.KIND, exporting.carry)
+    return zones

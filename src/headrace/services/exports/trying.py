@@ -1,0 +1,146 @@
+"""What every run that writes files does, whatever is in them: it is tried again, watched, and cleared up after."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
+from shutil import rmtree
+from typing import Any, TypeVar
+
+from headrace.batch.export import Part
+from headrace.batch.filenames import joined
+from headrace.batch.manifest import Written, manifest, name_of_manifest
+from headrace.clock import Clock
+from headrace.connect.storage import NotStored, Storage
+from headrace.errors import HeadraceError
+from headrace.orchestrate.port import RunLost
+from headrace.services.at_partner.recording import wait_after
+from headrace.services.exports.due import KIND, export_of
+from headrace.services.exports.telling import Progress
+from headrace.services.steps import HeldSteps, patiently
+from headrace.services.storages import StorageAccess
+from headrace.store import runs
+from headrace.store.database import Store, Transaction
+from headrace.store.runs import Run
+
+T = TypeVar("T")
+#: How often an export is tried by itself where the storage could not be reached, which takes most of a day.
+MOST_TRIES = 24
+#: Seconds between two looks whether the run is still to be carried.
+_LOOK = 1.0
+
+
+# -- the run ----------------------------------------------------------------------------------------------------------
+
+
+def is_again(run: Run) -> bool:
+    """Say whether an earlier try may have shown files."""
+    return bool(run.progress.get("shown") or run.subject.get("tried") or run.retry_of)
+
+
+async def tried(
+    work: Callable[[], Awaitable[None]], run: Run, steps: HeldSteps, store: Store, clock: Clock, scratch: Path
+) -> None:
+    """
+    Do the work of an export. Where it could not reach its storage, another run is asked for, until enough were.
+
+    Raises:
+        HeadraceError: what the work raised.
+    """
+    try:
+        await steps.step("export", work)
+    except NotStored as error:
+        if error.may_pass:
+            await steps.step("ask again", lambda: _ask_again(run, store, clock))
+        raise
+    finally:
+        await asyncio.to_thread(rmtree, scratch, ignore_errors=True)
+
+
+async def _ask_again(run: Run, store: Store, clock: Clock) -> None:
+    """Ask for the next try, unless somebody has already: also when this step is done a second time."""
+    now, count = clock.now(), int(run.subject.get("tried", 0)) + 1
+
+    def work(tx: Transaction) -> None:
+        if count < MOST_TRIES and not runs.is_tried_again(tx, run.run):
+            subject = {**run.subject, "tried": count, "export": export_of(run)}
+            runs.ask(tx, run.tenant, KIND, subject, run.actor, now, now + wait_after(count), retry_of=run.run)
+
+    await patiently(lambda: store.write(work))
+
+
+async def while_ours(steps: HeldSteps, progress: Progress, clock: Clock, work: Coroutine[Any, Any, None]) -> None:
+    """Do something long, and stop it when the run is cancelled, or another process has it."""
+    working = asyncio.ensure_future(work)
+    try:
+        while not (await asyncio.wait([working], timeout=_LOOK))[0]:
+            if not await steps.still_ours():
+                raise RunLost
+            await steps.note(**progress.told(clock.monotonic()))
+        working.result()
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+@contextmanager
+def quietened(access: StorageAccess) -> Iterator[None]:
+    """Take an account's secrets out of whatever error is raised meanwhile."""
+    try:
+        yield
+    except HeadraceError as error:
+        error.message = access.redact(error.message)
+        error.args = (error.message,)
+        raise
+
+
+@asynccontextmanager
+async def in_thread(context: AbstractContextManager[T], give_up: Callable[[], None] = lambda: None) -> AsyncIterator[T]:
+    """
+    Enter and leave, in threads, what blocks; whoever is cancelled on the way in leaves it all the same.
+
+    ``give_up`` is told when the block is left, however it is.
+    """
+    entering = asyncio.ensure_future(asyncio.to_thread(context.__enter__))
+    try:
+        yield await asyncio.shield(entering)
+    finally:
+        give_up()
+        await asyncio.wait([entering])
+        if entering.exception() is None:
+            await asyncio.to_thread(context.__exit__, None, None, None)
+
+
+# -- the files --------------------------------------------------------------------------------------------------------
+
+
+async def clear(storage: Storage, run: Run, path: Callable[[int], str]) -> None:
+    """Take back the parts of a set of files that a try which was killed has left under way, if there was one."""
+    for part in range(1, int(run.progress.get("parts") or 0) + 2):
+        await storage.clear(path(part))
+
+
+async def remove_from(storage: Storage, path: Callable[[int], str], first: int) -> None:
+    """Remove parts of an older set of files of these names: they would be taken for the end of this one."""
+    number = first
+    while await storage.look(path(number)) is not None:
+        await storage.remove(path(number))
+        number += 1
+
+
+async def write_manifest(storage: Storage, run: Run, moment: int, base: str, folder: str, parts: list[Part]) -> None:
+    """Write the manifest of a run into a folder; ``base`` is that which the storage is opened at."""
+    slot = run.subject["slot"]
+    files = [Written(joined(base, part.path), part.size, part.rows, part.sha256) for part in parts]
+    body = manifest(run.run, moment if slot is None else slot, files)
+    name = name_of_manifest(run.subject["dataflow"], run.run)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield body
+
+    await storage.write(joined(folder, name), pieces(), replaces=True)
+
+
+def told(part: Part) -> dict[str, Any]:
+    """Return what is noted of a file."""
+    return {"path": part.path, "rows": part.rows, "bytes": part.size, "sha256": part.sha256}

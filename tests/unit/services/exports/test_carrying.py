@@ -1,0 +1,150 @@
+"""The run of an export: what the partner finds in the folder, whatever happens on the way."""
+
+import gzip
+import json
+
+import pytest
+
+from headrace.services.exports import carrying, due
+from headrace.store import exports, runs
+from unit.services.exports.filing import activate_files, carries_files
+from unit.services.house import person
+
+NEWS = {"mode": "FIRST_FULL_THEN_INCREMENTAL", "frequency": "EVERY_3_HOURS"}
+HOUR = 3600
+
+
+@pytest.fixture
+async def filed(house, tmp_path):
+    """A house that writes files into a landing zone."""
+    zones = carries_files(house, tmp_path / "partner")
+    house.folder = await zones.directory_of(house.caller.tenant)
+    house.pass_time(3 * HOUR)
+    return house
+
+
+async def exported(house, hours=24):
+    """Let time pass, and carry what is due; return the new files by name, as lines."""
+    before = set(house.folder.rglob("*"))
+    house.pass_time(hours * HOUR)
+    await house.carry_runs()
+    await house.carry_runs()
+    new = sorted(path for path in house.folder.rglob("*") if path.is_file() and path not in before)
+    return {path.name: path.read_text().splitlines() for path in new if not path.name.startswith("manifest")}
+
+
+async def rows(house, hours=24):
+    """The rows of the one new file, without its header."""
+    found = await exported(house, hours)
+    if not found:
+        return []
+    ((header, *lines),) = found.values()
+    assert header == "crm,city,status"
+    return lines
+
+
+def ended(house):
+    found = house.store.read_now(lambda tx: runs.latest(tx, house.caller.number, 1, kind=due.KIND))
+    return found[0]
+
+
+async def test_a_full_file_has_every_member_each_time(filed):
+    await activate_files(filed, "a")
+    await filed.ingest(person(1, "a", city="Aachen"), person(2, "a", city="Bonn"), person(3, "b"))
+    assert await rows(filed) == ["1,Aachen,realized", "2,Bonn,realized"]
+    await filed.ingest(person(1, a=False, minute=1), person(2, "a", city="Celle"))
+    assert await rows(filed) == ["2,Celle,realized"]
+
+
+async def test_an_increment_has_what_is_new_since_the_last_that_was_published(filed):
+    await activate_files(filed, "a", **NEWS)
+    await filed.ingest(person(1, "a"), person(2, "a"))
+    assert await rows(filed, 3) == ["1,,realized", "2,,realized"]
+    await filed.ingest(person(1, a=False, minute=1), person(3, "a"))
+    assert await rows(filed, 3) == ["1,,exited", "3,,realized"]
+    assert await rows(filed, 3) == []
+    await filed.ingest(person(1, "a", minute=2))
+    assert await rows(filed, 3) == ["1,,realized"]
+
+
+async def test_a_manifest_says_what_there_is(filed):
+    await activate_files(filed, "a")
+    await filed.ingest(person(1, "a"))
+    await exported(filed)
+    (path,) = filed.folder.rglob("manifest-*.json")
+    said = json.loads(path.read_text())
+    run = ended(filed)
+    (file,) = said["exportResults"]
+    found = filed.folder / file["sinkPath"].strip("/") / file["name"]
+    assert said["flowRunId"] == run.run
+    assert file["size"] == found.stat().st_size
+    assert run.progress["metrics"]["recordSummary"]["outputRecordCount"] == 1
+
+
+async def test_what_a_storage_refuses_is_in_the_next_file(filed):
+    await activate_files(filed, "a", **NEWS)
+    await filed.ingest(person(1, "a"))
+    in_the_way = filed.folder / "out"
+    in_the_way.write_text("no folder")
+    filed.pass_time(3 * HOUR)
+    await filed.carry_runs()
+    assert ended(filed).state == "failed"
+    in_the_way.unlink()
+    assert await rows(filed, 3) == ["1,,realized"]
+
+
+async def test_what_is_shown_and_not_published_is_told_again(filed, monkeypatch):
+    """A process dies between the files and the store: whoever they have is told as they are by the next ones."""
+    await activate_files(filed, "a", **NEWS)
+    await filed.ingest(person(1, "a"))
+    assert await rows(filed, 3) == ["1,,realized"]
+    await filed.ingest(person(2, "a"))
+    with monkeypatch.context() as patch:
+        patch.setattr(exports, "publish", fails)
+        assert await rows(filed, 3) == ["2,,realized"]
+        assert ended(filed).state == "failed"
+    await filed.ingest(person(2, a=False, minute=1))
+    assert await rows(filed, 3) == ["2,,exited"]
+
+
+def fails(*_):
+    raise RuntimeError
+
+
+async def test_files_that_are_called_the_same_take_the_place_of_the_last(filed):
+    batch = {"filenameConfig": {"allowedFilenameAppendOptions": ["SEGMENT_NAME"], "defaultFilenameAppendOptions": [],
+        "defaultFilename": "%SEGMENT_ID%"}}  # fmt: skip
+    await activate_files(filed, "a", batch=batch)
+    await filed.ingest(person(1, "a"))
+    assert list(await exported(filed)) == ["a.csv"]
+    stale = filed.folder / "out" / "a" / "a_2.csv"
+    stale.write_text("an older and longer set")
+    await filed.ingest(person(1, a=False, minute=1), person(2, "a"))
+    await exported(filed)
+    assert stale.with_name("a.csv").read_text().splitlines() == ["crm,city,status", "2,,realized"]
+    assert not stale.exists()
+
+
+async def test_a_run_that_is_cancelled_leaves_nothing(filed, monkeypatch):
+    await activate_files(filed, "a")
+    await filed.ingest(person(1, "a"))
+
+    def cancel(point):
+        if point == "after_export_staged":
+            now, run = filed.clock.now(), ended(filed).run
+            filed.store.write_now(lambda tx: runs.end(tx, run, "cancelled", now))
+
+    monkeypatch.setattr(carrying, "crashpoint", cancel)
+    assert await exported(filed) == {}
+    assert [path for path in filed.folder.rglob("*") if path.is_file()] == []
+    assert filed.store.read_now(lambda tx: exports.get(tx, filed.caller.number, 1, 1)) is None
+
+
+async def test_files_may_be_packed(filed):
+    packed = {"compression": {"templatingStrategy": "NONE", "value": "gzip"}}
+    await activate_files(filed, "a", formats=packed)
+    await filed.ingest(person(1, "a"))
+    filed.pass_time(24 * HOUR)
+    await filed.carry_runs()
+    (path,) = filed.folder.rglob("*.csv.gz")
+    assert gzip.decompress(path.read_bytes()) == b"crm,city,status\n1,,realized\n"
