@@ -27,7 +27,7 @@ def buckets(world: Any) -> None:
     secret = world["secret key of a bucket"]
     keys = {"accessId": "headrace", "secretKey": secret}
     block = "/fileBasedS3Destination"
-    for endpoint in (world.partner.origin, AWAY):
+    for endpoint in (world.partners.partner.origin, AWAY):
         place = {
             f"{block}/x-headrace": {"endpoint": text(endpoint)},
             f"{block}/path": template("{{customerData.folder}}"),
@@ -38,7 +38,7 @@ def buckets(world: Any) -> None:
 def google(world: Any) -> None:
     secret, key = world["secret of an HMAC key"], world["service account key"]
     block = "/fileBasedGoogleCloudStorageDestination"
-    place = {f"{block}/x-headrace": {"endpoint": text(world.partner.origin)}}
+    place = {f"{block}/x-headrace": {"endpoint": text(world.partners.partner.origin)}}
     keys = {"accessKeyId": "headrace", "secretAccessKey": secret}
     gone_through(world, "FILE_BASED_GOOGLE_CLOUD", place, "GOOGLE_CLOUD_STORAGE", keys, [f"{secret} x"])
     destination = authored(world, "FILE_BASED_GOOGLE_CLOUD", place)
@@ -49,9 +49,10 @@ def google(world: Any) -> None:
 def azure(world: Any) -> None:
     key = base64.b64encode(world["account key of a connection string"].encode()).decode()
     signature = world["signature of a connection string"]
-    there = f"AccountName=headrace;BlobEndpoint={world.partner.origin}/headrace;"
+    there = f"AccountName=headrace;BlobEndpoint={world.partners.partner.origin}/headrace;"
     wrong = [f"AccountKey={signature}!", f"AccountName=a;AccountKey={signature}!", f"{signature};{signature}"]
-    place = {"/fileBasedAzureBlobDestination/path": text("in")}
+    block = "/fileBasedAzureBlobDestination"
+    place = {f"{block}/path": text("in"), f"{block}/container": text("people")}
     for said in (f"{there}AccountKey={key}", f"{there}SharedAccessSignature=sv=1&sig={signature}"):
         keys = {"connectionString": said}
         gone_through(world, "FILE_BASED_AZURE_BLOB", place, "ConnectionString", keys, wrong)
@@ -97,20 +98,24 @@ def gone_through(
     world.post_wrong(f"{FLOWS}/connections", document, [f"/auth/params/{name}"])
     for other in wrong:
         refused(world, account_of(destination, spec_name, {**params, name: other}))
-    target = {"name": "t", "baseConnectionId": account, "connectionSpec": {"id": destination}, "params": {}}
     if is_asked:
-        world.api.post(f"{FLOWS}/targetConnections", target)
-    world.api.post(f"{FLOWS}/targetConnections", {**target, "params": {"folder": f"../{params[name]}"}})
-    later = world.post(f"{FLOWS}/targetConnections", {**target, "x-headrace": {"check": False}})["id"]
-    for tried in (f"targetConnections/{later}", f"connections/{account}") if is_asked else ():
-        answer = world.api.post(f"{FLOWS}/{tried}/test", {})
-        assert answer.status == 200, answer.text
-        assert not answer.json["ok"], "this storage takes nothing"
-    if is_asked:
-        world.command("account", "test", account)
+        set_up(world, destination, account, params[name])
     (shown,) = world.api.get(f"{FLOWS}/connections/{account}").json["items"]
     patch = [{"op": "replace", "path": "/auth/params", "value": params}]
     world.api.patch(f"{FLOWS}/connections/{account}", patch, shown["etag"])
+
+
+def set_up(world: Any, destination: str, account: str, secret: str) -> None:
+    """Set a storage up, which takes nothing, in every way that asks it."""
+    target = {"name": "t", "baseConnectionId": account, "connectionSpec": {"id": destination}, "params": {}}
+    world.api.post(f"{FLOWS}/targetConnections", target)
+    world.api.post(f"{FLOWS}/targetConnections", {**target, "params": {"folder": f"../{secret}"}})
+    later = world.post(f"{FLOWS}/targetConnections", {**target, "x-headrace": {"check": False}})["id"]
+    for tried in (f"targetConnections/{later}", f"connections/{account}"):
+        answer = world.api.post(f"{FLOWS}/{tried}/test", {})
+        assert answer.status == 200, answer.text
+        assert not answer.json["ok"], "this storage takes nothing"
+    world.command("account", "test", account)
 
 
 def authored(world: Any, kind: str, changes: dict[str, Any]) -> str:

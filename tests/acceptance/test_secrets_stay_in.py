@@ -519,8 +519,14 @@ def test_everything_was_tried(world):
 
 #: Which canaries each of those outside is told, and no other. One that never left its door would prove nothing.
 HEARD = {
-    "the partner who echoes": {"account token", "customer data", "signature of a connection string"},
-    "the partner who repeats": {"account token", "basic password", "customer data in a group", "issued access token"},
+    "the partner who echoes": {"account token", "customer data"},
+    "the partner who repeats": {
+        "account token",
+        "basic password",
+        "customer data in a group",
+        "issued access token",
+        "signature of a connection string",
+    },
     "the authorization server": {
         "OAuth client secret of an operator",
         "password of the password grant",
