@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from headrace.batch.deduplicating import KEPT, PICKED
+from headrace.batch.deduplicating import PICKED
 from headrace.batch.selection import Wanted
 from headrace.datasets.engine import BadQuery, Engine
 
@@ -18,20 +18,24 @@ _HUGE = "'.*[0-9]{19}.*'"
 _UPLOADED = "uploaded"
 
 
-def sql_of(engine: Engine, wanted: Wanted, *, is_each_a_row: bool = True) -> str:
-    """Return SQL for the rows of candidates who keep them, in order."""
+def sql_of(engine: Engine, wanted: Wanted, rows: str = PICKED, *, is_each_a_row: bool = True) -> str:
+    """
+    Return SQL for the rows that stand in order under a name.
+
+    ``is_each_a_row``: by an identity, somebody has a row for each of theirs.
+    """
     columns = [
         f"{_value(engine, f'c{place}', column.type)} AS {_quoted(column.name)}"
         for place, column in enumerate(wanted.columns)
     ]
     names = list(dict.fromkeys(name for audience in wanted.audiences for name in audience.enrichment))
     columns += [f"e{place} AS {_quoted(name)}" for place, name in enumerate(names)]
-    joined = f" LEFT JOIN ({_uploads(engine, wanted, names)}) AS {_UPLOADED} USING (audience, person)" if names else ""
     which = "" if is_each_a_row else " WHERE place = 0"
-    if wanted.key is not None:
-        joined += f" SEMI JOIN {KEPT} USING (audience, profile)"
-    ordered = " ORDER BY profile, audience, place" if joined else ""
-    return f"SELECT {', '.join(columns)} FROM {PICKED}{joined}{which}{ordered}"
+    if not names:
+        return f"SELECT {', '.join(columns)} FROM {rows}{which}"
+    # What is joined does not come in order by itself.
+    joined = f"{rows} LEFT JOIN ({_uploads(engine, wanted, names)}) AS {_UPLOADED} USING (audience, person)"
+    return f"SELECT {', '.join(columns)} FROM {joined}{which} ORDER BY profile, audience, place"
 
 
 def _value(engine: Engine, column: str, type_: str) -> str:

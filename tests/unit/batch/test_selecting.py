@@ -128,11 +128,11 @@ def selected(scratch, people, wanted, *, by_documents=False):
     candidates = Candidates(asked, by_documents=by_documents)
     made = itertools.chain.from_iterable(map(candidates.take, batches_of(people)))
     with Engine(scratch, keeps_order=True) as engine:
-        sql, kept = select(engine, wanted, pa.RecordBatchReader.from_batches(asked.schema, made))
+        sql, lost = select(engine, wanted, pa.RecordBatchReader.from_batches(asked.schema, made))
         rows = Rows(engine, sql)
         table = pa.Table.from_batches(rows.read("*"), rows.schema())
     picked = SimpleNamespace(counted=candidates.counted())
-    return [tuple(row.values()) for row in table.to_pylist()], Selected(rows, wanted, picked, kept).outcome()
+    return [tuple(row.values()) for row in table.to_pylist()], Selected(rows, wanted, picked, lost).outcome()
 
 
 def hold(scratch, seed, *, by_documents):
