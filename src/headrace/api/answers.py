@@ -376,8 +376,14 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
         for step in ("approve", "reject", "withdraw")
     },
     ("post", "/data/core/activation/disflowprovider/adhocrun"): of_object(
-        {"order": list_of(of_object({"segment": TEXT, "order": TEXT, "statusURL": TEXT}))},
-        about="A run for each audience: `order` is its dataflow.",
+        {},
+        {
+            "order": list_of(of_object({"segment": TEXT, "order": TEXT, "statusURL": TEXT})),
+            "destinations": list_of(
+                of_object({"flowId": TEXT, "datasets": list_of(of_object({"id": TEXT, "statusURL": TEXT}))})
+            ),
+        },
+        about="A run for each audience: `order` is its dataflow; or one for all datasets of each of `destinations`.",
     ),
     ("get", f"{_FLOWS}/connectionSpecs"): items_of("ConnectionSpec"),
     ("get", f"{_FLOWS}/connectionSpecs/{{id}}"): items_of("ConnectionSpec"),
@@ -420,7 +426,10 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
     ("post", "/activations/plan"): {
         "allOf": [
             ref("ActivationPlan"),
-            of_object({"leaving": ref("Leaving"), "samples": list_of({"type": "object"})}),
+            of_object(
+                {"leaving": ref("Leaving"), "samples": list_of({"type": "object"})},
+                {"files": list_of({"type": "object"})},
+            ),
         ]
     },
     ("get", f"{_FLOWS}/runs/{{id}}"): items_of("FlowRun"),

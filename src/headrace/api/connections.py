@@ -51,13 +51,16 @@ Abandon = Annotated[
 
 @router.get("/connectionSpecs", summary="List the destinations that can be connected")
 async def list_specs(caller: Reader, handed: Handed, asked: Filters) -> Object:
-    return {"items": asked.kept([_profile_store(), *(await connecting.listing(handed.store, caller, _spec))])}
+    found = await connecting.listing(handed.store, caller, _spec)
+    return {"items": asked.kept([_profile_store(), _data_lake(), *found])}
 
 
 @router.get("/connectionSpecs/{id}", summary="Read what connecting to a destination needs")
 async def read_spec(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002 - the original's name
     if id == PROFILE_STORE_SPEC:
         return {"items": [_profile_store()]}
+    if id == DATA_LAKE_SPEC:
+        return {"items": [_data_lake()]}
     return {"items": [await connecting.read(handed.store, caller, id, _spec)]}
 
 
@@ -361,6 +364,10 @@ def _eligible(item: Declared, wanted: set[str]) -> Object:
 
 def _profile_store() -> Object:
     return {"id": PROFILE_STORE_SPEC, "name": "profileStore", "version": "1.0", "providerId": "headrace"}
+
+
+def _data_lake() -> Object:
+    return {"id": DATA_LAKE_SPEC, "name": "activation-datalake", "version": "1.0", "providerId": "headrace"}
 
 
 def _spec(edition: Edition) -> Object:

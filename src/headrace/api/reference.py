@@ -165,23 +165,41 @@ _DISCARDED: dict[str, Any] = {
     "required": ["reason"],
     "description": "Which parked changes are meant: those that meet every condition, or all.",
 }
+_SENT_DATASETS: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "flowId": {"type": "string", "description": "The dataflow."},
+        "datasets": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]},
+        },
+    },
+    "required": ["flowId", "datasets"],
+}
 _EXPORTED: dict[str, Any] = {
     "type": "object",
     "properties": {
         "activationInfo": {
             "type": "object",
-            "additionalProperties": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            "properties": {"destinations": {"type": "array", "minItems": 1, "items": _SENT_DATASETS}},
+            "additionalProperties": {"type": "array", "items": {"type": "string"}},
             "minProperties": 1,
-            "description": "The ids of audiences, by dataflow.",
+            "description": "The ids of audiences, by dataflow; with `version=3` the datasets, in `destinations`.",
         },
         "exportIds": {
             "type": "array",
             "items": {"type": "string"},
             "description": "Needed without `version=2` in `Accept`; of no effect.",
         },
+        "x-headrace": {
+            "type": "object",
+            "properties": {"all": {"const": True}},
+            "description": "`all`: an empty list stands for all audiences whose dates are today.",
+        },
     },
     "required": ["activationInfo"],
-    "description": "Whose files are written now.",
+    "description": "Whose files, or which datasets, are written now.",
 }
 #: Bodies that are no blocks.
 _OTHER_BODIES = {

@@ -103,7 +103,7 @@ class NamedDataset(Block):
     """One dataset that is exported."""
 
     data_set_id: str = Field(min_length=1, description="The dataset's id.")
-    name: str = Field(min_length=1, description="Its name.")
+    name: str | None = Field(None, min_length=1, description="Its name; left out, the one that it has.")
 
 
 class NamedDatasets(Block):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from headrace.model.flow import PROFILE_STORE_SPEC, STREAMING_FLOW_SPEC
+from headrace.model.flow import DATA_LAKE_SPEC, PROFILE_STORE_SPEC, STREAMING_FLOW_SPEC
 from headrace.services.accounts import SOURCE, TARGET
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog
@@ -47,9 +47,14 @@ def _inherited(document: Object, sources: dict[str, Declared], targets: dict[str
     told = [targets[id_] for id_ in document["targetConnectionIds"] if id_ in targets]
     return {
         "properties": {"isDestinationFlow": True},
-        "sourceConnections": [{**_spec(item), "typeInfo": _TYPE} for item in held],
+        "sourceConnections": [{**_spec(item), **_type_of(item)} for item in held],
         "targetConnections": [_target(item) for item in told],
     }
+
+
+def _type_of(item: Declared) -> Object:
+    """Say that a source is the profile store; datasets have no such word."""
+    return {} if item.document["connectionSpec"]["id"] == DATA_LAKE_SPEC else {"typeInfo": _TYPE}
 
 
 def _spec(item: Declared) -> Object:

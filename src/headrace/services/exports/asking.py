@@ -68,14 +68,26 @@ def _refuse_too_many(count: int) -> None:
 
 def _stored(tx: Transaction, caller: Caller, id_: str) -> StoredDataflow:
     """Return a dataflow that writes files of audiences and goes."""
+    stored = stored_of_files(tx, caller, id_)
+    if due.destination_of(tx, stored).exports_datasets:
+        raise NotCarried("this dataflow writes datasets, and sends no audiences")
+    return stored
+
+
+def stored_of_files(tx: Transaction, caller: Caller, id_: str) -> StoredDataflow:
+    """
+    Return a dataflow that writes files and goes.
+
+    Raises:
+        NotFound: it is not there.
+        NotCarried: it sends messages.
+        Conflict: it does not go.
+    """
     stored = dataflows.get(tx, caller.number, id_)
     if stored is None:
         raise NotFound(f"there is no dataflow {id_!r} here")
-    destination = due.destination_of(tx, stored)
-    if not destination.takes_files:
+    if not due.destination_of(tx, stored).takes_files:
         raise NotCarried("this destination takes messages: `activate-now` sends all members of an audience again")
-    if destination.exports_datasets:
-        raise NotCarried("this dataflow writes datasets, and sends no audiences")
     if stored.state != "enabled":
         raise Conflict(f"the dataflow {id_} is {stored.state}: enable it first")
     return stored

@@ -205,7 +205,7 @@ def _manner(ready: _Ready, one: OfDataset) -> Manner:
     before, progress = ready.progress.parts, ready.progress
 
     def come(*, part: int, rows: int, size: int) -> None:
-        progress(part=before + part, rows=rows, bytes=size)
+        progress(part=before + part, rows=rows, size=size)
 
     return Manner(
         path=partial(ready.path, one.id),

@@ -5,7 +5,7 @@ So each slot has its run once, whoever dies. While a run of an audience has not 
 pass meanwhile are made up for by one, and counted, as after a time in which nobody looked.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -160,15 +160,19 @@ def ask(
     *,
     is_asked_for: bool = False,
     missed: int = 0,
+    datasets: Sequence[str] | None = None,
 ) -> Run:
     """
     Ask for a run that writes the files of some audiences into one set; ``is_asked_for``: besides the schedule.
 
-    ``missed``: for so many slots before it there was no run, and this makes up for them.
+    ``missed``: for so many slots before it there was no run, and this makes up for them. ``datasets``: of those of the
+    dataflow these alone.
     """
     (target,) = stored.document["targetConnectionIds"]
     subject = {"dataflow": stored.id, "target": target, "audiences": sorted(numbers), "slot": slot, "moment": now}
     subject |= {"besides": is_asked_for, "missed": missed}
+    if datasets is not None:
+        subject["datasets"] = [*datasets]
     return runs.ask(tx, stored.tenant, KIND, subject, actor, now)
 
 

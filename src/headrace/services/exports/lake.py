@@ -20,7 +20,8 @@ def datasets_of(tx: Transaction, tenant: int, flow: Flow) -> dict[str, str] | No
     source = _source(tx, tenant, flow)
     if source is None or not source.is_of_datasets:
         return None
-    return {item.data_set_id: item.name for item in lenient(NamedDatasets, _said(source.params)).datasets}
+    named = lenient(NamedDatasets, _said(source.params)).datasets
+    return {item.data_set_id: item.name or _name_of(tx, tenant, item.data_set_id) for item in named}
 
 
 def is_of_datasets(tx: Transaction, tenant: int, source: object) -> bool:
@@ -57,6 +58,11 @@ def check_same(before: SourceConnection, after: SourceConnection) -> Iterator[Pr
 def _source(tx: Transaction, tenant: int, flow: Flow) -> SourceConnection | None:
     found = documents.get(tx, tenant, SOURCE, flow.source_connection_ids[0])
     return lenient(SourceConnection, found.document) if found is not None else None
+
+
+def _name_of(tx: Transaction, tenant: int, id_: str) -> str:
+    found = documents.get(tx, tenant, DATASET, id_)
+    return str(found.document["name"]) if found is not None else id_
 
 
 def _said(params: Mapping[str, Any]) -> dict[str, Any]:

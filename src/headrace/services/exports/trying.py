@@ -35,7 +35,7 @@ _LOOK = 1.0
 
 def is_again(run: Run) -> bool:
     """Say whether an earlier try may have shown files."""
-    return bool(run.progress.get("shown") or run.subject.get("tried") or run.retry_of)
+    return bool(run.progress.get("shown") or run.subject.get("tried"))
 
 
 async def tried(

@@ -9,7 +9,7 @@ from headrace.store.audiences import StoredAudience
 from headrace.store.runs import Run
 
 Object = dict[str, Any]
-_TOLD = ("rows", "bytes", "parts", "of", "share", "etaSeconds", "files")
+_TOLD = ("rows", "bytes", "parts", "of", "share", "etaSeconds", "files", "datasets", "warnings")
 
 
 def shown(run: Run, names: Mapping[int, StoredAudience]) -> Object:

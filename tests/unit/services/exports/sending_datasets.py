@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from headrace.connect.egress import AllowList, Egress
 from headrace.connect.guard import Guard
-from headrace.connect.storage import Way, storages
+from headrace.connect.storage import Way
 from headrace.datasets.places import Place, Places
 from headrace.datasets.sources import Source, Sources
 from headrace.model.flow import DATA_LAKE_SPEC
@@ -20,12 +20,13 @@ from headrace.services.datasets import TAKE, Datasets, Ground
 from headrace.services.erased import Erased
 from headrace.services.exports import due
 from headrace.services.exports.carrying_datasets import ExportingDatasets
+from headrace.services.landing.zones import LandingZones
 from headrace.services.storages import Storages
 from headrace.services.taking_snapshots import TakingSnapshots
 from headrace.store import exported_datasets, runs
 from schedules import DATASET_BATCH
 from unit.datasets.yard import Yard
-from unit.services.exports.filing import Folder, destination, server, text
+from unit.services.exports.filing import destination, server, text
 
 HOUR = 3600
 PARQUET = {"fileType": text("PARQUET"), "compression": text("GZIP")}
@@ -40,26 +41,31 @@ class Lake:
 
     def __init__(self, house, directory):
         self.house = house
-        self.folder = directory / "partner"
-        for folder in (directory / "lake", self.folder):
-            folder.mkdir()
+        (directory / "lake").mkdir()
         self.yard = Yard((directory / "lake").resolve(), directory / "copies")
         crm = Source("crm", "sqlite", f"sqlite:///{self.yard.directory}/crm.db")
-        self.ground = Ground(Places((Place(self.yard.directory),)), Sources((crm,)), directory / "kept")
-        self.datasets = Datasets(house.store, house.clock, self.ground)
-        house.runs.register(TAKE, TakingSnapshots(self.datasets).carry)
-        storages._entries["FILE_BASED_DLZ"] = Folder(self.folder)
-        self.exporting = ExportingDatasets(
+        ground = Ground(Places((Place(self.yard.directory),)), Sources((crm,)), directory / "kept")
+        self.datasets = Datasets(house.store, house.clock, ground)
+        zones = LandingZones(house.store, house.clock, house.keyring, directory / "partner", "http://127.0.0.1", 7, 7)
+        exporting = ExportingDatasets(
             house.store,
             house.clock,
-            Storages(house.keyring, house.clock, Way(Egress(AllowList()), Guard())),
+            Storages(house.keyring, house.clock, Way(Egress(AllowList()), Guard()), landing=zones),
             self.datasets,
             Erased(house.keyring),
             Path(house.store.directory) / "exports",
             house.events.append,
         )
-        house.runs.register(due.KIND, self.exporting.carry)
+        house.runs.register(TAKE, TakingSnapshots(self.datasets).carry)
+        house.runs.register(due.KIND, exporting.carry)
         house.pass_time(3 * HOUR)
+        self.zones = zones
+        self.folder = None
+
+    async def open(self):
+        """Return it with the partner's folder."""
+        self.folder = await self.zones.directory_of(self.house.caller.tenant)
+        return self
 
     # -- what lies there ----------------------------------------------------------------------------------------------
 
