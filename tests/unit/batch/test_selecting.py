@@ -307,6 +307,23 @@ def test_columns_of_an_upload_come_after_the_others(tmp_path):
     assert outcome.audiences[0].rows == 3
 
 
+def test_columns_of_one_name_and_of_several_types_are_text(tmp_path):
+    audiences = []
+    for number, id_, tier in ((7, "a", [1]), (8, "b", [["x"]])):
+        file = tmp_path / f"{id_}.parquet"
+        pq.write_table(pa.table({"key": ["crmId:1"], "tier": tier, "at": [number]}), file)
+        named = {"level": "tier"} | ({"at": "at"} if id_ == "b" else {})
+        audiences.append(
+            AudienceWanted(number, "ups", id_, None, Manner("full"), enrichment=named, uploaded=(str(file),))
+        )
+    person = of(1, last="A")
+    person.document["segmentMembership"]["ups"]["b"] = {"status": "realized"}
+
+    rows, _ = selected(tmp_path, [person], Wanted((column("last"),), tuple(audiences)))
+
+    assert rows == [("A", "1", None), ("A", "[x]", 8)]
+
+
 def test_an_upload_that_is_gone_leaves_its_columns_empty(tmp_path):
     wanted = first_file(column("last"), enrichment={"level": "tier"}, key=DedupeKey(paths=("last",)))
 
