@@ -50,7 +50,7 @@ class Lake:
         exporting = ExportingDatasets(
             house.store,
             house.clock,
-            Storages(house.keyring, house.clock, Way(Egress(AllowList()), Guard()), landing=zones),
+            Storages(house.keyring, house.clock, Way(Egress(AllowList()), Guard()), landing=zones.directory_of),
             self.datasets,
             Erased(house.keyring),
             Path(house.store.directory) / "exports",
