@@ -10,6 +10,9 @@ unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 # What is handed to the command of a task: make demo ARGS=--exit, make test ARGS=tests/unit/template
 ARGS ?=
 
+# On both processors, a file at a time: the longest first, see tests/conftest.py.
+BOTH := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
 # The first Python that will do: new enough, and able to make an environment with pip in it.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; \
@@ -38,7 +41,7 @@ demo: $(INSTALLED)/run  ## deliver 10,000 people to a partner on this machine; A
 	@$(BIN)/headrace demo $(ARGS)
 
 test: $(INSTALLED)/dev  ## run the tests; ARGS=tests/unit/template runs some of them
-	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 2 --dist loadfile -m 'not campaign')
+	@$(BIN)/python -m pytest $(or $(ARGS),$(BOTH) -m 'not campaign')
 
 fuzz: $(INSTALLED)/dev  ## feed the template language random programs; ARGS='--seconds 600' for how long
 	@$(BIN)/python fuzz/templates.py $(ARGS)
@@ -56,7 +59,7 @@ check: $(INSTALLED)/dev  ## format, lint, types, and whether the locks are up to
 verify: $(INSTALLED)/dev  ## everything that has to hold before a change is handed in
 	@$(MAKE) check
 	@$(MAKE) contract ARGS='--seconds 120'
-	@$(MAKE) test ARGS='-m campaign --numprocesses 2 --dist loadfile'
+	@$(MAKE) test ARGS='-m campaign $(BOTH)'
 	@$(MAKE) test
 
 docs: $(INSTALLED)/docs  ## build the documentation into site/, strictly

@@ -15,9 +15,41 @@ settings.load_profile("headrace")
 
 #: What is written for both databases, and run on both by `make test`. What stands on it needs `make verify` for that.
 STORE = Path(__file__).parent / "unit" / "store"
+#: The files that take longest, by tens of seconds: workers begin with these, so that in the end none is left with one.
+LONG = (
+    "acceptance/test_secrets_stay_in.py",
+    "unit/testkit/simulation/test_histories.py",
+    "deaths/test_delivery.py",
+    "deaths/test_beside.py",
+    "integration/storage/test_contract.py",
+    "integration/storage/test_sftp.py",
+    "integration/api/test_matrix.py",
+    "unit/store/test_migrations.py",
+    "integration/cli/test_serve.py",
+    "integration/orchestrate/test_death.py",
+    "acceptance/test_process_death.py",
+    "acceptance/test_restoring.py",
+    "acceptance/test_loading_people.py",
+    "acceptance/test_death_at_the_partner.py",
+    "acceptance/test_death_while_evaluating.py",
+    "unit/store/test_outbox_model.py",
+    "unit/testkit/test_people.py",
+    "integration/datasets/test_objects.py",
+    "deaths/test_answers.py",
+    "unit/template/test_limits.py",
+)
 
 
-def pytest_collection_modifyitems(items):
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config, items):
+    _make_campaigns(items)
+    yield
+    if hasattr(config, "workerinput"):
+        places = {Path(__file__).parent / name: place for place, name in enumerate(LONG)}
+        items.sort(key=lambda item: places.get(item.path, len(LONG)))
+
+
+def _make_campaigns(items):
     """Make campaigns of the tests that are run on PostgreSQL too, but for those of the store that do not take long."""
     for item in items:
         called = getattr(item, "callspec", None)

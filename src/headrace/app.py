@@ -182,7 +182,9 @@ class Engine:
         self.partners = Partners(self.keyring, reaching, self.tokens, deadline, password_grant=grant)
         self.landing = landing_of(settings, self.store, self.clock, self.keyring)
         way = storage_way(settings, self.buckets)
-        self.storages = Storages(self.keyring, self.clock, way, signer_of(settings), self.landing.directory_of)
+        self.storages = Storages(
+            self.keyring, self.clock, way, signer_of(settings), self.landing.directory_of, reaching
+        )
         for_messages = Partners(self.keyring, at_once, self.tokens, deadline, password_grant=grant)
         self.live = LiveDataflows(for_messages, self.renderers, self.clock, self.board)
         self.worker = Worker(

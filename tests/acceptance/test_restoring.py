@@ -1,12 +1,14 @@
 """A store that is lost is restored from a backup taken under load: partners believe what is true, and nothing else."""
 
 import contextlib
+import sys
 import threading
 
 import pytest
 
 from headrace.cli.client import FLOWS
 from headrace.cli.demo import TOKEN
+from headrace.cli.main import main
 from headrace.testkit.oracle import _READERS, compare
 from headrace.testkit.partner import Partner
 from postgres import Database
@@ -125,7 +127,26 @@ def resyncs(travelling):
     return [run["state"] for run in travelling.client.get("/runs?kind=resync")["items"]]
 
 
-def test_who_was_erased_after_the_backup_is_erased_again(tmp_path):
+@pytest.fixture
+def typed(tmp_path, monkeypatch, capsys):
+    """Runs a command in this process and in the folder; returns its code and what it said."""
+    for name in ("HEADRACE_URL", "HEADRACE_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["headrace", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return ended.value.code or 0, said.out + said.err
+
+    return run
+
+
+def test_who_was_erased_after_the_backup_is_erased_again(tmp_path, typed):
     with Partner.in_thread(token=TOKEN) as partner:
         settings = {"egress_allow": partner.origin, "renderers": 1}
         with in_process(tmp_path, **settings) as headrace:
@@ -134,7 +155,7 @@ def test_who_was_erased_after_the_backup_is_erased_again(tmp_path):
             headrace.api.post("/ingest/profiles", [canary, person("ann", "y")])
             eventually("both enter", lambda: len(told(partner)) == 2)
             headrace.wait_until_settled(flow)
-            assert run(tmp_path, "backup", "b", "--data-dir", "data").returncode == 0
+            assert typed("backup", "b", "--data-dir", "data")[0] == 0
             identity = {"identity": {"namespace": "Email", "id": CANARY["email"]}}
             asked = headrace.api.post("/ingest/erasures", identity).json
             path = f"/ingest/erasures/{asked['id']}"
@@ -143,8 +164,8 @@ def test_who_was_erased_after_the_backup_is_erased_again(tmp_path):
         record = (tmp_path / "lost" / "erasures.log").read_text()
         assert not [text for text in CANARY.values() if text in record]
 
-        done = run(tmp_path, "restore", "b", "--data-dir", "data", "--erasures", "lost/erasures.log")
-        assert "erasures since then, by lost/erasures.log: 1" in done.stdout, done.stderr
+        _, said = typed("restore", "b", "--data-dir", "data", "--erasures", "lost/erasures.log")
+        assert "erasures since then, by lost/erasures.log: 1" in said
         with in_process(tmp_path, **settings) as headrace:
             before = len(told(partner))
             refused = headrace.api.post("/ingest/profiles", [canary]).json
@@ -166,12 +187,12 @@ def kept_of_canary(headrace):
     return [text for text in CANARY.values() if text.encode() in everything]
 
 
-def test_without_a_record_of_erasures_it_is_said_that_nobody_knows(tmp_path):
+def test_without_a_record_of_erasures_it_is_said_that_nobody_knows(tmp_path, typed):
     with in_process(tmp_path):
-        assert run(tmp_path, "backup", "b", "--data-dir", "data").returncode == 0
+        assert typed("backup", "b", "--data-dir", "data")[0] == 0
     (tmp_path / "data").rename(tmp_path / "lost")
 
-    done = run(tmp_path, "restore", "b", "--data-dir", "data")
+    _, said = typed("restore", "b", "--data-dir", "data")
 
-    assert "NOBODY KNOWS WHO WAS ERASED SINCE" in done.stdout
-    assert run(tmp_path, "restore", "b", "--data-dir", "data").returncode == 2
+    assert "NOBODY KNOWS WHO WAS ERASED SINCE" in said
+    assert typed("restore", "b", "--data-dir", "data")[0] == 2

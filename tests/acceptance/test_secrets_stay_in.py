@@ -20,7 +20,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from acceptance import partner_doors
+from acceptance import partner_doors, storage_doors
 from authored import KINDS_OF_CREDENTIALS, credentials, messages_with_everything
 from canaries import CANARIES, Net, let_out
 from forward_proxy import ForwardProxy
@@ -313,6 +313,7 @@ DOORS = [
     secrets_of_a_destination,
     accounts_and_customer_data,
     *partner_doors.DOORS,
+    *storage_doors.DOORS,
     api_clients,
     users_and_sessions,
     metrics,

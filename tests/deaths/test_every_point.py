@@ -20,7 +20,7 @@ ELSEWHERE = (
 def test_every_point_that_is_registered_is_a_place_in_the_code_and_the_other_way_round():
     source = Path(headrace.__file__).parent
     place = re.compile(r'\b(?:crashpoint|is_reached)\("(\w+)"\)')
-    called = [name for file in source.rglob("*.py") for name in place.findall(file.read_text())]
+    called = {name for file in source.rglob("*.py") for name in place.findall(file.read_text())}
 
     assert sorted(called) == sorted(POINTS)
 

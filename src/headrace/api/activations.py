@@ -9,7 +9,7 @@ from headrace.api.listed import Listing, page_of
 from headrace.services.activations import standing, trying
 from headrace.services.activations.applying import Applier
 from headrace.services.activations.planning import Plan, plan, read_activation
-from headrace.services.activations.trying import MOST_LOOKED_AT, SAMPLES, Leaving, Trial, trial_of
+from headrace.services.activations.trying import MOST_LOOKED_AT, SAMPLES, Leaving, Trial, files_of, trial_of
 from headrace.services.caller import Caller
 from headrace.store.database import Transaction
 
@@ -49,14 +49,26 @@ async def dry_run(
 ) -> Object:
     wanted = read_activation(body)
 
-    def look(tx: Transaction) -> tuple[Plan, Trial]:
+    def look(tx: Transaction) -> tuple[Plan, Trial | None, list[Object]]:
         made = plan(tx, caller, handed.keyring, wanted)
-        return made, trial_of(tx, caller, handed.clock, made)
+        trial = trial_of(tx, caller, handed.clock, made)
+        return made, trial, files_of(tx, caller, handed.clock, made) if trial is None else []
 
-    made, trial = await handed.store.read(look)
+    made, trial, files = await handed.store.read(look)
+    if trial is None:
+        return {**_plan(made), "leaving": _NOTHING, "samples": [], "files": files}
     leaving = await trying.look(handed.store, caller, trial, after, limit, samples)
     messages = await trying.shown(handed.renderers, caller, trial, leaving)
     return {**_plan(made), "leaving": _leaving(trial, leaving), "samples": messages}
+
+
+#: What leaves at once where files are written: nothing.
+_NOTHING: Object = {
+    **dict.fromkeys(("people", "entries", "messages", "looked", "of"), 0),
+    "groups": {},
+    "mostPerMessage": 1,
+    "next": None,
+}
 
 
 def _plan(made: Plan) -> Object:

@@ -426,7 +426,10 @@ ANSWERS: dict[tuple[str, str], Schema | None] = {
     ("post", "/activations/plan"): {
         "allOf": [
             ref("ActivationPlan"),
-            of_object({"leaving": ref("Leaving"), "samples": list_of({"type": "object"})}),
+            of_object(
+                {"leaving": ref("Leaving"), "samples": list_of({"type": "object"})},
+                {"files": list_of({"type": "object"})},
+            ),
         ]
     },
     ("get", f"{_FLOWS}/runs/{{id}}"): items_of("FlowRun"),

@@ -8,8 +8,11 @@ handed out by the API's own door.
 import asyncio
 import base64
 import os
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -27,13 +30,16 @@ from headrace.services.landing import sas
 from headrace.services.landing.zones import ACCOUNT, PREFIX, Admitted, LandingZones
 from headrace.store.database import StoreUnavailable
 
-#: Requests that are answered at a time; further ones are told to come back.
-AT_ONCE = 64
+#: Requests that are answered at a time, and of these for one container; further ones are told to come back.
+AT_ONCE, AT_ONCE_EACH = 64, 32
+#: Lists that are made at a time: one of a large folder takes a thread for long.
+_LISTS_AT_ONCE = 2
 #: Files that are listed at a time, as the service does.
 MOST_LISTED = 5000
 #: Bytes that are read and sent at a time, and seconds in which a client has to take them.
 _PIECE, _PATIENCE = 256 << 10, 60.0
 _READING, _WRITING = ("GET", "HEAD"), ("PUT", "POST", "DELETE", "PATCH")
+Query = list[tuple[str, str]]
 #: Versions of a file, of which there are none but the one.
 _OTHERS = ("snapshot", "versionid")
 
@@ -45,6 +51,8 @@ class Blobs:
         self._zones = zones
         self._announce = announce
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._lists = asyncio.Semaphore(_LISTS_AT_ONCE)
+        self._busy = Counter[Path]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -53,13 +61,17 @@ class Blobs:
         if self._places.locked():
             await self._refused(Request(scope), BlobError("ServerBusy"))(scope, receive, send)
             return
-        async with self._places:
-            answer = await self._answered(Request(scope))
+        request, query = Request(scope), _query(scope)
+        async with self._places, AsyncExitStack() as held:
+            answer = await self._answered(request, query, held)
             await answer(scope, receive, send)
 
-    async def _answered(self, request: Request) -> "Response | _File":
+    async def _answered(self, request: Request, query: Query, held: AsyncExitStack) -> "Response | _File":
         try:
-            return await self._asked(request)
+            container, blob = _named(request.scope["path"])
+            admitted = await self._admitted(container, query)
+            held.enter_context(self._counted(admitted.directory))
+            return await self._asked(_Asking(request, dict(query), admitted), container, blob)
         except BlobError as refused:
             return self._refused(request, refused)
         except (StoreUnavailable, OperationError):
@@ -68,16 +80,27 @@ class Blobs:
             self._announce(RequestFailed(method=request.method, path=request.url.path, error=told(error)))
             return self._refused(request, BlobError("InternalError"))
 
-    async def _asked(self, request: Request) -> "Response | _File":
-        container, blob = _named(request.scope["path"])
-        query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        admitted = await self._admitted(container, query)
-        if request.method not in _READING:
-            raise BlobError("AuthorizationPermissionMismatch" if request.method in _WRITING else "UnsupportedHttpVerb")
-        asking = _Asking(request, dict(query), admitted)
-        return await (asking.file(blob) if blob else asking.files(container))
+    async def _asked(self, asking: "_Asking", container: str, blob: str) -> "Response | _File":
+        if asking.method not in _READING:
+            raise BlobError("AuthorizationPermissionMismatch" if asking.method in _WRITING else "UnsupportedHttpVerb")
+        if blob:
+            return await asking.file(blob)
+        async with self._lists:
+            return await asking.files(container)
 
-    async def _admitted(self, container: str, query: list[tuple[str, str]]) -> Admitted:
+    @contextmanager
+    def _counted(self, directory: Path) -> Iterator[None]:
+        """Hold a place of a container: who is slow with one leaves room for the others."""
+        if self._busy[directory] >= AT_ONCE_EACH:
+            raise BlobError("ServerBusy")
+        self._busy[directory] += 1
+        try:
+            yield
+        finally:
+            self._busy[directory] -= 1
+            self._busy += Counter()  # Forgets those that are at nought.
+
+    async def _admitted(self, container: str, query: Query) -> Admitted:
         try:
             return await self._zones.admit(container, query)
         except sas.Refused as refused:
@@ -97,6 +120,10 @@ class _Asking:
     _request: Request
     _query: dict[str, str]
     _admitted: Admitted
+
+    @property
+    def method(self) -> str:
+        return self._request.method
 
     async def file(self, name: str) -> "Response | _File":
         """Answer a file, or what it is."""
@@ -205,6 +232,10 @@ async def _until_left(receive: Receive) -> None:
     with suppress(Exception):
         while (await receive())["type"] != "http.disconnect":
             pass
+
+
+def _query(scope: Scope) -> Query:
+    return parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
 
 
 def _named(path: str) -> tuple[str, str]:

@@ -38,7 +38,7 @@ async def export_now(request: Request, caller: Operator, handed: Handed, body: J
         of_datasets = await export_datasets_now(handed.store, handed.clock, caller, _datasets(information))
         handed.runs.wake()
         return {"destinations": [*_destinations(of_datasets, base)]}
-    wanted = _audiences(information)
+    wanted = _audiences(information, has_all=body.get("x-headrace") == {"all": True})
     if version == 1:
         _refuse_without_jobs(body)
     asked = await asking.export_now(handed.store, handed.clock, caller, wanted)
@@ -80,10 +80,11 @@ def _information(body: Any) -> Object:
     return information
 
 
-def _audiences(information: Object) -> dict[str, list[str] | None]:
-    if not all(_is_texts(names) for names in information.values()):
+def _audiences(information: Object, *, has_all: bool) -> dict[str, list[str] | None]:
+    """Return the audiences of each dataflow; with ``has_all`` an empty list stands for all of them."""
+    if not all(_is_texts(names) or (has_all and names == []) for names in information.values()):
         raise BadRequestError(f"each dataflow has a list of the ids of its audiences: the body is {_FORM}")
-    return {flow: [*names] for flow, names in information.items()}
+    return {flow: names or None for flow, names in information.items()}
 
 
 def _datasets(information: Object) -> dict[str, list[str]]:

@@ -183,7 +183,7 @@ _EXPORTED: dict[str, Any] = {
         "activationInfo": {
             "type": "object",
             "properties": {"destinations": {"type": "array", "minItems": 1, "items": _SENT_DATASETS}},
-            "additionalProperties": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            "additionalProperties": {"type": "array", "items": {"type": "string"}},
             "minProperties": 1,
             "description": "The ids of audiences, by dataflow; with `version=3` the datasets, in `destinations`.",
         },
@@ -191,6 +191,11 @@ _EXPORTED: dict[str, Any] = {
             "type": "array",
             "items": {"type": "string"},
             "description": "Needed without `version=2` in `Accept`; of no effect.",
+        },
+        "x-headrace": {
+            "type": "object",
+            "properties": {"all": {"const": True}},
+            "description": "`all`: an empty list stands for all audiences whose dates are today.",
         },
     },
     "required": ["activationInfo"],

@@ -10,7 +10,7 @@ from headrace.clock import iso
 from headrace.errors import RequestError
 from headrace.services import tracing
 from headrace.services.caller import Caller
-from headrace.services.tracing import OfDataflow, Pending, Trace
+from headrace.services.tracing import InFiles, OfDataflow, Pending, Trace
 from headrace.store.audiences import StoredAudience
 from headrace.store.history import DAY, Happened
 from headrace.store.tracing import LaidAside
@@ -77,6 +77,18 @@ def _dataflow(item: OfDataflow, found: Trace) -> Object:
         "state": item.state,
         "pending": [_pending(one, found) for one in item.pending],
         "parked": [_parked(one, found) for one in item.parked],
+        "files": [_in_files(one, found) for one in item.files],
+    }
+
+
+def _in_files(item: InFiles, found: Trace) -> Object:
+    last = item.published
+    return {
+        "audience": _audience(found, item.audience),
+        "member": "yes" if item.is_member else "perhaps" if item.is_perhaps else "no",
+        "run": None if last is None else last.run,
+        "slot": None if last is None else _moment(last.slot),
+        "publishedAt": None if last is None else iso(last.published_at),
     }
 
 

@@ -13,7 +13,7 @@ from headrace.model.consent import ConsentPolicy
 
 #: How a namespace is named among paths.
 IDENTITY = "identityMap."
-#: What stands before the columns in what the process writes: whose row it is, and what deduplication goes by.
+#: What stands before the columns where rows are gathered: whose they are, and what deduplication goes by.
 OWN = (
     ("profile", pa.int64()),
     ("audience", pa.int32()),
@@ -59,8 +59,8 @@ class Asked(msgspec.Struct, frozen=True):
     What rows are to be made of, and which of them.
 
     Columns are told by their places: those of the files, and then what is looked at beside them. ``keys`` are what
-    deduplication goes by; ``many`` is the identity of which a row stands for one. ``tells_person``: what people are
-    kept under is wanted with each row.
+    deduplication goes by; ``many`` is the identity of which a row stands for one. ``gathers``: rows are told with whose
+    they are; ``tells_person``: also with what people are kept under.
     """
 
     columns: tuple[ColumnAsked, ...]
@@ -69,6 +69,7 @@ class Asked(msgspec.Struct, frozen=True):
     keys: tuple[int, ...] = ()
     many: int | None = None
     policies: tuple[tuple[str, bytes], ...] = ()
+    gathers: bool = True
     tells_person: bool = False
 
     @classmethod
@@ -84,6 +85,7 @@ class Asked(msgspec.Struct, frozen=True):
             keys,
             keys[0] if wanted.key is not None and wanted.key.namespace else None,
             tuple((item.id, item.policy.model_dump_json(by_alias=True).encode()) for item in wanted.consent.policies),
+            wanted.gathers,
             any(audience.enrichment for audience in wanted.audiences),
         )
 
@@ -98,10 +100,14 @@ class Asked(msgspec.Struct, frozen=True):
         return ("profile", "sequence", "identities_at", "document", *(("key",) if self.tells_person else ()))
 
     @property
+    def own(self) -> tuple[tuple[str, pa.DataType], ...]:
+        """What stands before the columns."""
+        return (*(OWN if self.gathers else ()), *((PERSON,) if self.tells_person else ()))
+
+    @property
     def schema(self) -> pa.Schema:
         """What the process writes; ``c0`` and so on are the columns."""
-        fields = [*OWN, *([PERSON] if self.tells_person else [])]
-        return pa.schema([*fields, *((f"c{place}", ARROW[one.type]) for place, one in enumerate(self.columns))])
+        return pa.schema([*self.own, *((f"c{place}", ARROW[one.type]) for place, one in enumerate(self.columns))])
 
 
 class AudienceCounted(msgspec.Struct):

@@ -8,7 +8,7 @@ them. Who loses a row afterwards, because another has the same key, is a candida
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from headrace.batch.asked import Asked, AudienceCounted, Counted
 from headrace.batch.gathered import Gathered, has_value
 from headrace.batch.members import Members
-from headrace.batch.people_rows import AtHand, PeopleRows
+from headrace.batch.people_rows import AtHand, Left, PeopleRows
 from headrace.batch.plain import Plain
 from headrace.batch.select import Manner, Sight, row_of
 from headrace.batch.selection import AudienceWanted, Excluded
@@ -48,7 +48,7 @@ class Candidates:
         self._asked = asked
         self._consents = asked.consents
         self._audiences = [_Audience(place, audience) for place, audience in enumerate(asked.audiences)]
-        self._rows = PeopleRows(asked, by_documents=by_documents)
+        self._rows = PeopleRows(asked, len(self._audiences), by_documents=by_documents)
         # Only what is calculated may be longer than its document.
         self._width = LARGEST if self._rows.needs_document else len(asked.columns)
         self._needs_document = self._rows.needs_document or bool(self._consents)
@@ -63,8 +63,8 @@ class Candidates:
         self._note(people)
         keys = people.column("key" if self._asked.tells_person else "profile").to_pylist()
         rest = (people.column(name).to_pylist() for name in ("profile", "identities_at", "document"))
-        for key, profile, identities_at, document in zip(keys, *rest, strict=True):
-            self._take(_Person(profile, key, identities_at, document))
+        for key, profile, identities_at, stored in zip(keys, *rest, strict=True):
+            self._take(_Person(profile, key, identities_at), stored)
             if self._gathered.size > GATHERED:
                 yield self._gathered.flushed(self._left_out)
         yield self._gathered.flushed(self._left_out)
@@ -82,41 +82,50 @@ class Candidates:
         self._cut = max(self._cut, pc.max(people.column("sequence")).as_py() or 0)
         self._looked += people.num_rows
 
-    def _take(self, person: "_Person") -> None:
-        values = self._plain.of(person.stored)
+    def _take(self, person: "_Person", stored: bytes) -> None:
+        values = self._plain.of(stored)
+        document: Profile | None = None
+        is_withheld = False
         for audience in self._audiences:
             held: Membership | None = values[audience.place]
             is_in = held is not None and held["status"] == "realized"
-            known = audience.knows(person.profile)
+            known = audience.is_known and audience.knows(person.profile)
             if not is_in and not known:
                 continue
-            if self._needs_document and person.document is None:
-                self._read(person)
-            status = audience.decide(person, known, is_in=is_in)
-            if status is not None:
-                self._make(person, audience, AtHand(audience.wanted, status, held or _NOTHING), values)
+            if self._needs_document and document is None:
+                document, is_withheld = self._read(stored)
+            status = audience.decide(person, known, is_in=is_in, is_withheld=is_withheld)
+            if status is None:
+                continue
+            at_hand = AtHand(audience.wanted, status, held or _NOTHING)
+            rows, left = self._rows.of(values, document if self._rows.needs_document else None, at_hand)
+            size = self._size(rows, len(stored))
+            reason = self._reason(rows[0], size)
+            if reason is not None:
+                audience.exclude(person.profile, reason)
+                continue
+            audience.give(person.profile, status)
+            self._add(person, audience, at_hand, rows, left)
+            self._gathered.size += size
 
-    def _read(self, person: "_Person") -> None:
-        """Read a document; of somebody who is withheld, as the partner may know them."""
-        whole: Profile = orjson.loads(person.stored)
-        person.is_withheld = bool(self._consents) and self._consents.withholding(whole) is not None
-        person.document = without_memberships(whole) if person.is_withheld else whole
+    def _read(self, stored: bytes) -> tuple[Profile, bool]:
+        """Read a document, and say whether somebody is withheld; they are returned as the partner may know them."""
+        whole: Profile = orjson.loads(stored)
+        is_withheld = bool(self._consents) and self._consents.withholding(whole) is not None
+        return without_memberships(whole) if is_withheld else whole, is_withheld
 
-    def _make(self, person: "_Person", audience: "_Audience", at_hand: AtHand, values: tuple[Any, ...]) -> None:
-        document = person.document if self._rows.needs_document else None
-        rows, left = self._rows.of(values[len(self._audiences) :], document, at_hand)
-        size = self._size(rows, len(person.stored))
-        if (reason := self._reason(rows[0], size)) is not None:
-            audience.exclude(person.profile, reason)
-            return
-        audience.give(person.profile, at_hand.status)
+    def _add(
+        self, person: "_Person", audience: "_Audience", at_hand: AtHand, rows: list[Sequence[Any]], left: Left
+    ) -> None:
         if left:
             self._left_out.update(left)
+        if not self._asked.gathers:
+            self._gathered.add((), rows[0])
+            return
         qualified_at = moment(at_hand.held.get("lastQualificationTime")) if self._asked.keys else None
         more = (person.key,) if self._asked.tells_person else ()
         for place, row in enumerate(rows):
             self._gathered.add((person.profile, audience.place, place, qualified_at, person.identities_at, *more), row)
-        self._gathered.size += size
 
     def _size(self, rows: Sequence[Sequence[Any]], stored: int) -> int:
         """Return how many characters rows have, or more; what is plain has no more of them than its document."""
@@ -133,15 +142,12 @@ class Candidates:
         return "too-large" if size > LARGEST else None
 
 
-class _Person:
-    """Somebody as stored; the document is there once it was read."""
+class _Person(NamedTuple):
+    """Whose document it is."""
 
-    __slots__ = ("document", "identities_at", "is_withheld", "key", "profile", "stored")
-
-    def __init__(self, profile: int, key: str, identities_at: int | None, stored: bytes) -> None:
-        self.profile, self.key, self.identities_at, self.stored = profile, key, identities_at, stored
-        self.document: Profile | None = None
-        self.is_withheld = False
+    profile: int
+    key: str
+    identities_at: int | None
 
 
 class _Audience:
@@ -153,7 +159,7 @@ class _Audience:
         self._cut = known.cut
         self._surely = Members(known.surely)
         self._perhaps = self._surely if known.perhaps is None else Members(known.perhaps)
-        self._is_known = bool(known.surely or known.perhaps)
+        self.is_known = bool(known.surely or known.perhaps)
         self._statuses = dict(_statuses(wanted.manner))
         self._members = Members()
         self._received = 0
@@ -161,15 +167,15 @@ class _Audience:
 
     def knows(self, profile: int) -> bool:
         """Say whether any file before has somebody as a member."""
-        return self._is_known and (profile in self._surely or profile in self._perhaps)
+        return profile in self._surely or profile in self._perhaps
 
-    def decide(self, person: _Person, known: bool, *, is_in: bool) -> Status | None:
+    def decide(self, person: _Person, known: bool, *, is_in: bool, is_withheld: bool) -> Status | None:
         """Say which row somebody has, and note who has none. ``known``: what ``knows`` says of them."""
         was = (known and person.profile in self._surely, known, (person.identities_at or 0) > self._cut)
-        status = self._statuses[(is_in and not person.is_withheld, *was)]
+        status = self._statuses[(is_in and not is_withheld, *was)]
         if status is not None:
             self._received += 1
-        elif is_in and not person.is_withheld:
+        elif is_in and not is_withheld:
             self._members.add(person.profile)
         elif is_in and self._statuses[(True, *was)] is not None:
             self._received += 1
@@ -179,7 +185,7 @@ class _Audience:
     def exclude(self, profile: int, reason: Excluded) -> None:
         """Note somebody whose row is left out. They stay what they were, but for a file that is the whole audience."""
         self._excluded[reason] += 1
-        if self.knows(profile) and self.wanted.manner.mode != "full":
+        if self.is_known and self.knows(profile) and self.wanted.manner.mode != "full":
             self._members.add(profile)
 
     def give(self, profile: int, status: Status) -> None:

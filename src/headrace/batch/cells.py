@@ -50,7 +50,7 @@ def text(value: Any) -> Any:
     >>> text(1.0), text(True), text("a")
     ('1.0', 'true', 'a')
     """
-    return value if type(value) is str else orjson.dumps(value).decode()
+    return value if type(value) is str else document(value)
 
 
 def integer(value: Any) -> Any:
@@ -102,8 +102,11 @@ def moment(value: Any) -> Any:
 
 
 def document(value: Any) -> Any:
-    """Write anything as JSON."""
-    return orjson.dumps(value).decode()
+    """Write anything as JSON that can be."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # A whole number of more than 64 bits, or too deep.
+        return UNFIT
 
 
 CELLS: dict[ColumnType, Cell] = {

@@ -46,7 +46,7 @@ class Gathered:
     def flushed(self, left_out: Counter[tuple[int, Any]]) -> pa.RecordBatch:
         """Return the rows, and gather anew. Values that are no cells are counted."""
         types = self._schema.types[: len(self._schema) - len(self._columns)]
-        own = zip(*self._own, strict=True) if self._own else [()] * len(types)
+        own = zip(*self._own, strict=True) if self._own and types else [()] * len(types)
         rows = zip(*self._rows, strict=True) if self._rows else [()] * len(self._columns)
         arrays = [pa.array(values, type_) for values, type_ in zip(own, types, strict=True)]
         arrays += [column.cells(values, left_out) for column, values in zip(self._columns, rows, strict=True)]

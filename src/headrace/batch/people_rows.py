@@ -51,13 +51,13 @@ class AtHand(NamedTuple):
 
 class PeopleRows:
     """
-    Makes rows of people. ``plain`` are the paths of which it is handed the values; where it ``needs_document``, it is
-    handed that too.
+    Makes rows of people. ``plain`` are the paths of which it is handed the values, behind ``first`` others; where it
+    ``needs_document``, it is handed that too.
 
     With ``by_documents``, everything is looked for in whole documents; that is the same, and takes longer.
     """
 
-    def __init__(self, asked: Asked, *, by_documents: bool = False) -> None:
+    def __init__(self, asked: Asked, first: int = 0, *, by_documents: bool = False) -> None:
         places = range(len(asked.columns))
         paths = {} if by_documents else _plain_paths(asked.columns)
         at_hand = {} if by_documents else _at_hand(asked.columns)
@@ -65,24 +65,30 @@ class PeopleRows:
         self.plain = tuple(dict.fromkeys(paths.values()))
         self.needs_document = bool(rest)
         self._rest = _Rest(asked, rest)
+        self._is_plain = not rest and not at_hand
         # What columns are picked of: what is plain, what is at hand, and the rest.
-        sources = {place: self.plain.index(path) for place, path in paths.items()}
-        sources |= {place: len(self.plain) + _NAMES.index(name) for place, name in at_hand.items()}
-        sources |= {place: len(self.plain) + len(_NAMES) + at for at, place in enumerate(rest)}
+        after = first + len(self.plain)
+        sources = {place: first + self.plain.index(path) for place, path in paths.items()}
+        sources |= {place: after + _NAMES.index(name) for place, name in at_hand.items()}
+        sources |= {place: after + len(_NAMES) + at for at, place in enumerate(rest)}
         self._pick = _picking([sources[place] for place in places])
         self._identities = [place for place in places if asked.columns[place].identity is not None]
         self._mapped = {place: _Identities(asked, place) for place in self._identities if place in paths}
         self._many = asked.many
 
-    def of(self, plain: tuple[Any, ...], document: Profile | None, at_hand: AtHand) -> tuple[list[Sequence[Any]], Left]:
+    def of(
+        self, values: tuple[Any, ...], document: Profile | None, at_hand: AtHand
+    ) -> tuple[list[Sequence[Any]], Left]:
         """
         Return the rows of somebody, and what is known by now to be left out of them.
 
         There is one, or one for each identity that tells rows apart. Identities are cells; all else are values yet.
         """
         left: Left = []
-        rest = self._rest.of(document, at_hand, left) if document is not None else ()
-        row = self._pick((*plain, at_hand.status, at_hand.held.get(_QUALIFIED), at_hand.audience.alias, *rest))
+        if not self._is_plain:
+            rest = self._rest.of(document, at_hand, left) if document is not None else ()
+            values = (*values, at_hand.status, at_hand.held.get(_QUALIFIED), at_hand.audience.alias, *rest)
+        row = self._pick(values)
         return (self._parted(list(row), left) if self._identities else [row]), left
 
     def _parted(self, row: list[Any], left: Left) -> list[Sequence[Any]]:

@@ -5,6 +5,7 @@ The decoder is given a type that has the steps of the paths and skips all else, 
 a tenth of what it takes to read a whole document and to walk through it.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
@@ -13,25 +14,29 @@ import msgspec
 import orjson
 
 Path = tuple[str, ...]
+_ESCAPED = re.compile(r'["\\\x00-\x1f]')
 
 
 class Plain:
     """Some paths, none of which leads through where another ends, ready to be looked for."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        names: dict[str, str] = {}
-        shape = _shape(paths, names)
-        self._decode = msgspec.json.Decoder(shape).decode
         self._paths = paths
-        self._take = _taking([[names[step] for step in path] for path in paths])
+        # Names that JSON has to escape are not for the decoder.
+        self._is_odd = any(_ESCAPED.search(step) for path in paths for step in path)
+        names: dict[str, str] = {}
+        self._decode = msgspec.json.Decoder(_shape([] if self._is_odd else paths, names)).decode
+        self._take = _taking([[names.get(step, "") for step in path] for path in paths])
 
     def of(self, document: bytes) -> tuple[Any, ...]:
         """Return what stands at each path of an object; ``None`` where nothing does."""
         try:
-            return self._take(self._decode(document))
+            if not self._is_odd:
+                return self._take(self._decode(document))
         except (AttributeError, msgspec.DecodeError):  # Something on the way is no object, or a number has no end.
-            whole = orjson.loads(document)
-            return tuple(_walk(whole, path) for path in self._paths)
+            pass
+        whole = orjson.loads(document)
+        return tuple(_walk(whole, path) for path in self._paths)
 
 
 def lead_through(paths: Sequence[Path]) -> set[Path]:

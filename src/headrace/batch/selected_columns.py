@@ -18,12 +18,6 @@ _HUGE = "'.*[0-9]{19}.*'"
 _UPLOADED = "uploaded"
 
 
-def needs_all(wanted: Wanted) -> bool:
-    """Say whether a row depends on others, so that all candidates have to be there first."""
-    has_objects = any(column.type == "object" for column in wanted.columns)
-    return wanted.key is not None or has_objects or any(audience.enrichment for audience in wanted.audiences)
-
-
 def sql_of(engine: Engine, wanted: Wanted, *, is_each_a_row: bool = True) -> str:
     """Return SQL for the rows of candidates who keep them, in order."""
     columns = [

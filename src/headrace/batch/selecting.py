@@ -26,7 +26,7 @@ from headrace.batch.asked import Asked, Counted
 from headrace.batch.deduplicating import PICKED, Kept, keep
 from headrace.batch.parts import Rows, without_data
 from headrace.batch.people_rows import PeopleRows
-from headrace.batch.selected_columns import UPLOAD, needs_all, sql_of
+from headrace.batch.selected_columns import UPLOAD, sql_of
 from headrace.batch.selection import LeftOutOf, OfAudience, Outcome, People, Wanted
 from headrace.datasets.engine import Engine
 from headrace.errors import HeadraceError, OperationError
@@ -94,7 +94,7 @@ def selecting(people: People, wanted: Wanted, scratch: Path, *, memory_mb: int =
 
 def select(engine: Engine, wanted: Wanted, candidates: pa.RecordBatchReader) -> tuple[str, Kept | None]:
     """Return SQL for the rows that candidates have; with a key, also who keeps them."""
-    if not needs_all(wanted):
+    if not wanted.gathers:
         engine.view_arrow(PICKED, candidates)
         return sql_of(engine, wanted), None
     engine.view_reader(PICKED, candidates)

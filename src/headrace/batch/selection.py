@@ -87,6 +87,12 @@ class Wanted:
     key: DedupeKey | None = None
     consent: Consents = field(default_factory=Consents)
 
+    @property
+    def gathers(self) -> bool:
+        """Whether a row hangs on others, so that all have to be there before the first is."""
+        has_objects = any(column.type == "object" for column in self.columns)
+        return self.key is not None or has_objects or any(audience.enrichment for audience in self.audiences)
+
 
 @dataclass(frozen=True, slots=True)
 class OfAudience:

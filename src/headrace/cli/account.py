@@ -66,13 +66,23 @@ def create(
 
 @app.command("test")
 def try_(
-    id_: Annotated[str, typer.Argument(metavar="ID", help="The account's id.", show_default=False)],
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The account's id.", show_default=False)] = "",
+    connection: Annotated[
+        str, typer.Option(help="A target connection of a destination of files, whose storage is tried instead.")
+    ] = "",
     data_dir: DataDir = DATA,
     as_json: AsJson = False,
 ) -> None:
-    """Try an account: sign in at the partner for real. Exit code 1: it does not work, and the message says why."""
+    """
+    Try an account: sign in at the partner for real; at a storage, write a tiny file and remove it.
+
+    Exit code 1: it does not work, and the message says why.
+    """
+    if bool(id_) == bool(connection):
+        raise RequestError("give either an account's id, or --connection with that of a target connection")
+    where = f"connections/{id_}" if id_ else f"targetConnections/{connection}"
     with signed_in(data_dir) as client:
-        trial = client.send("POST", f"{FLOWS}/connections/{id_}/test")
+        trial = client.send("POST", f"{FLOWS}/{where}/test")
     verdict = "it works" if trial["ok"] else f"it does not work ({trial['code']})"
     tell(trial, f"{verdict}: {trial['message']}\ntried: {', '.join(trial['checked'])}", as_json=as_json)
     if not trial["ok"]:

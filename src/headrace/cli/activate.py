@@ -149,6 +149,12 @@ def _show_plan(console: Console, plan: Object) -> None:
         console.print(what, style="dim" if step["action"] == "keep" else None, markup=False, soft_wrap=True)
     for warning in plan["x-headrace"]["warnings"]:
         console.print(f"warning: {warning['path']}: {warning['message']}", markup=False, soft_wrap=True)
+    if "files" in plan:
+        console.print("\nfiles would be written:")
+        for item in plan["files"]:
+            first = f"first at {item['firstAt']}" if item["firstAt"] else "none is due by the clock"
+            console.print(f"  {item['audience']}: {_count(item['members'], 'member')}, {first}", markup=False)
+        return
     leaving = plan["leaving"]
     about = "about " if leaving["isEstimate"] else ""
     console.print(f"\n{about}{_count(leaving['people'], 'profile')} would leave, in {_messages(leaving)}")

@@ -77,9 +77,9 @@ class Client:
             link = urlsplit(page["_links"]["next"]["href"])  # It says where to go on, and not what was asked.
             asked |= parse_qsl(link.query)
 
-    def post(self, path: str, document: Any) -> Any:
+    def post(self, path: str, document: Any, extra: Mapping[str, str] | None = None) -> Any:
         """Return the answer to a POST of JSON."""
-        return self.send("POST", path, json.dumps(document).encode())
+        return self.send("POST", path, json.dumps(document).encode(), extra=extra)
 
     def send(
         self,

@@ -23,7 +23,8 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """
-    Show what partners were told of a person, newest first; and what is parked or still waits, and why.
+    Show what partners were told of a person, newest first; what is parked or still waits, and why; and in which files
+    they are.
 
     headrace history crmId:7 --from 2026-03-01
     """
@@ -38,6 +39,10 @@ def history(
     if open_:
         say("not told:")
         show_all(open_, _OPEN, as_json=False)
+    files = [{**item, "name": flow["name"]} for flow in found["dataflows"] for item in flow["files"]]
+    if files:
+        say("in the last files:")
+        show_all(files, _FILES, as_json=False)
     if not found["kept"]["days"]:
         say("HEADRACE_HISTORY_DAYS is 0: what became of whose changes is not kept")
 
@@ -85,4 +90,11 @@ _OPEN = {
     "reason": member("reason"),
     "since": _moment("since"),
     "retry at": _moment("retryAt"),
+}
+_FILES = {
+    "dataflow": member("name"),
+    "audience": _audience,
+    "member": member("member"),
+    "published": _moment("publishedAt"),
+    "run": member("run"),
 }

@@ -23,11 +23,14 @@ def show(flow: Flow, data_dir: DataDir = DATA, as_json: AsJson = False) -> None:
     """Show what became of the changes of a dataflow, in all and by audience."""
     with signed_in(data_dir) as client:
         ledger = client.get(f"/dataflows/{_quoted(flow)}/ledger?by=audience")
+        found = client.exchange("GET", f"{FLOWS}/flows/{_quoted(flow)}")
     if as_json:
         say_json(ledger)
         return
     rows = [(_named(row["audience"]), row) for row in ledger["audiences"]] + [("in all", ledger)]
     show_rows(("audience", *_STATES), [(name, *(str(row[state]) for state in _STATES)) for name, row in rows])
+    if found.is_success and "exports" in found.body["items"][0].get("x-headrace", {}):
+        say(f"this dataflow writes files, which are no changes: headrace runs list --kind export --dataflow {flow}")
 
 
 @app.command()

@@ -35,6 +35,7 @@ COMMANDS = {
     "activate": ("headrace.cli.activate:app", "Send audiences to a destination, as one file says."),
     "governance": ("headrace.cli.governance:app", "Labels on data, and the policies that dataflows are held to."),
     "activate-now": ("headrace.cli.activate_now:app", "Send all current members of audiences again."),
+    "export": ("headrace.cli.export:app", "See when files of audiences are due; write them now."),
     "access": ("headrace.cli.access:app", "Say who may do what: users, API clients, sandboxes."),
     "keys": ("headrace.cli.keys:app", "Give secrets other keys, while everything runs."),
     "partner": ("headrace.cli.partner:app", "Be a partner to send to, and show what arrives."),

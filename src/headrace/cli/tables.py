@@ -33,15 +33,20 @@ def show_all(items: list[Row], columns: Columns, *, as_json: bool) -> None:
 
 
 def show_rows(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table. What others wrote is shown as it is, never read as markup; ids stay whole, for they are copied."""
+    """Print a table."""
+    console = Console()
+    console.width = max(console.width, 0 if console.is_terminal else _WIDEST)  # What is piped on is not cut off.
+    console.print(table_of(heads, rows))
+
+
+def table_of(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Make a table. What others wrote is shown as it is, never read as markup; ids stay whole, for they are copied."""
     table = Table(box=SIMPLE_HEAD)
     for head in heads:
         table.add_column(head, no_wrap=head in _WHOLE)
     for row in rows:
         table.add_row(*(Text(harmless(cell)) for cell in row))
-    console = Console()
-    console.width = max(console.width, 0 if console.is_terminal else _WIDEST)  # What is piped on is not cut off.
-    console.print(table)
+    return table
 
 
 def show_one(item: Row, columns: Columns, *, as_json: bool) -> None:

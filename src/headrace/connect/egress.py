@@ -20,9 +20,9 @@ from headrace.connect.ports import FORBIDDEN_PORTS
 from headrace.connect.proxy import Proxy
 from headrace.connect.transport import NotReached
 from headrace.connect.url import DEFAULT_PORTS, Address, Target, parse_host, parse_url
-from headrace.errors import EgressError, OperationError, TargetBlocked
+from headrace.errors import EgressError, HeadraceError, OperationError, TargetBlocked
 
-__all__ = ["AllowList", "Egress", "Resolver", "Target", "parse_host", "parse_url", "resolve_with_system"]
+__all__ = ["AllowList", "Egress", "NotedEgress", "Resolver", "Target", "parse_host", "parse_url", "resolve_with_system"]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -233,6 +233,37 @@ class Egress:
     def _check(self, target: Target, address: Address) -> None:
         if not is_public(address) and not self._allow.opens(target, address):
             raise _blocked(target)
+
+
+class NotedEgress(Egress):
+    """
+    Another egress, which keeps in mind the newest reason for each target that it did not reach.
+
+    Reasons are for whoever runs Headrace: everybody else is told the same words whatever they are.
+    """
+
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
+        self.failures: dict[str, HeadraceError] = {}
+
+    def admit(self, url: str, *, schemes: Sequence[str] = ("https", "http")) -> Target:
+        """See ``Egress``."""
+        try:
+            return self._egress.admit(url, schemes=schemes)
+        except TargetBlocked as error:
+            self._note(parse_url(url, schemes=schemes), error)
+            raise
+
+    async def dial(self, target: Target, *, within: float | None = None) -> socket.socket:
+        """See ``Egress``."""
+        try:
+            return await self._egress.dial(target, within=within)
+        except (TargetBlocked, NotReached) as error:
+            self._note(target, error)
+            raise
+
+    def _note(self, target: Target, error: HeadraceError) -> None:
+        self.failures[f"{target.scheme}://{target.host}:{target.port}"] = error
 
 
 async def _connect_to_one(addresses: Sequence[Address], port: int, within: float, who: str) -> socket.socket:

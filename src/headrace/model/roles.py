@@ -28,7 +28,7 @@ PERMISSIONS: dict[str, str] = {
     "publishing:review": "Decide requests to publish. The host's reviewers decide those of every organization.",
     "activation:read": "Read accounts, connections and dataflows. Credentials stay masked.",
     "activation:write": "Create, change and delete accounts, connections and dataflows.",
-    "profiles:read": "See what is said of people: what partners were told of them, and parked messages.",
+    "profiles:read": "See what is said of people: what partners were told, files of the landing zone, parked messages.",
     "profiles:write": "Send profiles.",
     "profiles:erase": "Erase people, see what became of that, and let erased people be sent again.",
     "monitoring:read": "Read the ledger, what is parked, and the alerts that are in force.",

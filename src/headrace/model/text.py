@@ -18,7 +18,8 @@ class TextExtension(Block):
 
     escaping: Escaping = Field(
         "html",
-        description="How printed values are escaped: `html` as the original does, `json` inside JSON strings, `none`.",
+        description="How printed values are escaped: `html` as the original does, `json` inside JSON strings, `none`. "
+        "Where files go and how they look, nothing is escaped unless this is said.",
     )
 
 

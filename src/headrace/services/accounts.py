@@ -95,7 +95,7 @@ async def create_account(
         raise ConfigurationError([Problem("missing-field", "/auth", _UNSAID)])
     _refuse_roles(trials, auth)
     kept = sealed_files.pinned(asking.server, kept, None, clock.now())
-    kept = await host_keys.pinned(trials, caller, host_keys.Leads(asking.server, auth), kept)
+    kept = await host_keys.pinned(trials, caller, host_keys.Leads(id_, asking.server, auth), kept)
 
     def check(tx: Transaction) -> list[Problem]:
         offered(tx, caller, spec)
@@ -148,8 +148,8 @@ async def change_account(
         _refuse_roles(trials, auth)
     if asking is not None:
         kept = sealed_files.pinned(asking.server, kept, known.document, now)
-        before = host_keys.Leads(asking.server, _opened(safe, known), known.document)
-        kept = await host_keys.pinned(trials, caller, host_keys.Leads(asking.server, auth), kept, before)
+        before = host_keys.Leads(id_, asking.server, _opened(safe, known), known.document)
+        kept = await host_keys.pinned(trials, caller, host_keys.Leads(id_, asking.server, auth), kept, before)
     is_rotated = kept.get("auth") != known.document.get("auth")
     is_signed_anew = kept.get(sealing.SEALED) != known.document.get(sealing.SEALED)
 

@@ -3,14 +3,16 @@ Pinning the host key of a server of SFTP: who gives it has it from the partner; 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from headrace.connect.egress import NotedEgress
 from headrace.connect.storage import NotStored, sftp
 from headrace.model.destination_server import DestinationServer
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.services.caller import Caller
 from headrace.services.host_pins import PLACE, Endpoint, endpoint_of, pin_of, pinning, read_pin, without_pin
+from headrace.services.reaching import Errand
 from headrace.services.storage_trials import StorageTrials
 
 Document = dict[str, Any]
@@ -20,8 +22,9 @@ _DOMAIN = "/auth/params/domain"
 
 @dataclass(frozen=True, slots=True)
 class Leads:
-    """What an account leads to its server by; ``document`` is there of one that is stored already."""
+    """What an account, by its id, leads to its server by; ``document`` is there of one that is stored already."""
 
+    account: str
     server: DestinationServer
     auth: Mapping[str, str]
     document: Document | None = None
@@ -52,10 +55,10 @@ async def pinned(
         given = None  # It is another server's.
     if endpoint is None or trials is None:
         return pinning(document, read_pin(given)) if given is not None else without_pin(document)
-    return pinning(document, await confirmed(trials, caller, endpoint, given))
+    return pinning(document, await confirmed(trials, caller, endpoint, given, leads.account))
 
 
-async def confirmed(trials: StorageTrials, caller: Caller, endpoint: Endpoint, given: str | None) -> str:
+async def confirmed(trials: StorageTrials, caller: Caller, endpoint: Endpoint, given: str | None, account: str) -> str:
     """
     Return what is to be pinned: what was ``given``, unless the server shows another; else what it shows.
 
@@ -66,12 +69,15 @@ async def confirmed(trials: StorageTrials, caller: Caller, endpoint: Endpoint, g
         TooManyCalls: people have asked too often.
     """
     await trials.admit(caller)
-    pin, way = read_pin(given) if given is not None else "", trials.storages.way
+    errand = Errand(caller.number, caller.actor, "account", account)
+    pin, egress = read_pin(given) if given is not None else "", NotedEgress(trials.storages.way.egress)
+    way = replace(trials.storages.way, egress=egress)
     try:
         if not pin:
             return await trials.ask(lambda: sftp.host_key(endpoint.host, endpoint.port, way))
         shown = await trials.ask(lambda: sftp.host_keys(endpoint.host, endpoint.port, way))
     except NotStored as error:
+        await trials.storages.note_for(errand)(egress.failures)
         if pin and error.may_pass:
             return pin
         more = "" if pin else "; or give the key that the partner tells you, under `x-headrace.hostKey`"

@@ -76,15 +76,15 @@ class Reaching:
         target = _target(request.url)
         if target is None:
             raise reason
-        await self._note(errand, target, reason)
+        await self.note(errand, f"{target.scheme}://{target.host}:{target.port}", reason)
         if not isinstance(reason, TargetBlocked | NotReached):
             raise reason  # The URL's own text was refused: that tells nothing of any network.
         moment = began + min(self._told_after, deadline)
         await self._sleep(max(0.0, moment - self._clock.monotonic()))
         raise NotReached(_told(target))
 
-    async def _note(self, errand: Errand, target: Target, reason: HeadraceError) -> None:
-        written = f"{target.scheme}://{target.host}:{target.port}"
+    async def note(self, errand: Errand, written: str, reason: HeadraceError) -> None:
+        """Tell whoever runs Headrace why a target was not reached, and the audit that it was blocked."""
         self._announce(
             PartnerUnreached(noun=errand.noun, id=errand.id, actor=errand.actor, target=written, reason=reason.message)
         )

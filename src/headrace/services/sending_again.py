@@ -73,7 +73,10 @@ def refuse_files(destination: Destination) -> None:
         NotCarried: this one does.
     """
     if destination.batch_config is not None:
-        raise NotCarried("this destination takes files, which are written when their schedule says so")
+        raise NotCarried(
+            "this destination takes files, which are written when their schedule says so: to have them now, whole, use "
+            "`headrace export --now`, or POST to /data/core/activation/disflowprovider/adhocrun"
+        )
 
 
 def _destination(tx: Transaction, caller: Caller, flow: Flow) -> Destination:

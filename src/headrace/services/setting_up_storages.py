@@ -49,9 +49,8 @@ def storage_of(
     if trials is None or edition.server.is_streaming:
         return None
     try:
-        return Storage(
-            trials.storages.drafted(tx, caller.tenant, edition, account, filled.values, secrets_in(filled)), is_tried
-        )
+        made = (tx, caller.tenant, edition, account, filled.values, secrets_in(filled), caller.actor)
+        return Storage(trials.storages.drafted(*made), is_tried)
     except HeadraceError as error:
         raise ConfigurationError([*_told(error)]) from None
 

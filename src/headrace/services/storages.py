@@ -9,16 +9,18 @@ from typing import Any
 
 from headrace.batch.export import Sealing
 from headrace.clock import Clock
+from headrace.connect.egress import NotedEgress
 from headrace.connect.keyring import Keyring
 from headrace.connect.pgp import Signer
 from headrace.connect.secrets import Redactor, Secret
-from headrace.connect.storage import Storage, Way, storages
+from headrace.connect.storage import NotStored, Storage, Way, storages
 from headrace.connect.storage.storage import MakesStorage
-from headrace.errors import AccountError, HeadraceError
+from headrace.errors import AccountError, HeadraceError, TargetBlocked
 from headrace.model.file_format import FileFormat
 from headrace.model.problem import ConfigurationError
 from headrace.services import host_pins, sealing
 from headrace.services.catalog import Edition
+from headrace.services.reaching import HEADRACE, Errand, Reaching
 from headrace.services.sealed_files import encryption_of, key_of, sealing_by
 from headrace.services.sealing import Safe
 from headrace.services.storage_places import Place, Texts, base_of, look_of, place_of
@@ -26,6 +28,13 @@ from headrace.services.storage_sign_in import SignIn, signed_in
 from headrace.store.access import Tenant
 from headrace.store.database import Transaction
 from headrace.store.documents import Declared
+
+#: Tells whoever runs Headrace why targets were not reached, by target.
+Note = Callable[[Mapping[str, HeadraceError]], Awaitable[None]]
+
+
+async def no_note(failures: Mapping[str, HeadraceError]) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,7 @@ class StorageAccess:
     _sign_in: SignIn
     _way: Way
     _redactor: Redactor
+    _note: Note = field(default=no_note, repr=False)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Storage]:
@@ -56,12 +66,16 @@ class StorageAccess:
             AccountError: the credentials do, or the place may not be reached.
             NotStored: the storage was asked, and refused.
         """
-        makes, sign_in = _maker(self._place.kind), self._sign_in
+        makes, sign_in, egress = _maker(self._place.kind), self._sign_in, NotedEgress(self._way.egress)
+        way = replace(self._way, egress=egress)
         try:
-            async with makes.open(self._place.block, sign_in.auth_type, sign_in.auth, self._way) as storage:
+            async with makes.open(self._place.block, sign_in.auth_type, sign_in.auth, way) as storage:
                 yield storage
         except HeadraceError as error:
-            self._quieten(error)
+            _quieten(error, self._redactor)
+            await self._note(egress.failures)
+            if isinstance(error, TargetBlocked):  # That it was blocked tells what a network is like from inside.
+                raise NotStored("unreached", "The storage was not reached; see that it is there.") from None
             raise
 
     @property
@@ -73,19 +87,14 @@ class StorageAccess:
         """Take the account's secrets out of a text that somebody may read."""
         return self._redactor.redact(text)
 
-    def _quieten(self, error: HeadraceError) -> None:
-        if isinstance(error, ConfigurationError):
-            error.problems = [replace(item, message=self.redact(item.message)) for item in error.problems]
-        error.message = self.redact(error.message)
-        error.args = (error.message,)  # What ``str`` and a traceback show.
-
 
 class Storages:
     """
     Makes the ways of accounts to their storages, as a transaction sees what they are made of.
 
     ``way`` holds for all of them; keys of hosts, and who we are at Amazon for whom, are each account's own. ``signer``
-    signs files that are encrypted; ``landing`` returns the directory of a sandbox's landing zone.
+    signs files that are encrypted; ``landing`` returns the directory of a sandbox's landing zone, and ``reaching``
+    tells whoever runs Headrace what was not reached.
     """
 
     def __init__(
@@ -95,18 +104,28 @@ class Storages:
         way: Way,
         signer: Signer | None = None,
         landing: Callable[[Tenant], Awaitable[Path]] | None = None,
+        reaching: Reaching | None = None,
     ) -> None:
         self.way = way
+        self._reaching = reaching
         self._keyring = keyring
         self._clock = clock
         self._signer = signer
         self._landing = landing
 
     def access(
-        self, tx: Transaction, tenant: Tenant, edition: Edition, account: Declared | None, target: Declared
+        self,
+        tx: Transaction,
+        tenant: Tenant,
+        edition: Edition,
+        account: Declared | None,
+        target: Declared,
+        actor: str = HEADRACE,
     ) -> StorageAccess:
         """
         Return the way of an account to the storage of its target connection, under an edition of the destination.
+
+        ``actor`` is whoever wants the storage to be called.
 
         Raises:
             SignInNeeded: the account was revoked, or is refused; the message says what to do.
@@ -117,7 +136,7 @@ class Storages:
         safe = Safe(self._keyring, tenant)
         values = sealing.opened(safe, target.id, target.document).get("params", {})
         secrets = sealing.secrets_of(safe, target.id, target.document)
-        return self.drafted(tx, tenant, edition, account, values, secrets)
+        return self.drafted(tx, tenant, edition, account, values, secrets, actor)
 
     def drafted(
         self,
@@ -127,9 +146,40 @@ class Storages:
         account: Declared | None,
         values: Mapping[str, Any],
         secrets: Iterable[str | Secret],
+        actor: str = HEADRACE,
     ) -> StorageAccess:
         """Return the way to the storage of values that nobody has stored yet. Raises as ``access``."""
         sign_in = signed_in(tx, self._keyring, tenant, edition, account)
+        redactor = Redactor([*sign_in.secrets, *secrets])
+        try:
+            made = self._made(tenant, edition, account, values, sign_in, redactor)
+        except HeadraceError as error:
+            _quieten(error, redactor)
+            raise
+        noun, id_ = ("account", account.id) if account is not None else ("destination", edition.id)
+        return replace(made, _note=self.note_for(Errand(tenant.tenant, actor, noun, id_)))
+
+    def note_for(self, errand: Errand) -> Note:
+        """Return what tells whoever runs Headrace of targets that an errand did not reach."""
+        reaching = self._reaching
+        if reaching is None:
+            return no_note
+
+        async def note(failures: Mapping[str, HeadraceError]) -> None:
+            for target, reason in failures.items():
+                await reaching.note(errand, target, reason)
+
+        return note
+
+    def _made(
+        self,
+        tenant: Tenant,
+        edition: Edition,
+        account: Declared | None,
+        values: Mapping[str, Any],
+        sign_in: SignIn,
+        redactor: Redactor,
+    ) -> StorageAccess:
         server, texts = edition.server, Texts(tenant, edition, values)
         place = place_of(server, texts)
         _refuse_other_ways(place, sign_in)
@@ -142,7 +192,7 @@ class Storages:
             place,
             sign_in,
             self._way_of(tenant, account, place, sign_in),
-            Redactor([*sign_in.secrets, *secrets]),
+            redactor,
         )
 
     def _way_of(self, tenant: Tenant, account: Declared | None, place: Place, sign_in: SignIn) -> Way:
@@ -156,6 +206,13 @@ class Storages:
 def external_id(tenant: Tenant) -> str:
     """Return the name by which a partner's role knows for whom the house assumes it."""
     return tenant.sandbox_id
+
+
+def _quieten(error: HeadraceError, redactor: Redactor) -> None:
+    if isinstance(error, ConfigurationError):
+        error.problems = [replace(item, message=redactor.redact(item.message)) for item in error.problems]
+    error.message = redactor.redact(error.message)
+    error.args = (error.message,)  # What ``str`` and a traceback show.
 
 
 def _maker(kind: str) -> MakesStorage:

@@ -1,14 +1,17 @@
 """What partners were told of one person, when, and why not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from headrace.batch import members
+from headrace.batch.members import Members
 from headrace.errors import NotFound
 from headrace.services.caller import Caller
-from headrace.store import audiences, dataflows, history, tracing
+from headrace.store import audiences, dataflows, exports, history, tracing
 from headrace.store.audiences import StoredAudience
 from headrace.store.database import Store, Transaction
 from headrace.store.dataflows import StoredDataflow
+from headrace.store.exports import Published
 from headrace.store.history import Happened
 from headrace.store.tracing import LaidAside, Way
 
@@ -33,14 +36,29 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class InFiles:
+    """
+    Whether the partner has a person as a member by files of an audience: by those that were ``published`` last.
+
+    ``is_perhaps``: files that may have been seen have them so, though no export was published since.
+    """
+
+    audience: int
+    published: Published | None
+    is_member: bool
+    is_perhaps: bool
+
+
+@dataclass(frozen=True, slots=True)
 class OfDataflow:
-    """What is open of a person at one dataflow."""
+    """What is open of a person at one dataflow, and in which files they are."""
 
     id: str
     name: str
     state: str
     pending: Sequence[Pending]
     parked: Sequence[LaidAside]
+    files: Sequence[InFiles]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +136,23 @@ def _of_dataflow(tx: Transaction, flow: StoredDataflow, profile: int) -> OfDataf
     whose = (flow.tenant, flow.dataflow, profile)
     ways = tracing.ways(tx, *whose)
     pending = [_pending(flow, ways, audience, seq) for audience, seq in tracing.open_changes(tx, *whose)]
-    return OfDataflow(flow.id, flow.document["name"], flow.state, pending, tracing.laid_aside(tx, *whose))
+    laid_aside, files = tracing.laid_aside(tx, *whose), [*_files(tx, flow, profile)]
+    return OfDataflow(flow.id, flow.document["name"], flow.state, pending, laid_aside, files)
+
+
+def _files(tx: Transaction, flow: StoredDataflow, profile: int) -> Iterator[InFiles]:
+    """Yield what files say of a person: of audiences of which files were published, or may have been seen."""
+    block = profile // members.BLOCK
+    for audience in sorted(dataflows.mapped_audiences(tx, flow.tenant, flow.dataflow)):
+        whose = (flow.tenant, flow.dataflow, audience)
+        published, (had, perhaps) = exports.get(tx, *whose), exports.block_of(tx, *whose, block)
+        if published is not None or perhaps is not None:
+            is_member, is_perhaps = _is_in(block, had, profile), _is_in(block, perhaps, profile)
+            yield InFiles(audience, published, is_member, is_perhaps and not is_member)
+
+
+def _is_in(block: int, packed: bytes | None, profile: int) -> bool:
+    return packed is not None and profile in Members([(block, packed)])
 
 
 def _pending(flow: StoredDataflow, ways: Sequence[Way], audience: int, seq: int) -> Pending:

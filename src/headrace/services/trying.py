@@ -149,7 +149,7 @@ def _storage_of(tx: Transaction, trials: StorageTrials, caller: Caller, target: 
         raise AccountError("this destination takes messages; try its account")
     id_ = target.document.get("baseConnectionId")
     account = documents.get(tx, caller.number, ACCOUNT, id_) if id_ is not None else None
-    return trials.storages.access(tx, caller.tenant, edition, account, target)
+    return trials.storages.access(tx, caller.tenant, edition, account, target, caller.actor)
 
 
 def _means(tx: Transaction, partners: Partners, lookups: LookUps, caller: Caller, account: Declared) -> _Means:

@@ -61,6 +61,19 @@ class Watcher:
     seen_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """A run of a dataflow that ended; of an export, how many people it had received, and left out."""
+
+    tenant: int
+    dataflow: str
+    run: str
+    state: str
+    reason: str | None
+    received: int
+    skipped: int
+
+
 def begin(tx: Transaction, key: Key, reason: str, now: int) -> Alert | None:
     """Raise an alert; ``None``: it is in force already, whoever raised it."""
     fresh = {"state": RAISED, "reason": storable(reason), "raised_at": now, "told_at": now, "recovered_at": None}
@@ -180,13 +193,19 @@ def runs_between(tx: Transaction, tenants: Sequence[int], after: int, until: int
     return found
 
 
-def last_runs(tx: Transaction, since: int) -> list[tuple[int, str, str, str, str | None]]:
-    """Return the last run that ended of each dataflow since a moment: (tenant, dataflow, run, state, reason)."""
-    flow = runs.c.subject["dataflow"].as_string()
+def last_runs(tx: Transaction, since: int) -> list[LastRun]:
+    """Return the last run that ended of each dataflow, of files that of each of its audiences, since a moment."""
+    flow, audiences = runs.c.subject["dataflow"].as_string(), runs.c.subject["audiences"].as_string()
+    records = runs.c.progress["metrics"]["recordSummary"]
+    counts = (records[name].as_integer() for name in ("inputRecordCount", "skippedRecordCount"))
     is_known = (dataflows.c.tenant == runs.c.tenant) & (dataflows.c.id == flow) & dataflows.c.deleted_at.is_(None)
-    query = select(runs.c.tenant, flow, runs.c.run, runs.c.state, runs.c.reason).join(dataflows, is_known)
+    columns = (runs.c.tenant, flow, runs.c.run, runs.c.state, runs.c.reason, *counts, audiences)
+    query = select(*columns).join(dataflows, is_known)
     ended = query.where(runs.c.state.in_(("succeeded", "failed")), runs.c.ended_at > since).order_by(runs.c.ended_at)
-    return list({(row[0], row[1]): (row[0], row[1], row[2], row[3], row[4]) for row in tx.core.execute(ended)}.values())
+    found: dict[tuple[int, str, str | None], LastRun] = {}
+    for tenant, dataflow, run, state, reason, received, skipped, of in tx.core.execute(ended):
+        found[tenant, dataflow, of] = LastRun(tenant, dataflow, run, state, reason, received or 0, skipped or 0)
+    return list(found.values())
 
 
 def _is_it(key: Key) -> ColumnElement[bool]:

@@ -23,6 +23,14 @@ _PUT_MEMBERS = """
     INSERT INTO exported_members (tenant, dataflow, audience, block, members)
     VALUES (:tenant, :dataflow, :audience, :block, :members)
 """
+_BLOCK = """
+    SELECT members FROM exported_members
+    WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience AND block = :block
+"""
+_PERHAPS_BLOCK = """
+    SELECT perhaps FROM unpublished_members
+    WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience AND block = :block
+"""
 _PERHAPS = """
     SELECT block, surely, perhaps FROM unpublished_members
     WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience ORDER BY block
@@ -63,6 +71,16 @@ def members(tx: Transaction, tenant: int, dataflow: int, audience: int) -> Itera
     """Yield, block by block, whom the files of an audience have as members, as ``batch.members`` packs them."""
     rows = tx.run(_MEMBERS, {"tenant": tenant, "dataflow": dataflow, "audience": audience})
     return ((block, bytes(packed)) for block, packed in rows)
+
+
+def block_of(
+    tx: Transaction, tenant: int, dataflow: int, audience: int, block: int
+) -> tuple[bytes | None, bytes | None]:
+    """Return one block: whom the files that were published have, and whom others that may have been seen perhaps do."""
+    whose = {"tenant": tenant, "dataflow": dataflow, "audience": audience, "block": block}
+    found = (tx.run(sql, whose).fetchone() for sql in (_BLOCK, _PERHAPS_BLOCK))
+    published, perhaps = (None if row is None else bytes(row[0]) for row in found)
+    return published, perhaps
 
 
 def unpublished(tx: Transaction, tenant: int, dataflow: int, audience: int) -> list[tuple[int, bytes, bytes]]:

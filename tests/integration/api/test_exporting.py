@@ -1,33 +1,19 @@
-"""Export now, as the original's clients ask for it; files are due in years, so nothing else asks for a run."""
+"""Export now, as the original's clients ask for it; nobody carries the runs here, so that they are under way."""
 
 import pytest
 
-from headrace.model.flow import PROFILE_STORE_SPEC
-from support import AUTHORING, FLOWS
-from unit.services.exports.filing import destination, scheduled, server
-from unit.services.house import flow_document
+from support import FLOWS
+from unit.services.exports.filing import connect_files
 
 NOW = "/data/core/activation/disflowprovider/adhocrun"
 SECOND = {"Accept": "application/vnd.adobe.adhoc.activation+json; version=2"}
 
 
 @pytest.fixture(scope="module")
-def flow(api):
+def flow(headrace, api):
     """A dataflow that writes the files of two audiences once a day."""
-    server_id = api.post(f"{AUTHORING}/destination-servers", server()).json["instanceId"]
-    made = api.post(f"{AUTHORING}/destinations", destination(server_id)).json["instanceId"]
-    spec = {"name": "files", "connectionSpec": {"id": made, "version": "1.0"}}
-    target = api.post(f"{FLOWS}/targetConnections", spec)
-    assert target.status == 201, target.text
-    of_people = {"name": "profiles", "connectionSpec": {"id": PROFILE_STORE_SPEC}}
-    source = api.post(f"{FLOWS}/sourceConnections", of_people).json["id"]
-    document = flow_document("files", source, target.json["id"], ("a", "b"), (("identityMap.crmId", "crm"),))
-    for selector in document["transformations"][0]["params"]["segmentSelectors"]["selectors"]:
-        selector["value"] |= scheduled(start="2026-01-01", time="23:59")
-        del selector["value"]["mappingId"]
-    answer = api.post(f"{FLOWS}/flows", document)
-    assert answer.status == 201, answer.text
-    return answer.json["id"]
+    headrace.app.runs._kinds.pop("export")
+    return connect_files(api, "a", "b", start="2026-01-01", time="23:59")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from documents import a_destination, a_server
 from headrace.cli import examples
 from headrace.connect.secrets import MASK
 from support import AUTHORING, FLOWS, in_process
@@ -75,6 +76,20 @@ def test_an_account_is_tried(account, destination):
     assert (code, out.startswith("it works: ")) == (0, True)
     assert "tried: credentials, sign-in" in out
     assert json.loads(account("test", made, "--json")[1])["ok"]
+
+
+def test_a_storage_is_tried_at_its_connection(headrace, account):
+    document = a_server("FILE_BASED_DLZ")
+    server = headrace.api.post(f"{AUTHORING}/destination-servers", document).json["instanceId"]
+    authored = a_destination("FILE_BASED_DLZ", {"/destinationDelivery/0/destinationServerId": server})
+    drop = headrace.api.post(f"{AUTHORING}/destinations", authored).json["instanceId"]
+    document = {"name": "landing zone", "connectionSpec": {"id": drop}}
+    made = headrace.api.post(f"{FLOWS}/targetConnections", document).json["id"]
+
+    code, out, _ = account("test", "--connection", made)
+
+    assert (code, out.splitlines()[1]) == (0, "tried: credentials, storage")
+    assert account("test")[0] == account("test", "an-account", "--connection", made)[0] == 2
 
 
 def test_an_account_that_does_not_work_is_exit_code_1(headrace, account, destination):

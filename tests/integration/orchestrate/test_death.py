@@ -113,9 +113,12 @@ def theatre(tmp_path, lend_database):
 @pytest.mark.parametrize(
     ("die", "before"),
     [
-        pytest.param("before begin", 0, id="between the row's commit and the beginning"),
         pytest.param("in step 5", 5, id="in the fifth step"),
-        pytest.param("after the last step", 10, id="between the last step and the row's end"),
+        # What lies between the row and the steps is proved in tests/deaths, too.
+        pytest.param("before begin", 0, id="between the row's commit and the beginning", marks=pytest.mark.campaign),
+        pytest.param(
+            "after the last step", 10, id="between the last step and the row's end", marks=pytest.mark.campaign
+        ),
     ],
 )
 def test_a_run_goes_on_where_it_was_after_the_process_is_killed(theatre, die, before):
@@ -207,6 +210,7 @@ class TestTwoProcesses:
             yield opened
             opened.close()
 
+    @pytest.mark.campaign
     def test_the_living_one_takes_the_run_of_the_dead_one_over(self, theatre):
         run = theatre.ask()
         theatre.start("first", die="in step 5", alone=False, data="one").wait(20)

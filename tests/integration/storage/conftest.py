@@ -1,7 +1,8 @@
 """Storages on this machine, each written by others, started when the first test asks for it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,14 @@ ATOMIC = [name for name in KINDS if name not in ("moto", "fake-gcs")]
 #: fake-gcs forget an upload.
 FORGETFUL = [name for name in KINDS if name not in ("moto", "fake-gcs")]
 
+#: A second server of a kind: what is promised is proved at the first, and at this one in a campaign.
+SECOND = ("moto",)
+
 Get = Callable[[str], places.Place]
+
+
+def _each(names: Iterable[str]) -> list[Any]:
+    return [pytest.param(name, marks=[pytest.mark.campaign] if name in SECOND else []) for name in names]
 
 
 @pytest.fixture(scope="session")
@@ -45,27 +53,27 @@ def get_place() -> Iterator[Get]:
         yield get
 
 
-@pytest.fixture(scope="session", params=KINDS)
+@pytest.fixture(scope="session", params=_each(KINDS))
 def place(request, get_place: Get) -> places.Place:
     return get_place(request.param)
 
 
-@pytest.fixture(scope="session", params=REACHED)
+@pytest.fixture(scope="session", params=_each(REACHED))
 def reached(request, get_place: Get) -> places.Place:
     return get_place(request.param)
 
 
-@pytest.fixture(scope="session", params=FAR)
+@pytest.fixture(scope="session", params=_each(FAR))
 def far(request, get_place: Get) -> places.Place:
     return get_place(request.param)
 
 
-@pytest.fixture(scope="session", params=ASKING)
+@pytest.fixture(scope="session", params=_each(ASKING))
 def asking(request, get_place: Get) -> places.Place:
     return get_place(request.param)
 
 
-@pytest.fixture(scope="session", params=ATOMIC)
+@pytest.fixture(scope="session", params=_each(ATOMIC))
 def atomic(request, get_place: Get) -> places.Place:
     return get_place(request.param)
 

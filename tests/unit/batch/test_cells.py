@@ -59,6 +59,7 @@ JSON = st.recursive(
         ("object", {"a": [1]}, '{"a":[1]}'),
         ("object", "a", '"a"'),
         ("object", None, None),
+        ("string", 2**64, UNFIT),
     ],
 )
 def test_a_value_is_a_cell_or_does_not_fit(type_, value, cell):

@@ -171,7 +171,7 @@ async def test_what_is_selected_is_exported(house):
     fill(house, range(1, 6))
     storage = Memory()
     with selecting(house.people, wanted(), house.scratch) as found:
-        await export(found.rows, look("csv"), storage, Stored(lambda part: f"{part}.csv", max_rows=4))
+        await exported(found, look("csv"), storage, Stored(lambda part: f"{part}.csv", max_rows=4))
 
     assert storage.files["2.csv"].splitlines()[-1] == b"5,realized"
     assert found.outcome().audiences[0].rows == 5
@@ -181,11 +181,16 @@ async def test_an_export_that_is_cancelled_leaves_no_process(house):
     fill(house, range(1, 40_001))
     with selecting(house.people, wanted(), house.scratch) as found:
         storage = Slow()
-        task = asyncio.create_task(export(found.rows, look("json"), storage, Stored(str, max_rows=2000)))
+        task = asyncio.create_task(exported(found, look("json"), storage, Stored(str, max_rows=2000)))
         await storage.begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+async def exported(found, how, storage, manner):
+    async with export(found.rows, how, storage, manner) as files:
+        await files.publish()
 
 
 class Slow:
@@ -194,7 +199,7 @@ class Slow:
     def __init__(self):
         self.begun = asyncio.Event()
 
-    async def write(self, path, pieces, *, replaces=False):
+    async def stage(self, path, pieces, *, replaces=False):
         async for _ in pieces:
             self.begun.set()
             await asyncio.Event().wait()

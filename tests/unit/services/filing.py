@@ -68,4 +68,4 @@ async def filing(house, kind, server=None, destination=None, *, way=None, signer
     )
     kept = await authoring.save(*stores, authoring.DESTINATION, document)
     way = way or Way(Egress(AllowList()), Guard())
-    return Filing(house, Storages(house.keyring, house.clock, way, signer), kept.declared.id)
+    return Filing(house, Storages(house.keyring, house.clock, way, signer, reaching=house.reaching), kept.declared.id)

@@ -7,8 +7,9 @@ from headrace.connect.auth import SignInNeeded
 from headrace.connect.egress import AllowList, Egress
 from headrace.connect.guard import Guard
 from headrace.connect.pgp import NotEncrypted
-from headrace.connect.storage import House, Way
+from headrace.connect.storage import House, NotStored, Way
 from headrace.errors import AccountError, EgressError
+from headrace.events import PartnerUnreached
 from headrace.model.problem import ConfigurationError
 from headrace.services import authoring, standing
 from headrace.services.standing import Holder
@@ -214,12 +215,37 @@ async def test_errors_tell_no_secret(house):
     assert str(raised.value) == raised.value.message == "[secret] in [secret] is wrong"
 
 
+async def test_what_is_wrong_with_a_place_tells_no_secret_of_the_form(bucket):
+    await bucket.fill_in(("/params/folder",), folder="../canary-folder-of-the-form-Lw40")
+
+    with pytest.raises(ConfigurationError) as raised:
+        bucket.access()
+
+    assert "canary" not in f"{raised.value} {raised.value.problems}"
+
+
 async def test_parts_of_credentials_are_secret_by_themselves(house):
     found = await filing(house, AZURE)
     await found.sign_in("AZURE_CONNECTION_STRING", connectionString="AccountName=harbor;AccountKey=Y2FuYXJ5LWtleQ==")
     await found.fill_in()
 
     assert found.access().redact("harbor with Y2FuYXJ5LWtleQ==") == "harbor with [secret]"
+
+
+async def test_a_storage_that_is_blocked_is_told_of_to_whoever_runs_headrace(house):
+    found = await filing(house, S3, {f"{BLOCK}/x-headrace": {"endpoint": text("https://10.1.2.3")}})
+    await found.sign_in("S3", **KEYS)
+    await found.fill_in()
+
+    with pytest.raises(NotStored) as raised:
+        async with found.access().open():
+            pass
+
+    assert (raised.value.cause, "public" in raised.value.message) == ("unreached", False)
+    (event,) = [event for event in house.events if isinstance(event, PartnerUnreached)]
+    assert (event.noun, event.id, event.target) == ("account", found.account.id, "https://10.1.2.3:443")
+    assert "is not on the public internet" in event.reason
+    assert house.rows("SELECT count(*) FROM audit WHERE action = 'blocked'") == [(1,)]
 
 
 async def test_a_storage_is_reached_by_the_operators_way_out_alone(house):

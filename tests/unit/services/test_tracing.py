@@ -1,15 +1,21 @@
 """What is told of one person: what happened, what is open, and why."""
 
 from collections import Counter
+from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 
+from headrace.batch import members
 from headrace.errors import NotFound
 from headrace.services import flow_runs, monitoring, tracing
+from headrace.services.exports.asking import export_now
 from headrace.services.keeping import Kept, fold, forget
-from headrace.store import hours, ledger
+from headrace.store import exports, hours, ledger
 from headrace.store.history import DAY
 from headrace.store.hours import HOUR
+from unit.services.exports import told
+from unit.services.exports.filing import activate_files
 from unit.services.house import START, person
 from unit.services.test_lives import POLICIES, live
 
@@ -223,3 +229,30 @@ async def test_the_history_of_random_lives_is_what_the_partner_received(house, p
 
     await check(house)
     assert (await monitoring.verify(house.store, house.caller)) == (1, [])
+
+
+async def test_in_the_files_of_which_audiences_somebody_is(house):
+    await activate_files(house, "a", "b", "c")
+    await house.ingest(person(1, "a"), person(2, "a"))
+    first, second, _ = await export_now(house.store, house.clock, house.caller, {house.flows["flow"]: None})
+    assert (await trace(house)).dataflows[0].files == []
+
+    for asked, people in ((first, (1,)), (second, (2,))):
+        counted = replace(asked.run, subject={**asked.run.subject, "besides": False})
+        told.publish(house, counted, people=people)
+    shown = [(3, members.packed(pa.array([1])))]
+    for audience, blocks in shown:
+        both = [(block, packed, packed) for block, packed in blocks]
+        house.store.write_now(lambda tx, a=audience, b=both: exports.show(tx, house.caller.number, 1, a, b))
+
+    (found,) = (await trace(house)).dataflows
+    assert [(item.audience, item.is_member, item.is_perhaps) for item in found.files] == [
+        (1, True, False),
+        (2, False, False),
+        (3, False, True),
+    ]
+    assert [item.published.run if item.published else None for item in found.files] == [
+        first.run.run,
+        second.run.run,
+        None,
+    ]

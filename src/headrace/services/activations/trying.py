@@ -13,8 +13,10 @@ from typing import Any
 
 import msgspec
 
-from headrace.clock import Clock
+from headrace.batch import schedule as slots
+from headrace.clock import Clock, iso
 from headrace.connect.secrets import MASK
+from headrace.model.flow import SegmentSelectorValue
 from headrace.model.message import Bucket, Entry, Group
 from headrace.model.profile import Profile, encode
 from headrace.render.destination import CompiledDestination, Composed
@@ -25,6 +27,7 @@ from headrace.render.target import Audiences
 from headrace.services import sealing
 from headrace.services.activations.planning import Plan
 from headrace.services.caller import Caller
+from headrace.services.exports.due import schedule_of
 from headrace.services.live import Renderer, alias_of, mapping_of
 from headrace.services.windows import Window
 from headrace.store import audiences, partner_audiences, profiles
@@ -72,12 +75,13 @@ class Leaving:
     groups: list[tuple[int, list[Entry]]] = field(default_factory=list)
 
 
-def trial_of(tx: Transaction, caller: Caller, clock: Clock, plan: Plan) -> Trial:
-    """Make of a plan what its dataflow would run as."""
+def trial_of(tx: Transaction, caller: Caller, clock: Clock, plan: Plan) -> Trial | None:
+    """Make of a plan what its dataflow would run as; nothing where it writes files, and sends nothing at once."""
     edition, flow = plan.found.edition, plan.flow
     destination = edition.destination
     policy = destination.policy
-    assert policy is not None, "a plan is refused for what is not carried out"
+    if destination.takes_files or policy is None:
+        return None
     mapped = _mapped(tx, caller, clock, plan)
     mapping = mapping_of(flow, destination)
     parting = Parting.of(policy, tuple(destination.identity_namespaces))
@@ -101,6 +105,29 @@ def trial_of(tx: Transaction, caller: Caller, clock: Clock, plan: Plan) -> Trial
     new = frozenset(item.number for item in mapped if (item.namespace, item.id) in plan.new_audiences & begun)
     last = profiles.last_number(tx, caller.number)
     return Trial(watched, new, recipe, CompiledDestination(recipe).most_entries, last)
+
+
+def files_of(tx: Transaction, caller: Caller, clock: Clock, plan: Plan) -> list[dict[str, Any]]:
+    """Say of each audience whose files would be written how many members it has now, and when the first is due."""
+    sizes = {(item.namespace, item.id): item.size for item in audiences.all_of(tx, caller.number).values()}
+    return [
+        {
+            "audience": selector.id,
+            "namespace": selector.namespace,
+            "members": sizes.get((selector.namespace, selector.id), 0),
+            "firstAt": _first_at(selector, clock.now()),
+        }
+        for selector in plan.flow.audiences
+    ]
+
+
+def _first_at(selector: SegmentSelectorValue, now: int) -> str | None:
+    schedule = schedule_of(selector)
+    if schedule is None:
+        return None
+    due = slots.due(schedule, slots.begin(schedule, now), now)
+    moment = now if due is not None else slots.next_slot(schedule, now)
+    return iso(moment) if moment is not None else None
 
 
 async def look(store: Store, caller: Caller, trial: Trial, after: int, most: int, samples: int) -> Leaving:

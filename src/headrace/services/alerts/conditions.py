@@ -5,13 +5,14 @@ A condition says that something is so, or is not. Of what nobody knows, nothing 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from headrace.model.alert import KINDS
 from headrace.services.alerts.evidence import Reached
-from headrace.store import access, alerts, dataflows, documents, ledger, outbox, sign_in_states
-from headrace.store.alerts import Alert, Hour, Key, Watcher
+from headrace.services.exports import due
+from headrace.store import access, alerts, dataflows, documents, ledger, outbox, runs, sign_in_states
+from headrace.store.alerts import Alert, Hour, Key, LastRun, Watcher
 from headrace.store.database import Transaction
 from headrace.store.dataflows import StoredDataflow
 from headrace.store.documents import Declared
@@ -20,7 +21,7 @@ SUBSCRIPTION = "alert-subscription"
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
-#: Changes that an hour has to settle before its rate of what was withheld counts.
+#: Changes that an hour has to settle, or people that an export has, before its rate of what was left out counts.
 FEWEST = 20
 #: After so long without a sign of life a process is gone.
 GONE_AFTER = 2 * MINUTE
@@ -73,6 +74,14 @@ class _Measures:
         return {default, *self.given.get((tenant, alert), ())}
 
 
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """How the exports of a dataflow stand: minutes since one was due, and percent of people who have no row."""
+
+    minutes: int = 0
+    left_out: float = 0.0
+
+
 def look(tx: Transaction, around: Around) -> Seen:
     """Read everything that alerts are about."""
     tenants = access.all_tenants(tx)
@@ -82,10 +91,11 @@ def look(tx: Transaction, around: Around) -> Seen:
     begun = [*_begun(flows, totals, hours, around.now)]
     rates = {(hour.tenant, hour.dataflow): hour.per_mille for hour in hours.values()}
     rates |= {(hour.tenant, hour.dataflow): hour.per_mille for hour, _ in begun}
-    measures = _measures(subscriptions)
+    measures, ended = _measures(subscriptions), alerts.last_runs(tx, around.now - 7 * DAY)
+    files = _of_files(tx, ended, around.now)
     found = [
-        *_of_dataflows(tx, flows, totals, rates, measures, around),
-        *_of_runs(tx, around.now),
+        *_of_dataflows(tx, flows, totals, rates, files, measures, around),
+        *_of_runs(ended),
         *_of_accounts(tx),
         *_of_host(hosts, around, alerts.watchers(tx)),
     ]
@@ -118,17 +128,21 @@ def _of_dataflows(
     flows: Iterable[StoredDataflow],
     totals: Mapping[tuple[int, int], Mapping[str, int]],
     rates: Mapping[tuple[int, int], int],
+    files: Mapping[tuple[int, str], _Files],
     measures: _Measures,
     around: Around,
 ) -> Iterator[Condition]:
     for flow in flows:
-        where = (flow.tenant, flow.dataflow)
+        where, written = (flow.tenant, flow.dataflow), files.get((flow.tenant, flow.id), _Files())
         yield Condition((flow.tenant, "dataflow-held", flow.id, ""), flow.state == "held", flow.reason or "")
         parked = totals.get(where, {}).get("parked", 0)
         yield from _above(flow, "changes-parked", parked, measures, f"{parked} changes are laid aside")
-        yield from _waiting(tx, flow, measures, around.now)
+        yield from _waiting(tx, flow, written, measures, around.now)
         percent = rates.get(where, 0) / 10
         said = f"{percent:g} % of the changes that the last hour settled were withheld"
+        if written.left_out > percent:
+            percent = written.left_out
+            said = f"{percent:g} % of the people of the last export have no row in its files"
         yield from _above(flow, "activation-skip-rate-exceeded", percent, measures, said)
         reached = around.reached.get(flow.id)
         is_known = reached.is_unreachable(around.now) if reached is not None and flow.state == "enabled" else None
@@ -136,12 +150,16 @@ def _of_dataflows(
             yield Condition((flow.tenant, "partner-unreachable", flow.id, ""), is_known, reached.reason)
 
 
-def _waiting(tx: Transaction, flow: StoredDataflow, measures: _Measures, now: int) -> Iterator[Condition]:
-    """Say for how long the oldest change has waited. What is disabled waits because somebody wants it to."""
+def _waiting(
+    tx: Transaction, flow: StoredDataflow, files: _Files, measures: _Measures, now: int
+) -> Iterator[Condition]:
+    """Say for how long the oldest change, or file, has waited. What is disabled waits because somebody wants it to."""
     oldest = outbox.oldest(tx, flow.tenant, flow.dataflow) if flow.state != "disabled" else None
     minutes = (now - oldest) // MINUTE if oldest is not None else 0
     said = f"the oldest change has waited for {minutes} minutes"
     yield from _above(flow, "backlog-age", minutes, measures, said)
+    if files.minutes > minutes and flow.state != "disabled":
+        minutes, said = files.minutes, f"an export has not ended for {files.minutes} minutes"
     yield from _above(flow, "flow-run-delay", minutes, measures, said)
 
 
@@ -151,11 +169,31 @@ def _above(flow: StoredDataflow, alert: str, value: float, measures: _Measures, 
         yield Condition(key, value > threshold, said)
 
 
-def _of_runs(tx: Transaction, now: int) -> Iterator[Condition]:
-    """Say whether the last run of each dataflow failed."""
-    for tenant, dataflow, run, state, reason in alerts.last_runs(tx, now - 7 * DAY):
-        said = f"the run {run} failed: {reason or 'no reason is known'}"
-        yield Condition((tenant, "flow-run-failure", dataflow, ""), state == "failed", said)
+def _of_runs(ended: Iterable[LastRun]) -> Iterator[Condition]:
+    """Say whether the last run of each dataflow failed; of files, that of any audience."""
+    found: dict[tuple[int, str], LastRun] = {}
+    for run in ended:
+        where = (run.tenant, run.dataflow)
+        if run.state == "failed" or where not in found:
+            found[where] = run
+    for (tenant, dataflow), run in found.items():
+        said = f"the run {run.run} failed: {run.reason or 'no reason is known'}"
+        yield Condition((tenant, "flow-run-failure", dataflow, ""), run.state == "failed", said)
+
+
+def _of_files(tx: Transaction, ended: Iterable[LastRun], now: int) -> dict[tuple[int, str], _Files]:
+    """Say how the exports of each dataflow stand: for how long one has not ended, all tries together."""
+    found: dict[tuple[int, str], _Files] = {}
+    for asked in runs.unended(tx, due.KIND):
+        where, minutes = (asked.tenant, asked.subject["dataflow"]), (now - asked.subject["moment"]) // MINUTE
+        known = found.get(where, _Files())
+        found[where] = replace(known, minutes=max(known.minutes, minutes))
+    for run in ended:
+        if run.received >= FEWEST:
+            known = found.get((run.tenant, run.dataflow), _Files())
+            percent = 100 * run.skipped / run.received
+            found[run.tenant, run.dataflow] = replace(known, left_out=max(known.left_out, round(percent, 1)))
+    return found
 
 
 def _of_accounts(tx: Transaction) -> Iterator[Condition]:

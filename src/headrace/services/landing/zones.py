@@ -15,6 +15,7 @@ from pathlib import Path
 
 from headrace.clock import Clock
 from headrace.connect.keyring import Keyring
+from headrace.errors import OperationError
 from headrace.services.caller import Caller
 from headrace.services.landing import sas
 from headrace.services.sealing import Safe
@@ -88,7 +89,7 @@ class LandingZones:
         Return a way into the landing zone of the caller's sandbox; the audit says who was handed one.
 
         Raises:
-            OperationError: its key cannot be opened.
+            OperationError: its key cannot be opened, or its directory cannot be made.
         """
         zone = await self._zone(caller.tenant, caller.actor)
         way = self._way_in(zone, caller.tenant)
@@ -132,8 +133,17 @@ class LandingZones:
             container = f"dlz-{secrets.token_hex(10)}"
             new = Zone(tenant.tenant, container, self._new_keys(tenant), self.clock.now())
             zone = await self.store.write(partial(self._make, new, actor))
-        await asyncio.to_thread(self._place(zone.container).mkdir, 0o750, parents=True, exist_ok=True)
+        await asyncio.to_thread(self._make_place, zone.container)
         return zone
+
+    def _make_place(self, container: str) -> None:
+        try:
+            self._place(container).mkdir(0o750, parents=True, exist_ok=True)
+        except OSError as error:
+            raise OperationError(
+                "the directory of the landing zones cannot be written to; whoever runs this installation has to see to "
+                f"HEADRACE_LANDING_DIRECTORY: {(error.strerror or 'refused').lower()}"
+            ) from None
 
     def _make(self, new: Zone, actor: str, tx: Transaction) -> Zone:
         zone = landing_zones.add(tx, new)

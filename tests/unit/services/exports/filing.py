@@ -5,11 +5,13 @@ from pathlib import Path
 from headrace.connect.egress import AllowList, Egress
 from headrace.connect.guard import Guard
 from headrace.connect.storage import Way
+from headrace.model.flow import PROFILE_STORE_SPEC
 from headrace.services import activation, authoring, sources, targets
 from headrace.services.exports import due
 from headrace.services.exports.carrying import Exporting
 from headrace.services.landing.zones import LandingZones
 from headrace.services.storages import Storages
+from support import AUTHORING, FLOWS
 from unit.services.house import flow_document
 
 EVERYBODY = "segmentMembership.seg_namespace.seg_id.status"
@@ -79,6 +81,32 @@ async def activate_files(house, *ids, name="flow", mapping=MAPPING, formats=None
     stored = await activation.create(house.store, house.clock, house.caller, flow)
     house.flows[name] = stored.id
     return stored
+
+
+def connect_files(api, *ids, name="files", template=None, formats=None, mapping=MAPPING, mandatory=(), **dates):
+    """Declare by REST a destination that takes files, and a dataflow that sends it audiences; return its id."""
+    wanted = destination(
+        _made(api.post(f"{AUTHORING}/destination-servers", server(**(formats or {}))))["instanceId"], name
+    )
+    if template is not None:
+        kept = _made(api.post(f"{AUTHORING}/audience-templates", template))["instanceId"]
+        wanted["audienceMetadataConfig"] = {"audienceTemplateId": kept}
+    spec = {"id": _made(api.post(f"{AUTHORING}/destinations", wanted))["instanceId"], "version": "1.0"}
+    target = _made(api.post(f"{FLOWS}/targetConnections", {"name": name, "connectionSpec": spec}))["id"]
+    people = {"name": "profiles", "connectionSpec": {"id": PROFILE_STORE_SPEC}}
+    source = _made(api.post(f"{FLOWS}/sourceConnections", people))["id"]
+    document = flow_document(name, source, target, ids, mapping)
+    for selector in document["transformations"][0]["params"]["segmentSelectors"]["selectors"]:
+        selector["value"] |= scheduled(**dates)
+        del selector["value"]["mappingId"]
+    if mandatory:
+        document["transformations"][0]["params"]["mandatoryFields"] = [*mandatory]
+    return _made(api.post(f"{FLOWS}/flows", document))["id"]
+
+
+def _made(answer):
+    assert answer.status in (200, 201), answer.text
+    return answer.json
 
 
 def carries_files(house, directory):

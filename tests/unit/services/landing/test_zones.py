@@ -12,6 +12,8 @@ from sqlalchemy import update
 from headrace.api.blobs import Blobs
 from headrace.connect.keyfile import LocalKeyFile
 from headrace.connect.keyring import Keyring
+from headrace.connect.storage import served
+from headrace.errors import OperationError
 from headrace.events import LandingRefused
 from headrace.services import key_rotation
 from headrace.services.caller import Principal
@@ -120,15 +122,42 @@ async def test_files_go_as_days_pass_and_what_is_under_way_stays(house, zones):
     for name in ("whole", ".headrace-1.part"):
         (place / name).write_bytes(b"x")
         os.utime(place / name, (house.clock.at / 1000,) * 2)
-    short = replace(zones, kept_days=1)
+    short, container = replace(zones, kept_days=1), place.name
 
     house.clock.at += DAY - 1000
-    assert await tidy(short) == 0
+    assert await tidy(short, container) == 0
     house.clock.at += 2000
-    assert await tidy(short) == 1
+    assert await tidy(short, container) == 1
     assert [one.name for one in place.iterdir()] == [".headrace-1.part"]
     house.clock.at += 6 * DAY
-    assert await tidy(short) == 1
+    assert await tidy(short, container) == 1
+
+
+async def test_what_is_wrong_with_one_container_leaves_the_others_to_be_tidied(house, zones, monkeypatch):
+    other = house.store.write_now(lambda tx: access.add_tenant(tx, 1, "dev", "id-of-dev"))
+    bad = await zones.directory_of(house.caller.tenant)
+    good = await zones.directory_of(house.store.read_now(lambda tx: access.tenant_of(tx, other)))
+    (good / "old").write_bytes(b"x")
+    os.utime(good / "old", (0, 0))
+    forget, told = served.forget_older, []
+
+    def fails(directory, *moments):
+        if directory == bad:
+            raise PermissionError("not yours")
+        return forget(directory, *moments)
+
+    monkeypatch.setattr(served, "forget_older", fails)
+    task = asyncio.create_task(keep_tidy(zones, told.append))
+    await until(lambda: not (good / "old").exists())
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert [event.step for event in told] == ["tidy_landing_zones"]
+
+
+async def test_a_directory_that_cannot_be_made_is_for_whoever_runs_the_house(house, zones, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OperationError, match="HEADRACE_LANDING_DIRECTORY"):
+        await replace(zones, directory=tmp_path / "file").hand_out(house.caller)
 
 
 async def test_a_round_that_fails_is_told_and_the_next_one_comes(house, zones, monkeypatch):
@@ -250,6 +279,27 @@ async def test_more_than_there_are_places_for_are_told_to_come_back(zones, large
     third = Client(zones, first.door)
     await third.ask(way, "missing")
     assert third.status == 404
+
+
+async def test_who_takes_all_places_of_one_container_leaves_room_for_others(house, zones, large, monkeypatch):
+    monkeypatch.setattr("headrace.api.blobs.AT_ONCE_EACH", 1)
+    number = house.store.write_now(lambda tx: access.add_tenant(tx, 1, "dev", "id-of-dev"))
+    tenant = house.store.read_now(lambda tx: access.tenant_of(tx, number))
+    theirs = await zones.hand_out(replace(house.caller, tenant=tenant))
+    way, _ = large
+    first = Client(zones)
+    first.takes.clear()
+    task = first.ask(way, "large")
+    await until(lambda: first.sent)
+    second, third = Client(zones, first.door), Client(zones, first.door)
+    await second.ask(way, "large")
+    await third.ask(theirs, "missing")
+    assert (second.status, third.status) == (503, 404)
+
+    first.gone.set()
+    first.takes.set()
+    await task
+    assert not first.door._busy
 
 
 async def test_a_key_that_cannot_be_had_is_a_matter_of_time(house, zones, large):
