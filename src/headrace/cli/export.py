@@ -14,7 +14,7 @@ from headrace.errors import RequestError
 
 app = typer.Typer(add_completion=False)
 _NOW = "/data/core/activation/disflowprovider/adhocrun"
-_SECOND = {"Accept": "application/vnd.adobe.adhoc.activation+json; version=2"}
+_SECOND, _THIRD = ({"Accept": f"application/vnd.adobe.adhoc.activation+json; version={version}"} for version in (2, 3))
 
 
 @app.command()
@@ -28,6 +28,10 @@ def export(
             show_default=False,
         ),
     ] = None,
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option("--dataset", help="A dataset's id, once for each. Without it, all.", show_default=False),
+    ] = None,
     now: Annotated[
         bool, typer.Option("--now", help="Write the files now, whole; the schedule stays as it is.")
     ] = False,
@@ -38,23 +42,41 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """
-    Show when files of a dataflow's audiences are due, or write them now.
+    Show when files of a dataflow's audiences or datasets are due, or write them now.
 
     headrace export 3e0d6c39-f47b-4c16-8b5d-1d6cf4d5c0b4 --audience movie-lovers --now
 
     Exit code 1, with --now: a run failed or was cancelled.
     """
     with signed_in(data_dir) as client:
-        if now:
-            _write(client, flow, audience or [], wait=wait, as_json=as_json)
+        found = _due(client, flow)
+        if not now:
+            shown = [item for item in found if not audience or {item["audience"], _named(item)} & {*audience}]
+            show_all(shown, _DUE, as_json=as_json)
+            return
+        if found and found[0]["audience"] is None:
+            order = _datasets(client, flow, dataset or [item["id"] for item in found[0]["datasets"]])
         else:
-            show_all(_due(client, flow, audience or []), _DUE, as_json=as_json)
+            order = _audiences(client, flow, audience or [])
+        _follow(client, order, wait=wait, as_json=as_json)
 
 
-def _write(client: Client, flow: str, audience: list[str], *, wait: bool, as_json: bool) -> None:
-    ours = {} if audience else {"x-headrace": {"all": True}}
-    body = {"activationInfo": {flow: audience}, **ours}
-    order = client.post(_NOW, body, _SECOND)["order"]
+def _audiences(client: Client, flow: str, names: list[str]) -> list[Row]:
+    """Have the files of audiences written, and return the order."""
+    ours = {} if names else {"x-headrace": {"all": True}}
+    order: list[Row] = client.post(_NOW, {"activationInfo": {flow: names}, **ours}, _SECOND)["order"]
+    return order
+
+
+def _datasets(client: Client, flow: str, ids: list[str]) -> list[Row]:
+    """Have the files of datasets written, and return the order."""
+    wanted = {"destinations": [{"flowId": flow, "datasets": [{"id": id_} for id_ in ids]}]}
+    (answer,) = client.post(_NOW, {"activationInfo": wanted}, _THIRD)["destinations"]
+    return [{"dataset": item["id"], "order": flow, "statusURL": item["statusURL"]} for item in answer["datasets"]]
+
+
+def _follow(client: Client, order: list[Row], *, wait: bool, as_json: bool) -> None:
+    """Show how far the runs of an order are, until they have ended; without ``wait``, only which they are."""
     runs = [*dict.fromkeys(item["statusURL"].rpartition("/")[2] for item in order)]
     if not wait:
         _tell(order, runs, as_json=as_json)
@@ -80,13 +102,13 @@ def _is_there(run: Row) -> bool:
     return bool(run["metrics"]["statusSummary"]["status"] == "success")
 
 
-def _due(client: Client, flow: str, audience: list[str]) -> list[Row]:
-    """Return when the files of audiences are due."""
+def _due(client: Client, flow: str) -> list[Row]:
+    """Return when the files of audiences, or of datasets, are due."""
     (found,) = client.get(f"{FLOWS}/flows/{quote(flow, safe='')}")["items"]
     items: list[Row] | None = found.get("x-headrace", {}).get("exports")
     if items is None:
         raise RequestError(f"the dataflow {flow} sends messages, and writes no files")
-    return [item for item in items if not audience or {item["audience"], _named(item)} & {*audience}]
+    return items
 
 
 def _named(item: Row) -> str:
@@ -105,12 +127,16 @@ def _last(item: Row) -> str:
     return "" if last is None else f"{minute(last['publishedAt'])} by {last['run']}"
 
 
+def _what(item: Row) -> str:
+    return item["audience"] or ", ".join(dataset["name"] or dataset["id"] for dataset in item["datasets"])
+
+
 def _mode(item: Row) -> str:
     return "whole" if item["exportMode"] == "DAILY_FULL_EXPORT" else "what is new"
 
 
 _DUE: Columns = {
-    "audience": member("audience"),
+    "files of": _what,
     "mode": _mode,
     "frequency": member("frequency"),
     "next": _next,

@@ -50,8 +50,10 @@ def progress(told: Row) -> str:
 
 
 def audiences(run: Row) -> str:
-    """Return whose files a run of the flow service writes."""
-    return ", ".join(item["name"] or item["id"] for item in run["x-headrace"]["audiences"])
+    """Return whose files a run of the flow service writes: audiences', or datasets'."""
+    ours = run["x-headrace"]
+    named = [*ours["audiences"], *ours.get("datasets", ())]
+    return ", ".join(item["name"] or item["id"] for item in named) or "datasets"
 
 
 def show_outcome(run: Row) -> None:

@@ -142,7 +142,7 @@ def _of_dataflows(
         said = f"{percent:g} % of the changes that the last hour settled were withheld"
         if written.left_out > percent:
             percent = written.left_out
-            said = f"{percent:g} % of the people of the last export have no row in its files"
+            said = f"{percent:g} % of what the last export was about has no row in its files"
         yield from _above(flow, "activation-skip-rate-exceeded", percent, measures, said)
         reached = around.reached.get(flow.id)
         is_known = reached.is_unreachable(around.now) if reached is not None and flow.state == "enabled" else None

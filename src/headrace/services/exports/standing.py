@@ -6,14 +6,15 @@ from typing import Any
 from headrace.batch import schedule as slots
 from headrace.batch.schedule import Schedule
 from headrace.clock import iso
-from headrace.model.export import FULL
+from headrace.model.export import FULL, ScheduleParams
 from headrace.model.flow import Flow, SegmentSelectorValue
 from headrace.services.checks import lenient
-from headrace.services.exports import due
-from headrace.store import dataflows, export_schedules, exports
+from headrace.services.exports import due, lake
+from headrace.store import dataflows, export_schedules, exported_datasets, exports
 from headrace.store.database import Store, Transaction
 from headrace.store.dataflows import StoredDataflow
 from headrace.store.export_schedules import DATASETS
+from headrace.store.exported_datasets import ExportedDataset
 from headrace.store.exports import Published
 
 Object = dict[str, Any]
@@ -51,9 +52,28 @@ def _of_audiences(tx: Transaction, stored: StoredDataflow, flow: Flow, now: int)
 
 def _of_datasets(tx: Transaction, stored: StoredDataflow, flow: Flow, now: int) -> Iterator[Object]:
     """Yield how the one schedule stands that all datasets of a dataflow share."""
-    schedule = due.schedules_of(tx, stored, flow).get(DATASETS)
-    if schedule is not None:
-        yield {"audience": None, **_dates(tx, stored, DATASETS, schedule, now)}
+    names = lake.datasets_of(tx, stored.tenant, flow)
+    if names is None:
+        return
+    said = lenient(ScheduleParams, flow.schedule_params or {})
+    published = exported_datasets.of_dataflow(tx, stored.tenant, stored.dataflow)
+    yield {
+        "audience": None,
+        "datasets": [
+            {"id": id_, "name": name, "last": _snapshot(published[id_]) if id_ in published else None}
+            for id_, name in names.items()
+        ],
+        "exportMode": said.mode,
+        "frequency": said.frequency,
+        "triggerType": "SCHEDULED",
+        **_dates(tx, stored, DATASETS, due.schedules_of(tx, stored, flow).get(DATASETS), now),
+        "underWay": next((run.run for run in due.unended(tx, stored.tenant, stored.id)), None),
+        "last": max((_snapshot(one) for one in published.values()), key=lambda it: it["publishedAt"], default=None),
+    }
+
+
+def _snapshot(exported: ExportedDataset) -> Object:
+    return {"run": exported.run, "snapshot": exported.snapshot, "publishedAt": iso(exported.published_at)}
 
 
 def _said(said: SegmentSelectorValue) -> Object:

@@ -60,7 +60,7 @@ async def test_a_failure_of_one_audience_stays_until_that_one_succeeds(filed):
 
 async def test_too_many_people_without_a_row(filed):
     told.publish(filed, await run_of(filed, "a"), rows=170, excluded={"missing-field": 20, "consent": 10})
-    reason = "15 % of the people of the last export have no row in its files"
+    reason = "15 % of what the last export was about has no row in its files"
     assert met(filed, "activation-skip-rate-exceeded") == {"activation-skip-rate-exceeded": reason}
 
     filed.pass_time(1)

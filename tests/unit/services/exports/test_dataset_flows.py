@@ -2,11 +2,13 @@
 
 import pytest
 
+from headrace.clock import iso
 from headrace.errors import Conflict, NotFound, RequestError
 from headrace.model.flow import DATA_LAKE_SPEC, PROFILE_STORE_SPEC
 from headrace.model.problem import ConfigurationError
 from headrace.services import activation, declared, sources
 from headrace.services.exports import asking, asking_datasets, due
+from headrace.services.exports.standing import of_dataflow
 from headrace.services.in_use import SOURCE
 from headrace.services.sending_again import NotCarried
 from headrace.store import export_schedules
@@ -207,3 +209,23 @@ async def test_what_is_not_there_is_not_written_now(lake):
     with pytest.raises(NotCarried, match="sends people"):
         await now(lake, lake.id)
     assert lake.house.store.read_now(lambda tx: [*due.unended(tx, 1, house.flows["flow"])]) == []
+
+
+async def test_it_shows_when_datasets_are_due_and_which_snapshots_are_there(lake):
+    house = lake.house
+    stored = await lake.export(lake.id)
+
+    def shown():
+        return house.store.read_now(lambda tx: of_dataflow(tx, stored, house.clock.now()))
+
+    (before,) = shown()
+    assert (before["exportMode"], before["frequency"]) == ("FIRST_FULL_THEN_INCREMENTAL", "EVERY_3_HOURS")
+    assert before["nextSlot"] == iso(stored.document["scheduleParams"]["startTime"] * 1000)
+    assert (before["last"], before["underWay"]) == (None, None)
+    assert before["datasets"] == [{"id": lake.id, "name": "dataset 1", "last": None}]
+
+    await lake.pass_slot()
+
+    (after,) = shown()
+    assert after["last"] == after["datasets"][0]["last"]
+    assert after["last"]["snapshot"] == 1
