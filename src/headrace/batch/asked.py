@@ -111,9 +111,10 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class AudienceCounted(msgspec.Struct):
-    """What became of an audience, before deduplication."""
+    """What became of an audience, before deduplication; ``rows`` are more than people where they have several each."""
 
     received: int
+    rows: int
     excluded: dict[Excluded, int]
     members: list[tuple[int, bytes]]
 

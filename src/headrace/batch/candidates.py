@@ -104,7 +104,7 @@ class Candidates:
             if reason is not None:
                 audience.exclude(person.profile, reason)
                 continue
-            audience.give(person.profile, status)
+            audience.give(person.profile, status, len(rows))
             self._add(person, audience, at_hand, rows, left)
             self._gathered.size += size
 
@@ -162,7 +162,7 @@ class _Audience:
         self.is_known = bool(known.surely or known.perhaps)
         self._statuses = dict(_statuses(wanted.manner))
         self._members = Members()
-        self._received = 0
+        self._received = self._rows = 0
         self._excluded: Counter[Excluded] = Counter()
 
     def knows(self, profile: int) -> bool:
@@ -188,13 +188,14 @@ class _Audience:
         if self.is_known and self.knows(profile) and self.wanted.manner.mode != "full":
             self._members.add(profile)
 
-    def give(self, profile: int, status: Status) -> None:
-        """Note somebody who has a row."""
+    def give(self, profile: int, status: Status, rows: int) -> None:
+        """Note somebody who has rows."""
+        self._rows += rows
         if status == "realized":
             self._members.add(profile)
 
     def counted(self) -> AudienceCounted:
-        return AudienceCounted(self._received, dict(self._excluded), self._members.packed())
+        return AudienceCounted(self._received, self._rows, dict(self._excluded), self._members.packed())
 
 
 def _statuses(manner: Manner) -> Iterator[tuple[_Standing, Status | None]]:

@@ -7,6 +7,7 @@ looked at by itself, which comes to the same.
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +21,7 @@ _NESTED = frozenset({list, dict})
 _AT_ONCE = {
     "string": (pa.string(), pa.int64(), pa.bool_()),
     "integer": (pa.int64(),),
-    "number": (pa.float64(),),
+    "number": (pa.float64(), pa.int64()),
     "boolean": (pa.bool_(),),
     "date": (),
     "date-time": (),
@@ -93,6 +94,9 @@ class _Column:
 
     def _found(self, values: Sequence[Any]) -> pa.Array | None:
         """Return the cells of values of one kind that needs no look at each; ``None``: they are not."""
+        if self._type == pa.large_string() and not self._is_nested:
+            with suppress(pa.ArrowException, ValueError, TypeError):
+                return pa.array(values, self._type)
         try:
             found = pa.array(values)
         except (pa.ArrowException, ValueError, TypeError, OverflowError):
@@ -101,7 +105,7 @@ class _Column:
             return found.cast(self._type)
         if found.type not in self._at_once or (found.type == pa.float64() and not pc.all(pc.is_finite(found)).as_py()):
             return None
-        return found.cast(self._type)
+        return found.cast(self._type, safe=False)
 
     def _one(self, value: Any, left_out: Counter[tuple[int, Any]]) -> Any:
         if type(value) in _NESTED and not self._is_nested:

@@ -43,6 +43,19 @@ class Members:
             bits = self._blocks[profile >> 16] = bytearray(_BYTES)
         bits[(profile & 0xFFFF) >> 3] |= 1 << (profile & 7)
 
+    def has(self, profiles: pa.Array) -> pa.Array:
+        """Say of some people, who stand by their numbers, who is among these."""
+        if not len(profiles):
+            return pa.array([], pa.bool_())
+        blocks = pc.run_end_encode(pc.shift_right(profiles, 16), run_end_type=pa.int64())
+        found, begin = [], 0
+        for block, end in zip(blocks.values.to_pylist(), blocks.run_ends.to_pylist(), strict=True):
+            bits = pa.py_buffer(self._blocks.get(block, _NOBODY))
+            places = pc.bit_wise_and(profiles.slice(begin, end - begin), BLOCK - 1)
+            found.append(pa.BooleanArray.from_buffers(pa.bool_(), BLOCK, [None, bits]).take(places))
+            begin = end
+        return pa.concat_arrays(found)
+
     def packed(self) -> list[tuple[int, bytes]]:
         """Return the blocks in which somebody is."""
         return [(block, _pack(bits)) for block, bits in sorted(self._blocks.items()) if any(bits)]

@@ -1,11 +1,12 @@
 # ruff: noqa: S608 - what is put into these queries are names of ours, and names of columns in quotes.
 """The columns of an export's rows, as SQL over candidates: their names, objects taken apart, and columns of uploads."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 
-from headrace.batch.deduplicating import KEPT, PICKED
+from headrace.batch.deduplicating import PICKED
 from headrace.batch.selection import Wanted
 from headrace.datasets.engine import BadQuery, Engine
 
@@ -16,22 +17,28 @@ LONGEST_SHAPE = 1 << 16
 #: Finds whole numbers that may be too long for a column of such.
 _HUGE = "'.*[0-9]{19}.*'"
 _UPLOADED = "uploaded"
+#: Columns of an upload and their types, by the names they have in files.
+_Columns = Mapping[str, tuple[str, str]]
 
 
-def sql_of(engine: Engine, wanted: Wanted, *, is_each_a_row: bool = True) -> str:
-    """Return SQL for the rows of candidates who keep them, in order."""
+def sql_of(engine: Engine, wanted: Wanted, rows: str = PICKED, *, is_each_a_row: bool = True) -> str:
+    """
+    Return SQL for the rows that stand in order under a name.
+
+    ``is_each_a_row``: by an identity, somebody has a row for each of theirs.
+    """
     columns = [
         f"{_value(engine, f'c{place}', column.type)} AS {_quoted(column.name)}"
         for place, column in enumerate(wanted.columns)
     ]
     names = list(dict.fromkeys(name for audience in wanted.audiences for name in audience.enrichment))
     columns += [f"e{place} AS {_quoted(name)}" for place, name in enumerate(names)]
-    joined = f" LEFT JOIN ({_uploads(engine, wanted, names)}) AS {_UPLOADED} USING (audience, person)" if names else ""
     which = "" if is_each_a_row else " WHERE place = 0"
-    if wanted.key is not None:
-        joined += f" SEMI JOIN {KEPT} USING (audience, profile)"
-    ordered = " ORDER BY profile, audience, place" if joined else ""
-    return f"SELECT {', '.join(columns)} FROM {PICKED}{joined}{which}{ordered}"
+    if not names:
+        return f"SELECT {', '.join(columns)} FROM {rows}{which}"
+    # What is joined does not come in order by itself.
+    joined = f"{rows} LEFT JOIN ({_uploads(engine, wanted, names)}) AS {_UPLOADED} USING (audience, person)"
+    return f"SELECT {', '.join(columns)} FROM {joined}{which} ORDER BY profile, audience, place"
 
 
 def _value(engine: Engine, column: str, type_: str) -> str:
@@ -81,19 +88,30 @@ def _typed(shape: Any) -> Any:
 
 def _uploads(engine: Engine, wanted: Wanted, names: list[str]) -> str:
     """Return SQL for the columns of all uploads, by audience and person."""
-    parts = [_upload(engine, wanted, place, names) for place, one in enumerate(wanted.audiences) if one.uploaded]
-    nothing = ", ".join(f"NULL AS e{place}" for place, _ in enumerate(names))
+    there = {
+        place: {name: (column, types[column]) for name, column in one.enrichment.items() if column in types}
+        for place, one in enumerate(wanted.audiences)
+        if one.uploaded and (types := _types(engine, place))
+    }
+    parts = []
+    for place, columns in there.items():
+        values = [f"{_uploaded(name, columns, there.values())} AS e{number}" for number, name in enumerate(names)]
+        parts.append(f"SELECT {place} AS audience, key AS person, {', '.join(values)} FROM {UPLOAD}{place}")
+    nothing = ", ".join(f"NULL AS e{number}" for number, _ in enumerate(names))
     return " UNION ALL ".join(parts) or f"SELECT 0 AS audience, '' AS person, {nothing} LIMIT 0"
 
 
-def _upload(engine: Engine, wanted: Wanted, place: int, names: list[str]) -> str:
-    enrichment = wanted.audiences[place].enrichment
-    there = set(engine.schema(f"SELECT * FROM {UPLOAD}{place}").names)
-    values = ", ".join(
-        f"{_quoted(enrichment[name]) if enrichment.get(name) in there else 'NULL'} AS e{number}"
-        for number, name in enumerate(names)
-    )
-    return f"SELECT {place} AS audience, key AS person, {values} FROM {UPLOAD}{place}"
+def _uploaded(name: str, columns: _Columns, all_uploads: Iterable[_Columns]) -> str:
+    """Return SQL for a column of an upload; what has another type in another upload is text."""
+    value = _quoted(columns[name][0]) if name in columns else "NULL"
+    is_text = len({other[name][1] for other in all_uploads if name in other}) > 1
+    return f"{value}::VARCHAR" if is_text else value
+
+
+def _types(engine: Engine, place: int) -> dict[str, str]:
+    """Return the columns of an upload, each with its type."""
+    schema = engine.schema(f"SELECT * FROM {UPLOAD}{place}")
+    return {field.name: str(field.type) for field in schema}
 
 
 def _quoted(name: str) -> str:

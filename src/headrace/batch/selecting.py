@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from headrace.batch import picking
 from headrace.batch.asked import Asked, Counted
-from headrace.batch.deduplicating import PICKED, Kept, keep
+from headrace.batch.deduplicating import PICKED, Lost, lost
 from headrace.batch.parts import Rows, without_data
 from headrace.batch.people_rows import PeopleRows
 from headrace.batch.selected_columns import UPLOAD, sql_of
@@ -32,6 +32,7 @@ from headrace.datasets.engine import Engine
 from headrace.errors import HeadraceError, OperationError
 
 _PROCESS = "headrace.batch.picking"
+_KEPT = "kept"
 #: Bytes that wait in a pipe: what everybody may ask of Linux.
 _PIPE = 1 << 20
 _read_counted = msgspec.msgpack.Decoder(Counted).decode
@@ -40,9 +41,9 @@ _read_counted = msgspec.msgpack.Decoder(Counted).decode
 class Selected:
     """The rows of an export; once they were read to the end, also what became of everybody."""
 
-    def __init__(self, rows: Rows, wanted: Wanted, picked: "_Picked", kept: Kept | None = None) -> None:
+    def __init__(self, rows: Rows, wanted: Wanted, picked: "_Picked", lost: Lost | None = None) -> None:
         self.rows = rows
-        self._wanted, self._picked, self._kept = wanted, picked, kept
+        self._wanted, self._picked, self._lost = wanted, picked, lost
 
     def outcome(self) -> Outcome:
         """
@@ -59,12 +60,11 @@ class Selected:
 
     def _of_audience(self, counted: Counted, place: int) -> OfAudience:
         one = counted.audiences[place]
-        excluded, candidates = dict(one.excluded), one.received - sum(one.excluded.values())
-        rows = candidates
-        if self._kept is not None:
-            rows = self._kept.rows.get(place, 0)
-            if lost := candidates - self._kept.people.get(place, 0):
-                excluded["duplicate"] = lost
+        excluded = dict(one.excluded)
+        rows = one.rows if _is_each_a_row(self._wanted) else one.received - sum(one.excluded.values())
+        if self._lost is not None and (people := self._lost.counts.get(place)):
+            excluded["duplicate"] = people
+            rows -= self._lost.rows[place] if _is_each_a_row(self._wanted) else people
         return OfAudience(self._wanted.audiences[place].number, one.received, rows, excluded, one.members)
 
     def _left_out(self, counted: Counted) -> Iterator[LeftOutOf]:
@@ -88,25 +88,31 @@ def selecting(people: People, wanted: Wanted, scratch: Path, *, memory_mb: int =
     PeopleRows(asked)  # What is wrong with the mapping is said here, and not by the process.
     with _picking(people, asked) as picked, _Engine(scratch, picked, memory_mb) as engine:
         with _said(picked):
-            sql, kept = select(engine, wanted, picked.reader())
-        yield Selected(_Rows(engine, sql, picked), wanted, picked, kept)
+            sql, found = select(engine, wanted, picked.reader())
+        yield Selected(_Rows(engine, sql, picked), wanted, picked, found)
 
 
-def select(engine: Engine, wanted: Wanted, candidates: pa.RecordBatchReader) -> tuple[str, Kept | None]:
-    """Return SQL for the rows that candidates have; with a key, also who keeps them."""
+def select(engine: Engine, wanted: Wanted, candidates: pa.RecordBatchReader) -> tuple[str, Lost | None]:
+    """Return SQL for the rows that candidates have; with a key, also who has lost theirs."""
     if not wanted.gathers:
         engine.view_arrow(PICKED, candidates)
         return sql_of(engine, wanted), None
-    engine.view_reader(PICKED, candidates)
+    file = engine.view_reader(PICKED, candidates)
     for place, audience in enumerate(wanted.audiences):
         if audience.uploaded:
-            engine.view_parquet(f"{UPLOAD}{place}", [Path(file) for file in audience.uploaded])
+            engine.view_parquet(f"{UPLOAD}{place}", [Path(one) for one in audience.uploaded])
     if wanted.key is None:
         return sql_of(engine, wanted), None
-    asked = Asked.of(wanted)
-    is_each_a_row = asked.many is not None and asked.many < len(wanted.columns)
-    kept = keep(engine, asked, is_each_a_row=is_each_a_row)
-    return sql_of(engine, wanted, is_each_a_row=is_each_a_row), kept
+    found = lost(engine, Asked.of(wanted))
+    if found.people:
+        engine.view_arrow(_KEPT, found.kept(file))
+    return sql_of(engine, wanted, _KEPT if found.people else PICKED, is_each_a_row=_is_each_a_row(wanted)), found
+
+
+def _is_each_a_row(wanted: Wanted) -> bool:
+    """Say whether somebody has a row for each identity of the key: where one stands in a column."""
+    many = Asked.of(wanted).many
+    return many is not None and many < len(wanted.columns)
 
 
 # -- the process -------------------------------------------------------------------------------------------------------

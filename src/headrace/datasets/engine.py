@@ -67,13 +67,18 @@ class Engine:
         relation = self._connection.read_parquet(paths, union_by_name=True)
         relation.create_view(name)
 
-    def view_reader(self, name: str, reader: pa.RecordBatchReader) -> None:
-        """Give what can be read only once, or only slowly, under a name: by way of a file in the scratch directory."""
+    def view_reader(self, name: str, reader: pa.RecordBatchReader) -> Path:
+        """
+        Give what can be read only once, or only slowly, under a name: by way of a file in the scratch directory.
+
+        Return that file, in Parquet.
+        """
         file = self._spill / f"view-{len(self._files)}.parquet"
         with pq.ParquetWriter(file, reader.schema, compression="zstd") as writer:
             for batch in reader:
                 writer.write_batch(batch)
         self.view_parquet(name, [file])
+        return file
 
     def view_arrow(self, name: str, dataset: "pyarrow.dataset.Dataset | pa.Table") -> None:
         """Give anything of Arrow's that can be read more than once under a name."""

@@ -23,7 +23,7 @@ from integration.storage.sftp_server import (
 )
 from support import FLOWS, in_process
 
-from .conftest import DESTINATIONS, SERVERS, codes
+from .conftest import CREDENTIALS, DESTINATIONS, SERVERS, codes
 
 __all__ = ["fixture_openssh", "fixture_servers", "fixture_sshd"]
 
@@ -206,6 +206,23 @@ def test_a_password_is_sent_to_the_server_with_the_pinned_key_alone(api, sshd, d
     assert codes(answer) == {"/baseConnectionId": "denied"}
     assert CANARY not in answer.text
     assert CANARY not in caplog.text
+
+
+def test_who_shares_the_authors_credentials_pins_the_key_by_an_account_without_any(api, sshd, folder):
+    key = {"sshAuthentication": {"username": sshd.user, "sshKey": b64encode(sshd.key.encode()).decode()}}
+    shared = api.post(CREDENTIALS, key).json["instanceId"]
+    changes = {
+        "/customerAuthenticationConfigurations": [],
+        "/destinationDelivery/0/authenticationRule": "PLATFORM_AUTHENTICATION",
+        "/destinationDelivery/0/authenticationId": shared,
+    }
+    drop = destination(api, SFTP, at(sshd.port, folder), changes)
+    document = {"name": "account", "connectionSpec": {"id": drop}}
+
+    assert codes(target(api, drop, None)) == {"/baseConnectionId": "host-key"}
+    id_ = made(api.post(f"{FLOWS}/connections", document))
+    assert read(api, "connections", id_)["x-headrace"]["hostKey"] == sshd.fingerprint
+    assert target(api, drop, id_).status == 201
 
 
 # -- buckets ------------------------------------------------------------------------------------------------------

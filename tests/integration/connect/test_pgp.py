@@ -18,6 +18,7 @@ import pytest
 from headrace.connect import pgp
 from headrace.connect.pgp import NotEncrypted, Signer, encrypted, key_wanted, read_public_key, read_signer
 from headrace.model.account_encryption import AccountEncryption
+from headrace.services.sealed_files import sealing_by
 
 pytestmark = pytest.mark.skipif(shutil.which("gpg") is None, reason="this machine has no gpg, with which partners read")
 NUMBERS = count()
@@ -340,3 +341,24 @@ def test_a_destination_that_wants_encryption_gets_nothing_without(account):
     assert key_wanted("None", encryption) is None
     with pytest.raises(NotEncrypted, match="publicKey"):
         key_wanted("PGP", encryption)
+
+
+# -- files of an account ----------------------------------------------------------------------------------------------
+
+
+async def test_each_file_of_an_account_is_sealed_by_itself(partner, public):
+    seal = sealing_by(read_public_key(public, NOW), None)
+
+    for data in (DATA, b""):
+        assert partner.read(b"".join([bytes(piece) async for piece in seal(pieces(data))])) == data
+
+
+async def test_a_file_that_is_given_up_half_way_leaves_nothing_running(public):
+    plain = pieces(DATA)
+    sealed = sealing_by(read_public_key(public, NOW), None)(plain)
+    await anext(sealed)
+
+    await sealed.aclose()
+
+    with pytest.raises(StopAsyncIteration):
+        await anext(plain)

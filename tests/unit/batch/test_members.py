@@ -65,3 +65,10 @@ def test_a_set_that_grows_has_who_was_in_it_and_who_was_added(before, added):
     assert members.packed() == pack(before | added)
     assert all(person in members for person in before | added)
     assert not any(person + 1 in members for person in before | added if person + 1 not in before | added)
+
+
+@given(SOME, SOME)
+def test_of_many_it_is_said_at_once_who_is_in_a_set(people, asked):
+    among = sorted(people | asked)
+
+    assert Members(pack(people)).has(pa.array(among, pa.int64())).to_pylist() == [one in people for one in among]

@@ -128,11 +128,11 @@ def selected(scratch, people, wanted, *, by_documents=False):
     candidates = Candidates(asked, by_documents=by_documents)
     made = itertools.chain.from_iterable(map(candidates.take, batches_of(people)))
     with Engine(scratch, keeps_order=True) as engine:
-        sql, kept = select(engine, wanted, pa.RecordBatchReader.from_batches(asked.schema, made))
+        sql, lost = select(engine, wanted, pa.RecordBatchReader.from_batches(asked.schema, made))
         rows = Rows(engine, sql)
         table = pa.Table.from_batches(rows.read("*"), rows.schema())
     picked = SimpleNamespace(counted=candidates.counted())
-    return [tuple(row.values()) for row in table.to_pylist()], Selected(rows, wanted, picked, kept).outcome()
+    return [tuple(row.values()) for row in table.to_pylist()], Selected(rows, wanted, picked, lost).outcome()
 
 
 def hold(scratch, seed, *, by_documents):
@@ -305,6 +305,23 @@ def test_columns_of_an_upload_come_after_the_others(tmp_path):
 
     assert rows == [("A", 1, None), ("B", 2, None), ("C", None, None)]
     assert outcome.audiences[0].rows == 3
+
+
+def test_columns_of_one_name_and_of_several_types_are_text(tmp_path):
+    audiences = []
+    for number, id_, tier in ((7, "a", [1]), (8, "b", [["x"]])):
+        file = tmp_path / f"{id_}.parquet"
+        pq.write_table(pa.table({"key": ["crmId:1"], "tier": tier, "at": [number]}), file)
+        named = {"level": "tier"} | ({"at": "at"} if id_ == "b" else {})
+        audiences.append(
+            AudienceWanted(number, "ups", id_, None, Manner("full"), enrichment=named, uploaded=(str(file),))
+        )
+    person = of(1, last="A")
+    person.document["segmentMembership"]["ups"]["b"] = {"status": "realized"}
+
+    rows, _ = selected(tmp_path, [person], Wanted((column("last"),), tuple(audiences)))
+
+    assert rows == [("A", "1", None), ("A", "[x]", 8)]
 
 
 def test_an_upload_that_is_gone_leaves_its_columns_empty(tmp_path):

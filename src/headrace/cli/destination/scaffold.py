@@ -168,6 +168,9 @@ destinationServerType: {storage.server_type}
 fileConfigurations:
   fileType: {{templatingStrategy: NONE, value: csv}}
   compression: {{templatingStrategy: NONE, value: NONE}}
+  csvOptions:
+    quote: {{templatingStrategy: NONE, value: '"'}}  # around values that need it; nothing is U+0000
+  includeFileManifest: {{templatingStrategy: NONE, value: "true"}}
 """
     entries = "".join(f"  - authType: {kind}\n" for kind in storage.sign_in)
     rule = "CUSTOMER_AUTHENTICATION" if storage.sign_in else "NONE"

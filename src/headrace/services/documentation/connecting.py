@@ -9,14 +9,25 @@ GUIDE = "https://github.com/headrace/headrace/tree/main/docs/first-destination.m
 
 #: What operators type in, by the way to sign in: the label on the form, and what it is.
 _USER = (("Username", "the name of your account."), ("Password", "its password."))
-_HOST = (("Domain", "the host name or address of the server."), ("Port", "its port; 22 unless you are told another."))
+_HOST = (
+    ("Domain", "the host name or address of the server."),
+    ("Port", "its port; 22 unless you are told another."),
+    (
+        "Host key",
+        "the fingerprint of the server's key, as its owner tells it; otherwise what the server shows is kept.",
+    ),
+)
 CREDENTIALS: dict[str, tuple[tuple[str, str], ...]] = {
     "BEARER": (("Bearer token", "the token that you received for your account."),),
     "BASIC": _USER,
-    "S3": (("Access key ID", "the ID of the key."), ("Secret access key", "the secret that belongs to it.")),
+    "S3": (
+        ("Access key ID", "the ID of the key."),
+        ("Secret access key", "the secret that belongs to it."),
+        ("Role", "instead of a key, the ARN of a role that we may assume."),
+    ),
     "AZURE_CONNECTION_STRING": (("Connection string", "the connection string of the storage account."),),
     "AZURE_SERVICE_PRINCIPAL": (
-        ("URL", "the address of the storage."),
+        ("URL (optional)", "the address of the storage."),
         ("Tenant", "the ID of the tenant."),
         ("Service principal ID", "the ID of the application."),
         ("Service principal key", "its secret."),
@@ -30,6 +41,7 @@ CREDENTIALS: dict[str, tuple[tuple[str, str], ...]] = {
     "GOOGLE_CLOUD_STORAGE": (
         ("Access key ID", "the ID of the HMAC key."),
         ("Secret access key", "the secret that belongs to it."),
+        ("Service account key", "instead of an HMAC key, the JSON file of a service account's key."),
     ),
 }
 _WAYS = {

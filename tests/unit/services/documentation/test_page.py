@@ -102,7 +102,7 @@ SIGN_INS = {
     "a password": ([{**OAUTH, "grant": "OAUTH2_PASSWORD"}], ["Username", "Password"]),
     "client credentials": ([{**OAUTH, "grant": "OAUTH2_CLIENT_CREDENTIALS"}], ["Tenant"]),
     "a connection string": ([{"authType": "AZURE_CONNECTION_STRING"}], ["Connection string"]),
-    "keys of a bucket": ([{"authType": "S3"}], ["Access key ID", "Secret access key"]),
+    "keys of a bucket": ([{"authType": "S3"}], ["Access key ID", "Secret access key", "Role"]),
 }
 
 

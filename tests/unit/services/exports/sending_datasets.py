@@ -41,7 +41,7 @@ class Lake:
 
     def __init__(self, house, directory):
         self.house = house
-        (directory / "lake").mkdir()
+        (directory / "lake").mkdir(exist_ok=True)
         self.yard = Yard((directory / "lake").resolve(), directory / "copies")
         crm = Source("crm", "sqlite", f"sqlite:///{self.yard.directory}/crm.db")
         ground = Ground(Places((Place(self.yard.directory),)), Sources((crm,)), directory / "kept")
