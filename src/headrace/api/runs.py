@@ -20,6 +20,8 @@ Operator = Annotated[Caller, Depends(allowed("activation:write"))]
 State = Literal["asked", "running", "succeeded", "failed", "cancelled"]
 Object = dict[str, Any]
 OURS = {"x-headrace": True}
+#: What lists leave out of how far runs have come.
+_LONG = frozenset({"files", "metrics", "activities"})
 
 
 @router.get("/runs", tags=["runs"], summary="List runs, newest first", openapi_extra=OURS)
@@ -35,7 +37,7 @@ async def list_runs(
     ] = None,
 ) -> Object:
     found = await runs.listing(handed.store, caller, limit, before=before, kind=kind, state=state, targets=target)
-    items = [shown_run(run) for run in found]
+    items = [shown_run(run, is_listed=True) for run in found]
     return {"items": items, "next": items[-1]["id"] if len(items) == limit else None}
 
 
@@ -101,15 +103,16 @@ def _iso(moment: int | None) -> str | None:
     return None if moment is None else iso(moment)
 
 
-def shown_run(run: Run) -> Object:
-    """Return a run as the API shows it."""
+def shown_run(run: Run, *, is_listed: bool = False) -> Object:
+    """Return a run as the API shows it; in a list without what one may have very much of."""
+    hidden = _LONG if is_listed else frozenset[str]()
     return {
         "id": run.run,
         "kind": run.kind,
         "subject": run.subject,
         "state": run.state,
         "reason": run.reason,
-        "progress": run.progress,
+        "progress": {name: value for name, value in run.progress.items() if name not in hidden},
         "actor": run.actor,
         "askedAt": iso(run.asked_at),
         "dueAt": iso(run.due_at),

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from headrace.errors import PartnerError
 from headrace.testkit.partner import Partner
 from support import FLOWS, eventually, in_process
 from unit.services.exports.filing import connect_files
@@ -74,7 +75,8 @@ def test_now_the_files_are_there_when_it_ends(headrace, typed, partner, flow):
     assert "B: 20 of 20 rows, 100 %, 366 bytes, 1 file" in out
     assert "A: success" in err
     runs = headrace.api.get("/runs?kind=export").json["items"]
-    files = [file for run in runs for file in run["progress"]["files"]]
+    assert not any("files" in run["progress"] for run in runs)
+    files = [file for run in runs for file in headrace.api.get(f"/runs/{run['id']}").json["progress"]["files"]]
     assert len(files) == 2
     found = {path.name: path for path in (headrace.folder / "data").rglob("*.csv")}
     for file in files:
@@ -131,3 +133,64 @@ def test_people_without_a_row_are_counted_by_reason_and_a_failure_ends_with_its_
     code, _, err = typed("export", flow, "--now")
     assert code == 2
     assert "enable it first" in err
+
+
+def test_in_a_terminal_there_is_a_bar_for_each_audience(typed, flow, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    code, _, err = typed("export", flow, "--audience", "a", "--now")
+
+    assert code == 0
+    (last, *_) = [line for line in reversed(err.splitlines()) if "━" in line]
+    assert "20 of 20 rows, 100 %, 366 bytes, 1 file" in last
+
+
+@pytest.fixture
+def failing(headrace):
+    """Whoever writes files finds that there is no room."""
+
+    async def fail(run, steps):
+        raise PartnerError("the storage has no room")
+
+    kinds = headrace.app.runs._kinds
+    kept = kinds["export"]
+    headrace.app.runs.register("export", fail)
+    yield
+    kinds["export"] = kept
+
+
+def test_a_run_that_fails_is_told_with_its_reason(typed, flow, failing):
+    code, out, err = typed("export", flow, "--audience", "a", "--now")
+    assert (code, out) == (1, "")
+    assert "failed: the storage has no room" in err
+
+    code, out, _ = typed("export", flow, "--audience", "a", "--now", "--json")
+    (run,) = json.loads(out)
+    assert (code, run["metrics"]["statusSummary"]["status"]) == (1, "failed")
+
+
+def test_a_run_that_failed_is_tried_again_for_its_moment(headrace, typed, flow):
+    (failed, *_) = headrace.api.get("/runs?kind=export&state=failed").json["items"]
+
+    code, again, _ = typed("runs", "retry", failed["id"])
+    assert code == 0
+    code, out, _ = typed("runs", "show", again.strip(), "--watch", "--json")
+
+    shown = json.loads(out)
+    assert (code, shown["subject"]["moment"]) == (0, failed["subject"]["moment"])
+    assert shown["flowRun"]["x-headrace"]["export"] == failed["id"]
+    assert [one["id"] for one in shown["earlier"]] == [failed["id"]]
+
+
+def test_a_run_that_is_cancelled_leaves_no_file(headrace, typed, flow):
+    def files():
+        return {*(headrace.folder / "data").rglob("*.csv")}
+
+    before = files()
+    _, out, _ = typed("export", flow, "--audience", "b", "--now", "--no-wait")
+    code, _, _ = typed("runs", "cancel", out.strip())
+    assert code == 0
+    code, out, _ = typed("runs", "show", out.strip(), "--watch")
+    assert code == 1
+    assert "state: cancelled" in out
+    assert files() == before
