@@ -58,6 +58,7 @@ OURS = {
     "/dataflows/{id}/policy-check",
     "/dataflows/{id}/withheld",
     "/dataflows/{id}/activate-now",
+    "/data/foundation/flowservice/targetConnections/{id}/test",
     "/backups",
     "/healthz",
     "/metrics",
