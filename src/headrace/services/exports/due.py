@@ -140,9 +140,11 @@ def ask_due(tx: Transaction, now: int) -> list[Run]:
     found = export_schedules.due(tx, now, AT_ONCE)
     asked = []
     for (tenant, id_), standings in groupby(found, key=lambda item: (item[0].tenant, item[1])):
-        due = [*_settled(tx, id_, _free(tx, id_, [standing for standing, _ in standings], now), now)]
         stored = dataflows.get(tx, tenant, id_)
         assert stored is not None, "it was found enabled in this transaction"
+        schedules = schedules_of(tx, stored, lenient(Flow, stored.document))
+        free = _free(tx, id_, [standing for standing, _ in standings], now)
+        due = [*_settled(tx, schedules, free, now)]
         asked += [
             ask(tx, stored, numbers, slot, now, _HEADRACE, missed=missed)
             for slot, numbers, missed in _together(tx, stored, due)
@@ -222,10 +224,12 @@ def _free(tx: Transaction, id_: str, standings: list[Standing], now: int) -> Ite
             yield standing
 
 
-def _settled(tx: Transaction, id_: str, standings: Iterable[Standing], now: int) -> Iterator[_Slot]:
+def _settled(
+    tx: Transaction, schedules: Mapping[int, Schedule | None], standings: Iterable[Standing], now: int
+) -> Iterator[_Slot]:
     """Settle what has come of some schedules; yield the audiences whose files are written, each with its slot."""
     for standing in standings:
-        schedule = _schedule(tx, standing, id_)
+        schedule = schedules.get(standing.audience)
         if schedule is None:
             export_schedules.put(tx, _moved(standing, standing.settled_until, None, standing.missed))
             continue
