@@ -91,7 +91,7 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def await_answer(url: str, process: "subprocess.Popen[bytes]", seconds: float = 60) -> None:
+def await_answer(url: str, process: "subprocess.Popen[bytes]", said: Callable[[], bytes], seconds: float = 60) -> None:
     """Wait until a server answers, with whatever it says."""
     until = time.monotonic() + seconds
     while time.monotonic() < until and process.poll() is None:
@@ -103,18 +103,24 @@ def await_answer(url: str, process: "subprocess.Popen[bytes]", seconds: float = 
             return
         except OSError:
             time.sleep(0.1)
-    raise RuntimeError(f"{url} was not answered: {((process.stderr and process.stderr.read()) or b'')[-2000:]!r}")
+    raise RuntimeError(f"{url} was not answered: {said()[-2000:]!r}")
 
 
 @contextlib.contextmanager
 def running(command, url: str, **options: Any) -> Iterator[None]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
-    try:
-        await_answer(url, process)
-        yield
-    finally:
-        process.kill()
-        process.communicate()
+    with tempfile.TemporaryFile() as log:  # A pipe that nobody reads would stop a server that says much.
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, **options)
+
+        def said() -> bytes:
+            log.seek(0)
+            return log.read()
+
+        try:
+            await_answer(url, process, said)
+            yield
+        finally:
+            process.kill()
+            process.wait()
 
 
 # -- S3 -----------------------------------------------------------------------------------------------------------
