@@ -34,7 +34,8 @@ class Program:
         self.steps = os.open(options["steps"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         url = options["database_url"]
         dialect = Shared(url) if url else Sqlite(self.directory / FILE)
-        self.store = Store(self.directory, dialect, _lock(self.directory, is_shared=bool(url)))
+        lock, address = _lock(self.directory, is_shared=bool(url)), url or str(self.directory / FILE)
+        self.store = Store(self.directory, dialect, lock, address)
         migrate(self.store)
         pace = Pace(look=0.05, beat=0.2, dead=options["dead"])
         self.runs = Runs(self.store, SystemClock(), self.announce, self.make, is_alone=options["alone"], pace=pace)
