@@ -4,7 +4,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from support import environment
@@ -20,13 +20,17 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def blocks_of(text: str) -> list[str]:
+    """Return the commands of a page, block by block."""
+    return BLOCK.findall(text)
+
+
 def run_page(
-    page: Path, folder: Path, after: Callable[[str], str] = lambda _: ""
-) -> "subprocess.CompletedProcess[bytes]":
-    """Run every command of a page, with ports of this machine in place of its own; ``after`` adds to a block."""
+    blocks: Iterable[str], folder: Path, after: Callable[[str], str] = lambda _: ""
+) -> "subprocess.CompletedProcess[str]":
+    """Run commands in one shell, with ports of this machine in place of their own; ``after`` adds to a block."""
     script = "set -eu\ntrap 'kill $(jobs -p)' EXIT\n"
-    for block in BLOCK.findall(page.read_text()):
-        script += block + (WAIT if "headrace serve" in block else after(block))
+    script += "".join(block + (WAIT if "headrace serve" in block else after(block)) for block in blocks)
     (folder / "bin").mkdir()
     command = folder / "bin" / "headrace"
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -W error -m headrace "$@"\n')
@@ -35,5 +39,5 @@ def run_page(
     settings |= {"PATH": f"{command.parent}:{settings['PATH']}", "COLUMNS": "200"}
     return subprocess.run(
         ["bash", "-c", script.replace("9000", str(free_port())).replace("8000", str(free_port()))],
-        cwd=folder, env=settings, capture_output=True, timeout=120,
+        cwd=folder, env=settings, capture_output=True, text=True, timeout=180,
     )  # fmt: skip

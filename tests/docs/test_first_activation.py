@@ -2,9 +2,9 @@
 
 import re
 
-from docs.commands import DOCS, run_page
+from docs.commands import DOCS, blocks_of, run_page
 
-PAGE = DOCS / "tutorials" / "first-activation.md"
+PAGE = (DOCS / "tutorials" / "first-activation.md").read_text()
 SHOWN = re.compile(r"^```\n(\+ create.*?)^```", re.MULTILINE | re.DOTALL)
 SETTLE = """
 FLOW=$(headrace api GET /activations --show items.0.id)
@@ -18,11 +18,11 @@ def after(block: str) -> str:
 
 
 def test_every_command_of_the_tutorial_does_what_the_page_says(tmp_path):
-    ran = run_page(PAGE, tmp_path, after)
-    said = ran.stdout.decode()
+    ran = run_page(blocks_of(PAGE), tmp_path, after)
+    said = ran.stdout
 
-    assert ran.returncode == 0, ran.stderr.decode()
-    (shown,) = SHOWN.findall(PAGE.read_text())
+    assert ran.returncode == 0, ran.stderr
+    (shown,) = SHOWN.findall(PAGE)
     assert shown in said
     assert said.count("the first message was delivered") == 2
     assert said.count("nothing to do: Sailors to the harbour") == 1

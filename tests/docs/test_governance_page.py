@@ -1,35 +1,18 @@
 """The example of the page about governance is run as it stands, after the first steps of the tutorial."""
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
+from docs.commands import DOCS, blocks_of, run_page
+from docs.test_first_activation import after
 from headrace.model.core_governance import CORE_ACTIONS, CORE_LABELS
-from support import environment
 
-from .test_first_activation import BLOCK, after, free_port
-
-DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "governance.md").read_text(encoding="utf-8")
 TUTORIAL = (DOCS / "tutorials" / "first-activation.md").read_text(encoding="utf-8")
 SHOWN = re.compile(r"^```\n(denied: .*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def test_the_example_does_what_the_page_says(tmp_path):
-    blocks = [*BLOCK.findall(TUTORIAL.partition("\n## 5.")[0]), *BLOCK.findall(PAGE)]
-    script = "set -eu\ntrap 'kill $(jobs -p)' EXIT\n" + "".join(block + after(block) for block in blocks)
-    (tmp_path / "bin").mkdir()
-    command = tmp_path / "bin" / "headrace"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -W error -m headrace "$@"\n')
-    command.chmod(0o755)
-    settings = environment(tmp_path)
-    settings |= {"PATH": f"{command.parent}:{settings['PATH']}", "COLUMNS": "200"}
-
-    ran = subprocess.run(
-        ["bash", "-c", script.replace("9000", str(free_port())).replace("8000", str(free_port()))],
-        cwd=tmp_path, env=settings, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    ran = run_page([*blocks_of(TUTORIAL.partition("\n## 5.")[0]), *blocks_of(PAGE)], tmp_path, after)
 
     assert ran.returncode == 0, ran.stderr
     (shown,) = SHOWN.findall(PAGE)

@@ -1,37 +1,22 @@
 """The page of made-up people says what is so, and the people that are checked in are those that are made."""
 
 import re
-import subprocess
-import sys
 
 import pyarrow.parquet as pq
 
+from docs.commands import blocks_of, run_page
 from headrace.cli import examples
 from headrace.testkit.people.audiences import OF_PEOPLE
 from headrace.testkit.people.days import Scenario
 from headrace.testkit.people.making import Wanted
 from headrace.testkit.people.writing import texts, write_parquet
-from support import environment
-
-from .test_first_activation import BLOCK, WAIT, free_port
 
 PEOPLE = examples.folder() / "people"
 PAGE = (examples.folder().parent / "docs" / "people.md").read_text(encoding="utf-8")
 
 
 def test_every_command_of_the_page_works(tmp_path):
-    blocks = [block + (WAIT if "headrace serve" in block else "") for block in BLOCK.findall(PAGE)]
-    (tmp_path / "bin").mkdir()
-    command = tmp_path / "bin" / "headrace"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -W error -m headrace "$@"\n')
-    command.chmod(0o755)
-    settings = environment(tmp_path)
-    settings |= {"PATH": f"{command.parent}:{settings['PATH']}", "COLUMNS": "200"}
-
-    ran = subprocess.run(
-        ["bash", "-c", ("set -eu\ntrap 'kill $(jobs -p)' EXIT\n" + "".join(blocks)).replace("8000", str(free_port()))],
-        cwd=tmp_path, env=settings, capture_output=True, text=True, timeout=180,
-    )  # fmt: skip
+    ran = run_page(blocks_of(PAGE), tmp_path)
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
     (listed,) = re.findall(r"^```\n(day-.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
