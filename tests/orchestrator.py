@@ -1,8 +1,10 @@
 """An orchestrator that keeps what it remembers in this process: for tests of services, where nobody dies."""
 
 import asyncio
+import json
 from contextlib import suppress
 
+from headrace.orchestrate.outcomes import from_json, to_json
 from headrace.orchestrate.port import RunLost
 
 
@@ -54,7 +56,18 @@ class _Steps:
         self._place += 1
         key = (self.run, self._place)
         if key not in self._results:
-            self._results[key] = (name, await work())
-        known, result = self._results[key]
+            self._results[key] = (name, await _outcome(work))
+        known, written = self._results[key]
         assert known == name
-        return result
+        return from_json(json.loads(written))
+
+
+async def _outcome(work):
+    """What a step came to, as it is remembered: errors too, with their words alone. A run that is lost is not."""
+    try:
+        outcome = await work()
+    except RunLost:
+        raise
+    except Exception as error:
+        outcome = error
+    return json.dumps(to_json(outcome))

@@ -29,7 +29,6 @@ _PROPORTIONS = (
     ("parked_messages", "sqlite_autoindex_parked_messages_2", "500 500 100 1"),
     ("parked_people", "parked_people", "5000 5000 1000 50 1"),
     ("parked_people", "parked_people_of_profile", "5000 5000 2"),
-    ("export_schedules", "export_schedules_due", "500 5"),
 )
 
 

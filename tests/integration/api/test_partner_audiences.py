@@ -11,7 +11,7 @@ from headrace.model.flow import PROFILE_STORE_SPEC
 from headrace.services.at_partner import notifying
 from headrace.services.catalog import tenant_of
 from headrace.services.checks import AUDIENCE_TEMPLATE
-from headrace.store import documents, runs
+from headrace.store import audiences, documents, runs
 from headrace.testkit.audiences import AudienceBook
 from headrace.testkit.partner import Answer, Partner
 from support import FLOWS, eventually, in_process
@@ -207,17 +207,19 @@ def test_whoever_asks_for_what_a_dataflow_does_not_have_is_told_so(pier):
 
 
 def test_a_partner_is_told_of_an_export_until_it_answers_and_always_under_the_same_id(pier):
-    """Files are not exported yet, so no destination that has `notify` can be connected: the store is given one."""
+    """No destination of messages has `notify`: the store is given one."""
     answers = [Answer(reset=True), 200]
     pier.book.messages = lambda received: answers.pop(0) if received.path.startswith("/arrived/") else 200
     arrived = {"url": f"{pier.partner.origin}/arrived/{{{{ export.id }}}}", "httpMethod": "POST"}
     store = pier.headrace.app.store
+    pier.start("shoppers")
+    (audience,) = store.read_now(lambda tx: [one.audience for one in audiences.all_of(tx, 1).values()])
 
     def end_export(tx):
         known = documents.get(tx, 1, AUDIENCE_TEMPLATE, pier.template)
         document = {**known.document, "metadataTemplate": {**known.document["metadataTemplate"], "notify": arrived}}
         documents.replace(tx, 1, AUDIENCE_TEMPLATE, known, document, 1, "client:a", "replace")
-        return notifying.notify(tx, tenant_of(tx, 1), pier.target, "export-7", "client:a", 1)
+        return notifying.notify(tx, tenant_of(tx, 1), pier.target, "export-7", "client:a", 1, audience, "a-run")
 
     run = store.write_now(end_export).run
     pier.headrace.app.runs.wake()

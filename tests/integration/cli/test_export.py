@@ -1,6 +1,7 @@
 """``headrace export``, and ``headrace runs`` of exports, as an operator types them; files lie in a landing zone."""
 
 import json
+import time
 
 import pytest
 
@@ -136,6 +137,7 @@ def test_people_without_a_row_are_counted_by_reason_and_a_failure_ends_with_its_
 
 
 def test_in_a_terminal_there_is_a_bar_for_each_audience(typed, flow, monkeypatch):
+    time.sleep(1)  # Files of one second have one name.
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "200")
     code, _, err = typed("export", flow, "--audience", "a", "--now")

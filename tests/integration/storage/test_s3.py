@@ -131,7 +131,7 @@ async def test_a_private_address_behind_a_name_is_not_told(moto):
     async with storages.get("FILE_BASED_S3").open(where, auth_type, auth, inside) as storage:
         with pytest.raises(NotStored) as refused:
             await storage.look("x")
-    assert refused.value.message == "'https://storage.example.com' could not be reached."
+    assert refused.value.message == "'https://storage.example.com' was not reached; see that it is there."
 
 
 async def test_uploads_that_others_have_begun_of_a_file_are_left_to_them(moto):

@@ -48,13 +48,23 @@ async def tried(
         HeadraceError: what the work raised.
     """
     try:
-        await steps.step("export", work)
-    except NotStored as error:
-        if error.may_pass:
-            await steps.step("ask again", lambda: _ask_again(run, store, clock))
-        raise
+        failed = await steps.step("export", lambda: _cause_of(work))
     finally:
         await asyncio.to_thread(rmtree, scratch, ignore_errors=True)
+    if failed is not None:
+        error = NotStored(failed["cause"], failed["message"])
+        if error.may_pass:
+            await steps.step("ask again", lambda: _ask_again(run, store, clock))
+        raise error
+
+
+async def _cause_of(work: Callable[[], Awaitable[None]]) -> dict[str, str] | None:
+    """Do work, and return why the storage did not take it: of an error that leaves a step its words alone are kept."""
+    try:
+        await work()
+    except NotStored as error:
+        return {"cause": error.cause, "message": error.message}
+    return None
 
 
 async def _ask_again(run: Run, store: Store, clock: Clock) -> None:

@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from headrace.connect.storage import NotStored
+from headrace.connect.storage.local import LocalStorage
 from headrace.services.exports import carrying, due
 from headrace.store import exports, runs
 from unit.services.exports.filing import activate_files, carries_files
@@ -91,6 +93,24 @@ async def test_what_a_storage_refuses_is_in_the_next_file(filed):
     assert ended(filed).state == "failed"
     in_the_way.unlink()
     assert await rows(filed, 3) == ["1,,realized"]
+
+
+async def test_a_storage_that_cannot_be_reached_is_asked_again_for_the_same_files(filed, monkeypatch):
+    await activate_files(filed, "a", **NEWS)
+    await filed.ingest(person(1, "a"))
+
+    async def unreached(*_, **__):
+        raise NotStored("unreached", "the storage was not reached")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStorage, "stage", unreached)
+        assert await exported(filed, 3) == {}
+    known = filed.store.read_now(lambda tx: runs.latest(tx, filed.caller.number, 2, kind=due.KIND))
+    first, again = sorted(known, key=lambda run: run.due_at)
+    assert (first.state, first.reason, again.retry_of) == ("failed", "the storage was not reached", first.run)
+    assert await rows(filed, 0.02) == ["1,,realized"]
+    (name,) = [path.name for path in filed.folder.rglob("*.csv")]
+    assert name == "a_20260320_154640.csv", "its first moment names it"
 
 
 async def test_what_is_shown_and_not_published_is_told_again(filed, monkeypatch):
