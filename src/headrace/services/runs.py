@@ -17,6 +17,7 @@ from headrace.clock import Clock
 from headrace.crashpoints import crashpoint
 from headrace.errors import Conflict, HeadraceError, NotFound, OperationError
 from headrace.events import Announce, RunBegan, RunEnded, RunFailed, RunTakenOver, WorkerFailed
+from headrace.orchestrate.outcomes import StepFailed
 from headrace.orchestrate.port import Orchestrator, RunLost, Steps
 from headrace.services import schedules
 from headrace.services.caller import Caller
@@ -345,6 +346,8 @@ async def _outcome(work: Work, run: Run, steps: HeldSteps) -> tuple[str, str | N
         raise
     except HeadraceError as error:
         return "failed", error.message
+    except StepFailed as error:
+        return "failed", f"internal: {error}"
     except Exception as error:
         return "failed", f"internal: {type(error).__name__}"
     return "succeeded", None
