@@ -72,6 +72,7 @@ async def arrived(home, now):
     return rows, {run.state for run in found}, [*lake.folder.rglob(".headrace-*")]
 
 
+@pytest.mark.campaign  # The places to die are those of exports of people, which die in every run of the tests.
 @pytest.mark.parametrize(
     "point",
     [
