@@ -15,8 +15,9 @@ from headrace.services.catalog import Catalog
 from headrace.services.checks import lenient
 from headrace.services.datasets import document_of, ready
 from headrace.services.exports.lake import DATASET, datasets_of
+from headrace.services.exports.planning import going
 from headrace.services.live import Parts
-from headrace.store import dataflows, dataset_snapshots, documents, exported_datasets
+from headrace.store import dataset_snapshots, documents, exported_datasets
 from headrace.store.access import Tenant
 from headrace.store.database import Transaction
 from headrace.store.dataflows import StoredDataflow
@@ -129,11 +130,7 @@ def plan_datasets(tx: Transaction, tenant: Tenant, run: Run) -> DatasetPlan:
     Raises:
         Conflict: its dataflow is gone or does not go, or none of its datasets can be exported.
     """
-    stored = dataflows.get(tx, tenant.tenant, run.subject["dataflow"])
-    if stored is None:
-        raise Conflict("the dataflow was deleted")
-    if stored.state != "enabled":
-        raise Conflict(f"the dataflow is {stored.state}: enable it, and try the run again")
+    stored = going(tx, tenant, run)
     parts = Parts.of(tx, Catalog(tx, tenant), tenant.tenant, stored.document)
     named = datasets_of(tx, tenant.tenant, parts.flow)
     if named is None:

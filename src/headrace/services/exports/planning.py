@@ -126,6 +126,21 @@ class Plan:
         )
 
 
+def going(tx: Transaction, tenant: Tenant, run: Run) -> StoredDataflow:
+    """
+    Return the dataflow of a run, which goes.
+
+    Raises:
+        Conflict: it is gone, or does not go.
+    """
+    stored = dataflows.get(tx, tenant.tenant, run.subject["dataflow"])
+    if stored is None:
+        raise Conflict("the dataflow was deleted")
+    if stored.state != "enabled":
+        raise Conflict(f"the dataflow is {stored.state}: enable it, and try the run again")
+    return stored
+
+
 def plan(tx: Transaction, tenant: Tenant, run: Run) -> Plan:
     """
     Read what a run is about.
@@ -133,11 +148,7 @@ def plan(tx: Transaction, tenant: Tenant, run: Run) -> Plan:
     Raises:
         Conflict: its dataflow is gone or does not go, or sends none of its audiences any more.
     """
-    stored = dataflows.get(tx, tenant.tenant, run.subject["dataflow"])
-    if stored is None:
-        raise Conflict("the dataflow was deleted")
-    if stored.state != "enabled":
-        raise Conflict(f"the dataflow is {stored.state}: enable it, and try the run again")
+    stored = going(tx, tenant, run)
     parts = Parts.of(tx, Catalog(tx, tenant), tenant.tenant, stored.document)
     taking_part = dataflows.mapped_audiences(tx, tenant.tenant, stored.dataflow)
     known = audiences.all_of(tx, tenant.tenant)
