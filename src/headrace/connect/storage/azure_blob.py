@@ -5,7 +5,9 @@ from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
 from headrace.connect.storage.azure import blobs_at, signed_by_key, stamped
 from headrace.connect.storage.calls import opened
@@ -43,6 +45,17 @@ class Connection:
             raise AccountError("The connection string has no `AccountName` with `AccountKey`; copy it whole.")
         return cls(endpoint, account, _key_of(said["accountkey"]))
 
+    def ended(self, now: datetime) -> str:
+        """Say for people that the signature's time is over, if it is."""
+        end = dict(parse_qsl(self.signature)).get("se", "")
+        try:
+            moment = datetime.fromisoformat(end)
+        except ValueError:
+            return ""
+        if (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)) > now:
+            return ""
+        return f"The signature ended at {end}; have another made."
+
     async def signed(self, request: Request) -> Request:
         """Return a request that may be sent."""
         dated = stamped(request)
@@ -67,7 +80,8 @@ class AzureBlob:
         way.egress.admit(connection.endpoint)
         folder = folder_of(_below(asked.place("path", missing="/"), connection.endpoint))
         async with opened(way) as transport:
-            blobs = blobs_at(transport, connection.endpoint, asked.place("container"), connection.signed)
+            made = (connection.endpoint, asked.place("container"), connection.signed)
+            blobs = blobs_at(transport, *made, connection.ended(datetime.now(UTC)))
             yield ObjectStorage(blobs, folder)
 
 
