@@ -32,8 +32,8 @@ class Cloud:
     """
     One storage. ``block`` is the author's, of the folder and the container that operators choose; ``params`` let the
     operator in and ``wrong`` do not. ``rotate`` has the storage take other params, which it returns; where it
-    ``revokes``, those of before are refused from then on. ``above`` is what manifests have before the folder, and ``why``
-    what those are told who are not let in.
+    ``revokes``, those of before are refused from then on. ``above`` is what manifests have before the folder, and
+    ``why`` what those are told who are not let in.
     """
 
     kind: str

@@ -14,7 +14,8 @@ from headrace.connect.storage.calls import opened
 from headrace.connect.storage.given import Given
 from headrace.connect.storage.objects import ObjectStorage, folder_of
 from headrace.connect.storage.storage import Storage, Way, storages
-from headrace.errors import AccountError
+from headrace.connect.url import parse_url
+from headrace.errors import AccountError, EgressError
 from headrace.model.http import Request
 
 
@@ -38,7 +39,12 @@ class Connection:
         pairs = (entry.partition("=") for entry in text.split(";") if entry.strip())
         said = {name.strip().lower(): value.strip() for name, _, value in pairs}
         account, signature = said.get("accountname", ""), said.get("sharedaccesssignature", "").removeprefix("?")
-        endpoint = said.get("blobendpoint", "").rstrip("/") or _endpoint_of(account, said)
+        if "://" in text.partition(";")[0].partition("=")[0]:
+            raise AccountError(
+                "This is an address and no connection string; write `BlobEndpoint=…;SharedAccessSignature=…`, with the "
+                "address up to the container, and with what stands behind its `?`."
+            )
+        endpoint = _address(said.get("blobendpoint", "").rstrip("/") or _endpoint_of(account, said))
         if signature:
             return cls(endpoint, account, b"", signature)
         if not (account and said.get("accountkey")):
@@ -101,6 +107,14 @@ def _endpoint_of(account: str, said: Mapping[str, str]) -> str:
     if not account:
         raise AccountError("The connection string has neither `BlobEndpoint` nor `AccountName`; copy it whole.")
     return f"{scheme}://{account}.blob.{suffix}"
+
+
+def _address(text: str) -> str:
+    try:
+        parse_url(text)
+    except EgressError as error:
+        raise AccountError(f"The connection string leads to no address; copy it whole. {error.message}") from None
+    return text
 
 
 def _key_of(text: str) -> bytes:

@@ -48,6 +48,23 @@ def test_credentials_of_another_account_are_not_shown_to_this_one(url):
 
 
 @pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("AccountKey=aaaa", "neither `BlobEndpoint` nor `AccountName`"),
+        ("AccountName=harbor", "`AccountName` with `AccountKey`"),
+        ("AccountName=harbor;AccountKey=abc", "not Base64"),
+        ("BlobEndpoint=harbor.blob;SharedAccessSignature=sv=1&sig=x", "leads to no address"),
+        ("AccountName=har bor;AccountKey=aaaa", "leads to no address"),
+        ("https://harbor.blob.core.windows.net/in?sv=1&sig=x", "an address and no connection string"),
+    ],
+)
+def test_what_is_no_connection_string_is_told_without_its_secrets(text, told):
+    with pytest.raises(AccountError, match=told) as refused:
+        Connection.read(text)
+    assert "sig=x" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
     ("end", "is_told"),
     [
         ("se=2026-03-01T11%3A59%3A59Z", True),
