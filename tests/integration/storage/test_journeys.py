@@ -80,13 +80,19 @@ def headrace(tmp_path_factory, get_place, lake, late):
         yield headrace
 
 
+@contextmanager
+def signed_in(headrace):
+    """Sign in now, whatever time it is."""
+    given = headrace.credentials
+    api = Api.signed_in(given["url"], given["client_id"], given["client_secret"], given["org"])
+    yield api
+    api.close()
+
+
 @pytest.fixture
 def api(headrace):
-    """A client that has signed in just now, whatever time it is."""
-    given = headrace.credentials
-    made = Api.signed_in(given["url"], given["client_id"], given["client_secret"], given["org"])
-    yield made
-    made.close()
+    with signed_in(headrace) as api:
+        yield api
 
 
 @pytest.fixture
@@ -131,9 +137,17 @@ SIGNED_IN = EVERY[:-1]
 #: Those that have journeys elsewhere: in `make test` these are set up alone.
 KNOWN = ("s3-keys", "s3-role", "sftp", "dlz")
 
+#: What shared credentials are called, where there are any, and what of them has another name than operators may write.
+SHARED = {
+    "azure-key": "azureConnectionStringAuthentication",
+    "adls": "azureAuthentication",
+    "s3-keys": "s3Authentication",
+}
+OWN_NAMES = {"s3AccessKey": "accessId", "s3SecretKey": "secretKey"}
 
-@pytest.fixture(scope="module")
-def get_cloud(request, get_place):
+
+@pytest.fixture
+def cloud(request, get_place):
     def get(name):
         if name == "dlz":
             return in_the_landing_zone(request.getfixturevalue("api"))
@@ -141,12 +155,7 @@ def get_cloud(request, get_place):
             return clouds.sftp(request.getfixturevalue("servers"), request.getfixturevalue("sshd"))
         return clouds.CLOUDS[name](get_place)
 
-    return get
-
-
-@pytest.fixture
-def cloud(request, get_cloud):
-    with get_cloud(request.param) as found:
+    with get(request.param) as found:
         yield found
 
 
@@ -163,11 +172,12 @@ def made(answer):
     return answer.json
 
 
-def author(api, cloud, formats=None, **changes):
+def author(api, cloud, formats=None, shared=None, **changes):
     server = {"name": "harbor", "destinationServerType": cloud.kind, **cloud.block}
     server["fileConfigurations"] = {"includeFileManifest": text("true"), **(formats or CSV)}
     delivery = {
         "authenticationRule": "CUSTOMER_AUTHENTICATION" if cloud.login else "NONE",
+        **({"authenticationRule": "PLATFORM_AUTHENTICATION", "authenticationId": shared} if shared else {}),
         "destinationServerId": made(api.post(f"{AUTHORING}/destination-servers", server))["instanceId"],
         "deliveryMatchers": [{"type": "SOURCE", "value": ["batch"]}],
     }
@@ -175,7 +185,7 @@ def author(api, cloud, formats=None, **changes):
     destination = {
         "name": "Harbor",
         "status": "TEST",
-        "customerAuthenticationConfigurations": [{"authType": cloud.login}] if cloud.login else [],
+        "customerAuthenticationConfigurations": [{"authType": cloud.login}] if cloud.login and not shared else [],
         "customerDataFields": [{"name": name, "title": name, "type": "string", "isRequired": True} for name in names],
         "schemaConfig": {"segmentRequired": True, "profileRequired": True, "identityRequired": True},
         "destinationDelivery": [delivery],
@@ -287,7 +297,7 @@ def files_and_manifest(cloud, folder, run):
 # -- the journeys -------------------------------------------------------------------------------------------------
 
 
-@each(EVERY, KNOWN)
+@each(EVERY, (*KNOWN, "azure-key"))
 def test_people_are_in_a_file_and_then_those_who_are_new(api, pass_time, cloud):
     """Who has a new secret for us, and takes the old one no longer, is served again once it was entered."""
     audience = f"vip-{next(NUMBERS)}"
@@ -347,6 +357,18 @@ def test_a_wrong_secret_sets_nothing_up_and_is_told_nowhere(api, cloud, caplog):
     assert not [secret for secret in cloud.secrets if any(secret in one for one in said)]
 
 
+@each([*SHARED])
+def test_credentials_that_the_author_shares_serve_all_operators(api, cloud, request):
+    params = {OWN_NAMES.get(name, name): value for name, value in cloud.params.items()}
+    kind = SHARED[request.node.callspec.params["cloud"]]
+    id_ = made(api.post(f"{AUTHORING}/credentials", {kind: params}))["instanceId"]
+    spec = author(api, cloud, shared=id_)
+
+    target = made(set_up(api, cloud, spec, None))["id"]
+
+    assert made(api.post(f"{FLOWS}/targetConnections/{target}/test", {}))["ok"]
+
+
 @each([name for name in SIGNED_IN if name not in ("sftp", "azure-sas")])
 def test_a_container_that_is_not_there_sets_nothing_up(api, cloud):
     """Folders of SFTP are made as they are needed, and a signature for another container lets nobody in."""
@@ -361,11 +383,11 @@ def test_a_container_that_is_not_there_sets_nothing_up(api, cloud):
 
 @pytest.fixture(scope="module")
 def dataset(headrace, lake):
-    api = headrace.api
     document = {"name": "people", "format": "parquet", "location": str(lake), "key": "id"}
-    id_ = made(api.post("/datasets", document))["id"]
-    run = made(api.post(f"/datasets/{id_}/snapshots", {}))["run"]["id"]
-    eventually("the snapshot is ready", lambda: made(api.get(f"/runs/{run}"))["state"] == "succeeded")
+    with signed_in(headrace) as api:
+        id_ = made(api.post("/datasets", document))["id"]
+        run = made(api.post(f"/datasets/{id_}/snapshots", {}))["run"]["id"]
+        eventually("the snapshot is ready", lambda: made(api.get(f"/runs/{run}"))["state"] == "succeeded")
     return id_
 
 
