@@ -1,40 +1,38 @@
 """
 The candidates of an export: who has a row in which audience, what stands in it, and what became of all others.
 
-Whether somebody has a row is what ``select`` says, of what they are now and of what the files before have. Somebody
-whom a consent policy withholds is to the partner no member, and is left out without a word where the partner never knew
-them. Who loses a row afterwards, because another has the same key, is a candidate all the same.
+    statuses in documents → who has a row, by bitmaps → what else stands in documents → columns of rows
+
+All of it is done for many people at once. Whether somebody has a row is what ``select`` says, of what they are now and
+of what the files before have. Somebody whom a consent policy withholds is to the partner no member, and is left out
+without a word where the partner never knew them. Who loses a row afterwards, because another has the same key, is a
+candidate all the same.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from functools import reduce
+from typing import NamedTuple
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from headrace.batch.asked import Asked, AudienceCounted, Counted
-from headrace.batch.gathered import Gathered, has_value
+from headrace.batch.candidate_rows import CandidateRows, Made
+from headrace.batch.documents import Documents
 from headrace.batch.members import Members
-from headrace.batch.people_rows import AtHand, Left, PeopleRows
-from headrace.batch.plain import Plain
+from headrace.batch.people_rows import Seen, path_of
 from headrace.batch.select import Manner, Sight, row_of
 from headrace.batch.selection import AudienceWanted, Excluded
 from headrace.mapping.consent import without_memberships
-from headrace.model.expiry import moment
 from headrace.model.message import Status
-from headrace.model.profile import Membership, Profile
+from headrace.model.profile import Profile
 
-#: Characters that the rows of a person may have; a document has fewer, but a value may stand in many columns.
-LARGEST = 16 << 20
-#: Characters of rows that are gathered before they are handed on.
-GATHERED = 8 << 20
-
-_NESTED = frozenset({list, dict})
-_NOTHING: Membership = {}
-#: What is decided by: whether somebody is a member, surely was one, perhaps was one, and has a new identity.
-_Standing = tuple[bool, bool, bool, bool]
+#: Characters of rows that are made at once; and where documents are read for them, of these.
+AT_ONCE, READ_AT_ONCE = 8 << 20, 1 << 20
+_REALIZED = '"realized"'
 
 
 class Candidates:
@@ -45,33 +43,28 @@ class Candidates:
     """
 
     def __init__(self, asked: Asked, *, by_documents: bool = False) -> None:
-        self._asked = asked
-        self._consents = asked.consents
-        self._audiences = [_Audience(place, audience) for place, audience in enumerate(asked.audiences)]
-        self._rows = PeopleRows(asked, len(self._audiences), by_documents=by_documents)
-        # Only what is calculated may be longer than its document.
-        self._width = LARGEST if self._rows.needs_document else len(asked.columns)
-        self._needs_document = self._rows.needs_document or bool(self._consents)
-        held = [("segmentMembership", audience.namespace, audience.id) for audience in asked.audiences]
-        self._plain = Plain([*held, *self._rows.plain])
-        self._gathered = Gathered(asked)
-        self._left_out: Counter[tuple[int, Any]] = Counter()
+        self._asked, self._consents = asked, asked.consents
+        self._audiences = [_Audience(audience) for audience in asked.audiences]
+        self._documents = Documents()
+        self._rows = CandidateRows(asked, by_documents=by_documents)
+        self._at_once = READ_AT_ONCE if self._rows.needs_document else AT_ONCE
         self._looked = self._cut = self._last = 0
 
     def take(self, people: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """Yield the rows of some people; none are a batch too, so that whoever reads may stop."""
         self._note(people)
-        keys = people.column("key" if self._asked.tells_person else "profile").to_pylist()
-        rest = (people.column(name).to_pylist() for name in ("profile", "identities_at", "document"))
-        for key, profile, identities_at, stored in zip(keys, *rest, strict=True):
-            self._take(_Person(profile, key, identities_at), stored)
-            if self._gathered.size > GATHERED:
-                yield self._gathered.flushed(self._left_out)
-        yield self._gathered.flushed(self._left_out)
+        at = people.schema.get_field_index("document")
+        people = people.set_column(at, "document", people.column(at).cast(pa.string()))
+        statuses = self._decide(people)
+        some = pc.indices_nonzero(reduce(pc.or_, [status.is_valid() for status in statuses]))
+        people, statuses = people.take(some), [status.take(some) for status in statuses]
+        for begin, count in self._parts(people):
+            yield self._made(people.slice(begin, count), [status.slice(begin, count) for status in statuses])
+        yield self._rows.in_order([])
 
     def counted(self) -> Counted:
         """Say what became of everybody."""
-        left = [(*what, count) for what, count in sorted(self._left_out.items())]
+        left = [(*what, count) for what, count in sorted(self._rows.left_out.items())]
         return Counted(self._cut, self._looked, [audience.counted() for audience in self._audiences], left)
 
     def _note(self, people: pa.RecordBatch) -> None:
@@ -82,128 +75,133 @@ class Candidates:
         self._cut = max(self._cut, pc.max(people.column("sequence")).as_py() or 0)
         self._looked += people.num_rows
 
-    def _take(self, person: "_Person", stored: bytes) -> None:
-        values = self._plain.of(stored)
-        document: Profile | None = None
-        is_withheld = False
-        for audience in self._audiences:
-            held: Membership | None = values[audience.place]
-            is_in = held is not None and held["status"] == "realized"
-            known = audience.is_known and audience.knows(person.profile)
-            if not is_in and not known:
-                continue
-            if self._needs_document and document is None:
-                document, is_withheld = self._read(stored)
-            status = audience.decide(person, known, is_in=is_in, is_withheld=is_withheld)
-            if status is None:
-                continue
-            at_hand = AtHand(audience.wanted, status, held or _NOTHING)
-            rows, left = self._rows.of(values, document if self._rows.needs_document else None, at_hand)
-            size = self._size(rows, len(stored))
-            reason = self._reason(rows[0], size)
-            if reason is not None:
-                audience.exclude(person.profile, reason)
-                continue
-            audience.give(person.profile, status, len(rows))
-            self._add(person, audience, at_hand, rows, left)
-            self._gathered.size += size
+    # -- who has a row -------------------------------------------------------------------------------------------------
 
-    def _read(self, stored: bytes) -> tuple[Profile, bool]:
-        """Read a document, and say whether somebody is withheld; they are returned as the partner may know them."""
+    def _decide(self, people: pa.RecordBatch) -> list[pa.Array]:
+        """Return, for each audience, the status that each person's row has; null where there is none."""
+        documents = people.column("document")
+        found = self._documents.find(documents, [(*path_of(one.wanted), "status") for one in self._audiences])
+        sights = [one.sights(people, status) for one, status in zip(self._audiences, found, strict=True)]
+        withheld = self._withheld(documents, sights)
+        return [one.decide(sight, withheld) for one, sight in zip(self._audiences, sights, strict=True)]
+
+    def _withheld(self, documents: pa.Array, sights: "Sequence[_Sights]") -> pa.Array:
+        """Say whom a policy withholds, of those to whom it makes a difference."""
+        if not self._consents:
+            return pa.repeat(False, len(documents))
+        matters = reduce(pc.or_, [pc.or_(sight.is_in, sight.perhaps) for sight in sights])
+        withheld = map(self._is_withheld, documents.filter(matters).to_pylist())
+        return pc.replace_with_mask(matters, matters, pa.array(withheld, pa.bool_()))
+
+    def _is_withheld(self, stored: str) -> bool:
+        return self._consents.withholding(orjson.loads(stored)) is not None
+
+    # -- what stands in it ---------------------------------------------------------------------------------------------
+
+    def _parts(self, people: pa.RecordBatch) -> Iterator[tuple[int, int]]:
+        """Yield how many people are taken at once, so that their rows are not too much; each time with the first."""
+        sizes = self._rows.sizes(people.column("document"))
+        parts = pc.divide(pc.subtract(pc.cumulative_sum(sizes), sizes), self._at_once)
+        begin = 0
+        for end in pc.run_end_encode(parts, run_end_type=pa.int64()).run_ends.to_pylist():
+            yield begin, end - begin
+            begin = end
+
+    def _made(self, people: pa.RecordBatch, statuses: Sequence[pa.Array]) -> pa.RecordBatch:
+        documents = people.column("document")
+        texts = dict(zip(self._rows.paths, self._documents.find(documents, self._rows.paths), strict=True))
+        read = [self._as_told(one) for one in documents.to_pylist()] if self._rows.needs_document else None
+        people = people.append_column("length", pc.binary_length(documents).cast(pa.int64())).drop_columns(["document"])
+        made = []
+        for place, (audience, status) in enumerate(zip(self._audiences, statuses, strict=True)):
+            mine = pc.indices_nonzero(status.is_valid())
+            is_all = len(mine) == people.num_rows
+            told = texts if is_all else {path: found.take(mine) for path, found in texts.items()}
+            whole = [read[at] for at in mine.to_pylist()] if read is not None else ()
+            seen = Seen(audience.wanted, status.take(mine).to_pylist(), told, whole)
+            made.append(audience.give(self._rows.of(place, people.take(mine), seen)))
+        return self._rows.in_order(made)
+
+    def _as_told(self, stored: str) -> Profile:
+        """Read a document as the partner may know it."""
         whole: Profile = orjson.loads(stored)
         is_withheld = bool(self._consents) and self._consents.withholding(whole) is not None
-        return without_memberships(whole) if is_withheld else whole, is_withheld
-
-    def _add(
-        self, person: "_Person", audience: "_Audience", at_hand: AtHand, rows: list[Sequence[Any]], left: Left
-    ) -> None:
-        if left:
-            self._left_out.update(left)
-        if not self._asked.gathers:
-            self._gathered.add((), rows[0])
-            return
-        qualified_at = moment(at_hand.held.get("lastQualificationTime")) if self._asked.keys else None
-        more = (person.key,) if self._asked.tells_person else ()
-        for place, row in enumerate(rows):
-            self._gathered.add((person.profile, audience.place, place, qualified_at, person.identities_at, *more), row)
-
-    def _size(self, rows: Sequence[Sequence[Any]], stored: int) -> int:
-        """Return how many characters rows have, or more; what is plain has no more of them than its document."""
-        if stored * self._width * len(rows) < LARGEST:
-            return stored * len(rows)
-        sizes = (len(value) if type(value) is str else stored * (type(value) in _NESTED) for value in rows[0])
-        return sum(sizes) * len(rows)
-
-    def _reason(self, row: Sequence[Any], size: int) -> Excluded | None:
-        """Say why rows are left out; ``None``: they are not."""
-        for place in self._asked.mandatory:
-            if not has_value(row[place], self._asked.columns[place]):
-                return "missing-field"
-        return "too-large" if size > LARGEST else None
+        return without_memberships(whole) if is_withheld else whole
 
 
-class _Person(NamedTuple):
-    """Whose document it is."""
+class _Sights(NamedTuple):
+    """People: whether each is a member, surely was one, perhaps was one, and has a new identity."""
 
-    profile: int
-    key: str
-    identities_at: int | None
+    profiles: pa.Array
+    is_in: pa.Array
+    surely: pa.Array
+    perhaps: pa.Array
+    is_new: pa.Array
 
 
 class _Audience:
     """One audience: whom the files before have, who has a row now, and whom the partner has afterwards."""
 
-    def __init__(self, place: int, wanted: AudienceWanted) -> None:
-        self.place, self.wanted = place, wanted
+    def __init__(self, wanted: AudienceWanted) -> None:
+        self.wanted = wanted
         known = wanted.known
-        self._cut = known.cut
         self._surely = Members(known.surely)
         self._perhaps = self._surely if known.perhaps is None else Members(known.perhaps)
-        self.is_known = bool(known.surely or known.perhaps)
-        self._statuses = dict(_statuses(wanted.manner))
+        self._statuses = pa.array(list(_statuses(wanted.manner)), pa.string())
         self._members = Members()
         self._received = self._rows = 0
         self._excluded: Counter[Excluded] = Counter()
 
-    def knows(self, profile: int) -> bool:
-        """Say whether any file before has somebody as a member."""
-        return profile in self._surely or profile in self._perhaps
+    def sights(self, people: pa.RecordBatch, status: pa.Array) -> _Sights:
+        """Say what each person is and was; of the status now, as JSON."""
+        profiles, identities_at = people.column("profile"), people.column("identities_at")
+        is_in = pc.fill_null(pc.equal(status, _REALIZED), False)
+        surely = self._surely.has(profiles)
+        perhaps = surely if self._perhaps is self._surely else pc.or_(surely, self._perhaps.has(profiles))
+        is_new = pc.greater(pc.fill_null(identities_at, 0), self.wanted.known.cut)
+        return _Sights(profiles, is_in, surely, perhaps, is_new)
 
-    def decide(self, person: _Person, known: bool, *, is_in: bool, is_withheld: bool) -> Status | None:
-        """Say which row somebody has, and note who has none. ``known``: what ``knows`` says of them."""
-        was = (known and person.profile in self._surely, known, (person.identities_at or 0) > self._cut)
-        status = self._statuses[(is_in and not is_withheld, *was)]
-        if status is not None:
-            self._received += 1
-        elif is_in and not is_withheld:
-            self._members.add(person.profile)
-        elif is_in and self._statuses[(True, *was)] is not None:
-            self._received += 1
-            self._excluded["consent"] += 1
-        return status
+    def decide(self, sights: _Sights, withheld: pa.Array) -> pa.Array:
+        """Return which rows people have, null where they have none, and note who that is."""
+        is_told = pc.and_not(sights.is_in, withheld)
+        statuses = self._of(is_told, sights)
+        has_row = statuses.is_valid()
+        is_excluded = pc.and_(
+            pc.and_(sights.is_in, withheld), pc.and_not(self._of(sights.is_in, sights).is_valid(), has_row)
+        )
+        excluded = pc.sum(is_excluded).as_py() or 0
+        self._received += (pc.sum(has_row).as_py() or 0) + excluded
+        self._excluded["consent"] += excluded
+        self._members.add(sights.profiles.filter(pc.and_not(is_told, has_row)))
+        return statuses
 
-    def exclude(self, profile: int, reason: Excluded) -> None:
-        """Note somebody whose row is left out. They stay what they were, but for a file that is the whole audience."""
-        self._excluded[reason] += 1
-        if self.is_known and self.knows(profile) and self.wanted.manner.mode != "full":
-            self._members.add(profile)
-
-    def give(self, profile: int, status: Status, rows: int) -> None:
-        """Note somebody who has rows."""
-        self._rows += rows
-        if status == "realized":
-            self._members.add(profile)
+    def give(self, made: Made) -> pa.RecordBatch:
+        """Return rows, and note who has them and whose are left out."""
+        self._rows += made.rows.num_rows
+        self._members.add(made.profiles.filter(pc.equal(made.statuses, "realized")))
+        for reason, profiles in made.excluded.items():
+            self._excluded[reason] += len(profiles)
+            # They stay what they were, but for a file that is the whole audience.
+            if self.wanted.manner.mode != "full":
+                self._members.add(profiles.filter(self._perhaps.has(profiles)))
+                self._members.add(profiles.filter(self._surely.has(profiles)))
+        return made.rows
 
     def counted(self) -> AudienceCounted:
-        return AudienceCounted(self._received, self._rows, dict(self._excluded), self._members.packed())
+        excluded = {reason: count for reason, count in self._excluded.items() if count}
+        return AudienceCounted(self._received, self._rows, excluded, self._members.packed())
+
+    def _of(self, is_in: pa.Array, sights: _Sights) -> pa.Array:
+        """Return the rows that people have, if these are members."""
+        standing = (is_in, sights.surely, sights.perhaps, sights.is_new)
+        return self._statuses.take(
+            reduce(lambda place, bit: pc.add(pc.multiply(place, 2), bit), (one.cast(pa.int8()) for one in standing))
+        )
 
 
-def _statuses(manner: Manner) -> Iterator[tuple[_Standing, Status | None]]:
-    """Yield what ``row_of`` says of everybody there may be."""
-    for is_in in (False, True):
-        for surely, perhaps in ((False, False), (False, True), (True, True)):
-            for is_new in (False, True):
-                now: Status | None = "realized" if is_in else None
-                then: Status | None = "realized" if surely else None
-                sight = Sight(now, then, perhaps and not surely, is_new)
-                yield (is_in, surely, perhaps, is_new), row_of(sight, manner)
+def _statuses(manner: Manner) -> Iterator[Status | None]:
+    """Yield what ``row_of`` says of everybody there may be, in the order that ``_Audience`` counts them."""
+    for is_in, surely, perhaps, is_new in itertools.product((False, True), repeat=4):
+        now: Status | None = "realized" if is_in else None
+        then: Status | None = "realized" if surely else None
+        yield row_of(Sight(now, then, perhaps and not surely, is_new), manner)

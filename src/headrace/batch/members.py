@@ -30,18 +30,20 @@ class Members:
     __slots__ = ("_blocks",)
 
     def __init__(self, blocks: Packed = ()) -> None:
-        self._blocks = {block: bytearray(_bits(packed)) for block, packed in blocks}
+        self._blocks: dict[int, bytes] = {block: _bits(packed) for block, packed in blocks}
 
     def __contains__(self, profile: int) -> bool:
         bits = self._blocks.get(profile >> 16)
         return bits is not None and bits[(profile & 0xFFFF) >> 3] >> (profile & 7) & 1 == 1
 
-    def add(self, profile: int) -> None:
-        """Take somebody in."""
-        bits = self._blocks.get(profile >> 16)
-        if bits is None:
-            bits = self._blocks[profile >> 16] = bytearray(_BYTES)
-        bits[(profile & 0xFFFF) >> 3] |= 1 << (profile & 7)
+    def __bool__(self) -> bool:
+        return bool(self._blocks)
+
+    def add(self, profiles: pa.Array) -> None:
+        """Take some people in, who are told by their numbers in any order."""
+        for block, bits in _blocks_of(profiles):
+            there = int.from_bytes(self._blocks.get(block, _NOBODY), "little")
+            self._blocks[block] = (there | int.from_bytes(bits, "little")).to_bytes(_BYTES, "little")
 
     def has(self, profiles: pa.Array) -> pa.Array:
         """Say of some people, who stand by their numbers, who is among these."""
@@ -69,12 +71,19 @@ def packed(profiles: pa.Array | pa.ChunkedArray) -> Iterator[tuple[int, bytes]]:
     [0, 1]
     """
     whole = profiles.combine_chunks() if isinstance(profiles, pa.ChunkedArray) else profiles
-    ordered = whole.take(pc.array_sort_indices(whole))
+    return ((block, _pack(bits)) for block, bits in _blocks_of(whole))
+
+
+def _blocks_of(profiles: pa.Array) -> Iterator[tuple[int, pa.Buffer]]:
+    """Yield the blocks of some people, each with its bits."""
+    if not len(profiles):
+        return
+    ordered = profiles.take(pc.array_sort_indices(profiles))
     runs = pc.run_end_encode(pc.shift_right(ordered, 16), run_end_type=pa.int64())
     begin = 0
     for block, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
         places = pc.bit_wise_and(ordered.slice(begin, end - begin), BLOCK - 1)
-        yield block, _pack(pc.is_in(_PLACES, value_set=places).buffers()[1])
+        yield block, pc.is_in(_PLACES, value_set=places).buffers()[1]
         begin = end
 
 
@@ -122,7 +131,7 @@ def _bits(packed: bytes | None) -> bytes:
     return _CODEC.decompress(packed, decompressed_size=_BYTES, asbytes=True) if packed is not None else _NOBODY
 
 
-def _pack(bits: bytes | bytearray | pa.Buffer) -> bytes:
+def _pack(bits: bytes | pa.Buffer) -> bytes:
     made: bytes = _CODEC.compress(bits, asbytes=True)
     return made
 

@@ -2,19 +2,25 @@
 What stands in the row of a person: what the mapping says of them.
 
 Most columns are plain: an attribute's path, the status of the membership at hand, the identities of a namespace. These
-are had without reading the document. For calculated fields, positions in lists, and other paths into memberships it is
-read, and mapped as for a message.
+are had without an object of the document. For calculated fields, positions in lists, and other paths into memberships
+it is read, and mapped as for a message.
 """
 
-from collections.abc import Callable, Sequence
-from operator import itemgetter
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import orjson
+import pyarrow as pa
 
 from headrace.batch.asked import Asked, ColumnAsked
 from headrace.batch.cells import UNFIT, cell_of
-from headrace.batch.plain import Path, lead_through
+from headrace.batch.cells_at_once import Values
+from headrace.batch.documents import Path, can_be_found
 from headrace.batch.selection import AudienceWanted
-from headrace.mapping import AttributeRow, LeftOut, Mapping
+from headrace.mapping import AttributeRow, LeftOut
+from headrace.mapping import Mapping as MappingOf
 from headrace.mapping.audience_view import ALIAS, reads_audience, with_audience
 from headrace.mapping.calculated import calculation
 from headrace.mapping.paths import parse
@@ -24,84 +30,94 @@ from headrace.model.profile import Membership, Profile
 #: What is left out of a row: the place of the column, and why.
 Left = list[tuple[int, Any]]
 _MEMBERSHIPS, _IDENTITIES = "segmentMembership", "identityMap"
-_STATUS, _QUALIFIED, _ALIAS = "status", "lastQualificationTime", "alias"
+_STATUS, QUALIFIED, _ALIAS = "status", "lastQualificationTime", "alias"
 #: Where nothing but the whole document says what there is: these are not what the document has at that path.
 _SEEN_OTHERWISE = frozenset({_MEMBERSHIPS, "metadata"})
-_NAMES = (_STATUS, _QUALIFIED, _ALIAS)
 _DIRECT: dict[tuple[str | int, ...], str] = {
     (_MEMBERSHIPS, _STATUS): _STATUS,
-    (_MEMBERSHIPS, _QUALIFIED): _QUALIFIED,
+    (_MEMBERSHIPS, QUALIFIED): QUALIFIED,
     ALIAS: _ALIAS,
 }
 _AT_HAND = _DIRECT | {
     (_MEMBERSHIPS, namespace, audience, name): name
     for namespace in ("ups", "seg_namespace")
     for audience in ("seg_id", "aep_seg_id")
-    for name in (_STATUS, _QUALIFIED)
+    for name in (_STATUS, QUALIFIED)
 }
 
 
-class AtHand(NamedTuple):
-    """The audience that a row is about, and a person's membership of it as it is told."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """
+    People who have a row in an audience, and what is known of each for it.
+
+    ``texts`` has what stands at the paths that rows are made of, as JSON; ``documents`` are there where they are
+    needed.
+    """
 
     audience: AudienceWanted
-    status: Status
-    held: Membership
+    statuses: Sequence[Status]
+    texts: Mapping[Path, pa.Array]
+    documents: Sequence[Profile] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """
+    What stands in rows, a column after the other. ``left`` is what is left out of each row by now, if of any.
+
+    ``many`` are the identities of which each tells rows apart; in their column there is the first.
+    """
+
+    columns: list[Values]
+    left: Sequence[Left] = ()
+    many: Sequence[Sequence[Any]] = ()
 
 
 class PeopleRows:
     """
-    Makes rows of people. ``plain`` are the paths of which it is handed the values, behind ``first`` others; where it
-    ``needs_document``, it is handed that too.
+    Makes rows of people, of what stands in documents at ``paths``; for some columns, it ``needs_document`` as well.
 
     With ``by_documents``, everything is looked for in whole documents; that is the same, and takes longer.
     """
 
-    def __init__(self, asked: Asked, first: int = 0, *, by_documents: bool = False) -> None:
+    def __init__(self, asked: Asked, *, by_documents: bool = False) -> None:
         places = range(len(asked.columns))
-        paths = {} if by_documents else _plain_paths(asked.columns)
-        at_hand = {} if by_documents else _at_hand(asked.columns)
-        rest = [place for place in places if place not in paths and place not in at_hand]
-        self.plain = tuple(dict.fromkeys(paths.values()))
-        self.needs_document = bool(rest)
-        self._rest = _Rest(asked, rest)
-        self._is_plain = not rest and not at_hand
-        # What columns are picked of: what is plain, what is at hand, and the rest.
-        after = first + len(self.plain)
-        sources = {place: first + self.plain.index(path) for place, path in paths.items()}
-        sources |= {place: after + _NAMES.index(name) for place, name in at_hand.items()}
-        sources |= {place: after + len(_NAMES) + at for at, place in enumerate(rest)}
-        self._pick = _picking([sources[place] for place in places])
-        self._identities = [place for place in places if asked.columns[place].identity is not None]
-        self._mapped = {place: _Identities(asked, place) for place in self._identities if place in paths}
-        self._many = asked.many
+        self._plain = {} if by_documents else _plain_paths(asked.columns)
+        self._at_hand = {} if by_documents else _at_hand(asked.columns)
+        self._rest = _Rest(
+            asked, [place for place in places if place not in self._plain and place not in self._at_hand]
+        )
+        self._is_qualified = bool(asked.keys) or QUALIFIED in self._at_hand.values()
+        self.needs_document = bool(self._rest)
+        self._identities = [(place, _Identities(asked, place)) for place in _of_identities(asked)]
+        self._places, self._many = places, asked.many
 
-    def of(
-        self, values: tuple[Any, ...], document: Profile | None, at_hand: AtHand
-    ) -> tuple[list[Sequence[Any]], Left]:
-        """
-        Return the rows of somebody, and what is known by now to be left out of them.
+    def paths(self, audiences: Iterable[AudienceWanted]) -> tuple[Path, ...]:
+        """Return the paths at which it has to be known what stands there, for rows in some audiences."""
+        found = dict.fromkeys(self._plain.values())
+        for audience in audiences:
+            if self._rest.sees_audience:
+                found[path_of(audience)] = None
+            if self._is_qualified:
+                found[*path_of(audience), QUALIFIED] = None
+        return tuple(found)
 
-        There is one, or one for each identity that tells rows apart. Identities are cells; all else are values yet.
-        """
-        left: Left = []
-        if not self._is_plain:
-            rest = self._rest.of(document, at_hand, left) if document is not None else ()
-            values = (*values, at_hand.status, at_hand.held.get(_QUALIFIED), at_hand.audience.alias, *rest)
-        row = self._pick(values)
-        return (self._parted(list(row), left) if self._identities else [row]), left
-
-    def _parted(self, row: list[Any], left: Left) -> list[Sequence[Any]]:
-        """Return rows with one identity in a column."""
-        many: list[Any] = []
-        for place in self._identities:
-            mapped = self._mapped.get(place)
-            ids = row[place] if mapped is None else mapped.of_namespace(row[place], left)
-            row[place] = ids[0] if ids else None
+    def of(self, seen: Seen) -> Told:
+        """Return the rows of people, one each."""
+        left: list[Left] = [[] for _ in seen.statuses] if self._identities or self._rest else []
+        found: dict[int, Values] = {place: seen.texts[path] for place, path in self._plain.items()}
+        found |= {place: _said_at_hand(seen, name) for place, name in self._at_hand.items()}
+        found |= self._rest.of(seen, left)
+        many: Sequence[Sequence[Any]] = ()
+        for place, identities in self._identities:
+            ids = found[place]
+            if place in self._plain:
+                ids = list(map(identities.of_namespace, read(ids), left))
+            found[place] = [one[0] if one else None for one in ids]
             if place == self._many:
                 many = ids
-        at = self._many or 0
-        return [row, *([*row[:at], id_, *row[at + 1 :]] for id_ in many[1:])]
+        return Told([found[place] for place in self._places], left, many)
 
 
 class _Rest:
@@ -110,14 +126,30 @@ class _Rest:
     def __init__(self, asked: Asked, places: Sequence[int]) -> None:
         self._attributes = [str(place) for place in places if asked.columns[place].attribute is not None]
         rows = tuple(_placed(int(name), asked.columns[int(name)]) for name in self._attributes)
-        self._mapping = Mapping(rows, (), predefined=True)
+        self._mapping = MappingOf(rows, (), predefined=True)
         identities = {place: _Identities(asked, place) for place in places if asked.columns[place].identity is not None}
         self._columns = [(str(place), identities.get(place)) for place in places]
-        self._sees_audience = reads_audience(path for column in asked.columns for path in _reads(column))
+        read = (path for place in places for path in _reads(asked.columns[place]))
+        self.sees_audience = reads_audience(read)
 
-    def of(self, person: Profile, at_hand: AtHand, left: Left) -> list[Any]:
-        """Return what stands in these columns, one after the other; the identities of a column as a list of cells."""
-        view = _view(person, at_hand) if self._sees_audience else person
+    def __bool__(self) -> bool:
+        return bool(self._columns)
+
+    def of(self, seen: Seen, left: Sequence[Left]) -> dict[int, Values]:
+        """Return what stands in these columns; of an identity, the cells of all that somebody has."""
+        if not self:
+            return {}
+        rows = list(map(self._of_one, self._views(seen), left))
+        places = (int(name) for name, _ in self._columns)
+        return dict(zip(places, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(places, ())
+
+    def _views(self, seen: Seen) -> Iterator[Profile]:
+        if not self.sees_audience:
+            return iter(seen.documents)
+        held = read(seen.texts[path_of(seen.audience)])
+        return map(partial(_view, seen.audience), seen.documents, seen.statuses, held)
+
+    def _of_one(self, view: Profile, left: Left) -> list[Any]:
         noted: list[LeftOut] = []
         mapped = self._mapping.attributes(view, noted)
         left += [(int(item.target), item.reason) for item in noted]
@@ -131,7 +163,7 @@ class _Identities:
         row = asked.columns[place].identity
         assert row is not None
         self._place, self._namespace = place, row.source
-        self._mapping = Mapping((), (row,))
+        self._mapping = MappingOf((), (row,))
         self._cell = cell_of(asked.columns[place].type)
 
     def of_namespace(self, held: Any, left: Left) -> list[Any]:
@@ -158,8 +190,7 @@ def _plain_paths(columns: Sequence[ColumnAsked]) -> dict[int, Path]:
             path = parse(column.attribute.source)
             if path[0] not in _SEEN_OTHERWISE and all(type(step) is str for step in path):
                 found[place] = tuple(map(str, path))
-    through = lead_through(list(found.values()))
-    return {place: path for place, path in found.items() if path not in through}
+    return {place: path for place, path in found.items() if can_be_found(path)}
 
 
 def _at_hand(columns: Sequence[ColumnAsked]) -> dict[int, str]:
@@ -180,9 +211,29 @@ def _reads(column: ColumnAsked) -> Sequence[tuple[str | int, ...]]:
     return calculation(source).reads if column.attribute.is_calculated else [parse(source)]
 
 
-def _view(person: Profile, at_hand: AtHand) -> Profile:
-    audience, membership = at_hand.audience, {**at_hand.held, _STATUS: at_hand.status}
-    return with_audience(person, audience.namespace, audience.alias, membership)
+def _of_identities(asked: Asked) -> list[int]:
+    return [place for place, column in enumerate(asked.columns) if column.identity is not None]
+
+
+def path_of(audience: AudienceWanted) -> Path:
+    """Return where the membership of an audience stands in a document."""
+    return (_MEMBERSHIPS, audience.namespace, audience.id)
+
+
+def read(texts: pa.Array) -> Iterator[Any]:
+    """Read what stands somewhere as JSON."""
+    return (None if text is None else orjson.loads(text) for text in texts.to_pylist())
+
+
+def _said_at_hand(seen: Seen, name: str) -> Values:
+    """Return what is to be said of the audience at hand."""
+    if name == QUALIFIED:
+        return seen.texts[*path_of(seen.audience), QUALIFIED]
+    return seen.statuses if name == _STATUS else [seen.audience.alias] * len(seen.statuses)
+
+
+def _view(audience: AudienceWanted, person: Profile, status: Status, held: Membership | None) -> Profile:
+    return with_audience(person, audience.namespace, audience.alias, {**(held or {}), _STATUS: status})
 
 
 def _placed(place: int, column: ColumnAsked) -> AttributeRow:
@@ -190,9 +241,3 @@ def _placed(place: int, column: ColumnAsked) -> AttributeRow:
     row = column.attribute
     assert row is not None
     return AttributeRow(row.source, str(place), row.is_calculated, column.type == "object")
-
-
-def _picking(places: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """Return what takes some places of a tuple."""
-    pick = itemgetter(*places)
-    return pick if len(places) > 1 else lambda values: (pick(values),)

@@ -1,7 +1,7 @@
 """
 The rows of an export's files, and what became of everybody.
 
-    people (the store) → candidates (a process of its own) → deduplicated → columns with their names
+    people → candidates (both in a process of its own) → deduplicated → columns with their names
 
 Without a key, and without columns that take a look at all rows first, nothing is gathered: rows are made while they are
 read, and the first is there at once. Otherwise candidates wait in the scratch directory, and the engine, whose memory
@@ -10,9 +10,10 @@ same store gives the same rows in the same order.
 """
 
 import fcntl
+import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ from headrace.batch.deduplicating import PICKED, Lost, lost
 from headrace.batch.parts import Rows, without_data
 from headrace.batch.people_rows import PeopleRows
 from headrace.batch.selected_columns import UPLOAD, sql_of
-from headrace.batch.selection import LeftOutOf, OfAudience, Outcome, People, Wanted
+from headrace.batch.selection import LeftOutOf, OfAudience, Outcome, People, Reading, Wanted
 from headrace.datasets.engine import Engine
 from headrace.errors import HeadraceError, OperationError
 
@@ -35,6 +36,12 @@ _PROCESS = "headrace.batch.picking"
 _KEPT = "kept"
 #: Bytes that wait in a pipe: what everybody may ask of Linux.
 _PIPE = 1 << 20
+#: What is freed is kept for the next people, and not given back and asked for again: a fifth of what it takes.
+_KEEPS_MEMORY = {
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 28),
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 28),
+}
 _read_counted = msgspec.msgpack.Decoder(Counted).decode
 
 
@@ -86,7 +93,7 @@ def selecting(people: People, wanted: Wanted, scratch: Path, *, memory_mb: int =
     """
     asked = Asked.of(wanted)
     PeopleRows(asked)  # What is wrong with the mapping is said here, and not by the process.
-    with _picking(people, asked) as picked, _Engine(scratch, picked, memory_mb) as engine:
+    with _picking(people.reading(asked.stored), asked) as picked, _Engine(scratch, picked, memory_mb) as engine:
         with _said(picked):
             sql, found = select(engine, wanted, picked.reader())
         yield Selected(_Rows(engine, sql, picked), wanted, picked, found)
@@ -121,8 +128,8 @@ def _is_each_a_row(wanted: Wanted) -> bool:
 class _Picked:
     """What the process writes: rows, and what became of everybody once they were read."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", schema: pa.Schema, expect_all: Callable[[], None]) -> None:
-        self._process, self._schema, self._expect_all = process, schema, expect_all
+    def __init__(self, process: "subprocess.Popen[bytes]", schema: pa.Schema, people: Reading) -> None:
+        self._process, self._schema, self._people = process, schema, people
         self.counted: Counted | None = None
         self.failure: HeadraceError | None = None
 
@@ -138,42 +145,32 @@ class _Picked:
         try:
             with pa.ipc.open_stream(self._process.stdout) as stream:
                 yield from stream
-            counted = _read_counted(self._process.stdout.read())
-            self._expect_all()
-        except (pa.ArrowInvalid, OSError, msgspec.DecodeError, HeadraceError) as error:
-            self.failure = self._reason(error)
+            self.counted = _read_counted(self._process.stdout.read())
+        except (pa.ArrowInvalid, OSError, msgspec.DecodeError):
+            self.failure = self._reason()
             raise self.failure from None
-        self.counted = counted
 
-    def _reason(self, error: Exception) -> HeadraceError:
+    def _reason(self) -> HeadraceError:
         """Return why there are no more rows: people could not be read, or the process failed."""
-        if isinstance(error, HeadraceError):
-            return error
-        if self._process.wait() == picking.CUT_OFF:
-            try:
-                self._expect_all()
-            except HeadraceError as reason:
-                return reason
         assert self._process.stderr is not None
         told = self._process.stderr.read().decode(errors="replace").strip()
+        if self._process.wait() == picking.NOT_READ:
+            return self._people.failed(told)
         return OperationError(f"the rows of the export cannot be made: {told or 'their process was ended'}")
 
 
 @contextmanager
-def _picking(people: People, asked: Asked) -> Iterator[_Picked]:
-    """Start the process that makes rows, and the one that reads people for it."""
-    command = [sys.executable, "-m", _PROCESS]
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)  # noqa: S603
+def _picking(people: Reading, asked: Asked) -> Iterator[_Picked]:
+    """Start the process that reads people and makes rows of them."""
+    command, pipe = [sys.executable, "-m", _PROCESS], subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env={**os.environ, **_KEEPS_MEMORY})  # noqa: S603
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        _widen(process.stdin.fileno(), process.stdout.fileno())
-        process.stdin.write(picking.told(asked))
-        process.stdin.flush()
-        with people.send(asked.stored, process.stdin.fileno()) as expect_all:
-            process.stdin.close()
-            yield _Picked(process, asked.schema, expect_all)
+        _widen(process.stdout.fileno())
+        process.stdin.write(picking.told(asked, people))
+        process.stdin.close()
+        yield _Picked(process, asked.schema, people)
     finally:
         process.kill()
         process.wait()
@@ -183,11 +180,10 @@ def _picking(people: People, asked: Asked) -> Iterator[_Picked]:
                     opened.close()
 
 
-def _widen(*pipes: int) -> None:
-    """Let more wait in pipes, where the system can: both sides are woken less often."""
-    for pipe in pipes:
-        with suppress(AttributeError, OSError):
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
+def _widen(pipe: int) -> None:
+    """Let more wait in a pipe, where the system can: both sides are woken less often."""
+    with suppress(AttributeError, OSError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
 
 
 class _Engine(Engine):

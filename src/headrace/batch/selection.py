@@ -1,11 +1,11 @@
 """What an export selects: the columns of its files, the rows of its audiences, and what became of everybody."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from headrace.batch.select import Manner
+from headrace.errors import HeadraceError
 from headrace.mapping import AttributeRow, IdentityRow
 from headrace.mapping.consent import Consents
 from headrace.mapping.left_out import Reason
@@ -18,10 +18,22 @@ ColumnType = Literal["string", "integer", "number", "boolean", "date", "date-tim
 Excluded = Literal["missing-field", "consent", "duplicate", "too-large"]
 
 
+class Reading(Protocol):
+    """How another process reads people: see the store's ``Reading``."""
+
+    @property
+    def module(self) -> str: ...
+
+    @property
+    def told(self) -> bytes: ...
+
+    def failed(self, reason: str) -> HeadraceError: ...
+
+
 class People(Protocol):
     """The people of a sandbox, as columns; see the store's ``Profiles``."""
 
-    def send(self, columns: Sequence[str], pipe: int) -> AbstractContextManager[Callable[[], None]]: ...
+    def reading(self, columns: Sequence[str]) -> Reading: ...
 
 
 @dataclass(frozen=True, slots=True)

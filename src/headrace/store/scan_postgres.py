@@ -85,5 +85,10 @@ def _of_network(kind: str, packed: bytes) -> "array[int]":
     return numbers
 
 
+def people(told: bytes) -> Iterator[pa.RecordBatch]:
+    """Yield what is wanted, in a process that reads for itself."""
+    return scanner.laid_out(read, scanner.wanted_of(told))
+
+
 if __name__ == "__main__":
     scanner.run(read)

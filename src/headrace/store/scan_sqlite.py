@@ -41,5 +41,10 @@ def read(wanted: Wanted) -> Iterator[pa.RecordBatch]:
         yield from pa.RecordBatchReader._import_from_c(stream.address)
 
 
+def people(told: bytes) -> Iterator[pa.RecordBatch]:
+    """Yield what is wanted, in a process that reads for itself."""
+    return scanner.laid_out(read, scanner.wanted_of(told))
+
+
 if __name__ == "__main__":
     scanner.run(read)

@@ -2,14 +2,15 @@
 Scans of people as columns: one statement, read by a process of its own.
 
 On SQLite the Arrow driver brings a library of its own. Two of those in one process do not see each other's locks on the
-file, and a checkpoint of the writer would pull the ground from under the reader: so a scan is always another process.
+file, and a checkpoint of the writer would pull the ground from under the reader: so a scan is always another process,
+of its own or that of whoever is ``reading``.
 It decodes the documents too, which leaves the writer's process alone. Rows come in batches, so memory stays flat.
 """
 
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
@@ -46,25 +47,21 @@ class Profiles:
             ValueError: a path has a quotation mark, a backslash or a control character in it.
         """
         wanted = self._wanted(columns, since=since)
-        with self._process(wanted, subprocess.PIPE) as process:
+        with self._process(wanted) as process:
             assert process.stdout is not None
             assert process.stderr is not None
             batches = _batches(process, process.stdout, process.stderr)
             yield pa.RecordBatchReader.from_batches(wanted.schema, batches)
 
-    @contextmanager
-    def send(self, columns: Sequence[str], pipe: int) -> Iterator[Callable[[], None]]:
+    def reading(self, columns: Sequence[str]) -> "Reading":
         """
-        Have columns of everybody, in the order of their numbers, written into a pipe as a stream of Arrow.
-
-        Yield what waits for the end of that, once all was read, and says whether that was everybody.
+        Return how a process of somebody else reads columns of everybody, in the order of their numbers.
 
         Raises:
-            StoreUnavailable: the store cannot be read; raised by what is yielded.
             ValueError: as :meth:`scan`.
         """
-        with self._process(self._wanted(columns, in_order=True), pipe) as process:
-            yield lambda: _expect_all(process)
+        wanted = self._wanted(columns, in_order=True)
+        return Reading(_PROCESS[self.is_file], msgspec.json.encode(wanted))
 
     def _wanted(self, columns: Sequence[str], *, since: int | None = None, in_order: bool = False) -> Wanted:
         if bad := [name for name in columns if _ESCAPED.search(name)]:
@@ -72,9 +69,9 @@ class Profiles:
         return Wanted(self.address, self.is_file, self.tenant, tuple(columns), since, in_order)
 
     @contextmanager
-    def _process(self, wanted: Wanted, written: int) -> Iterator["subprocess.Popen[bytes]"]:
-        command = [sys.executable, "-m", _PROCESS[self.is_file]]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=written, stderr=subprocess.PIPE)  # noqa: S603
+    def _process(self, wanted: Wanted) -> Iterator["subprocess.Popen[bytes]"]:
+        command, pipe = [sys.executable, "-m", _PROCESS[self.is_file]], subprocess.PIPE
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)  # noqa: S603
         assert process.stdin is not None
         try:
             process.stdin.write(msgspec.json.encode(wanted))
@@ -83,9 +80,25 @@ class Profiles:
         finally:
             process.kill()
             process.wait()
-            for pipe in (process.stdout, process.stderr):
-                if pipe is not None:
-                    pipe.close()
+            for opened in (process.stdout, process.stderr):
+                if opened is not None:
+                    opened.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """
+    People as another process reads them: handed ``told``, the function ``people`` of a module yields them as columns.
+
+    What is told says where the store is, with its password: it belongs into a pipe, and nowhere else.
+    """
+
+    module: str
+    told: bytes
+
+    def failed(self, reason: str) -> StoreUnavailable:
+        """Return the error of people who could not be read."""
+        return StoreUnavailable(f"people cannot be read now: {reason}")
 
 
 def _batches(process: "subprocess.Popen[bytes]", written: IO[bytes], told: IO[bytes]) -> Iterator[pa.RecordBatch]:
@@ -95,13 +108,8 @@ def _batches(process: "subprocess.Popen[bytes]", written: IO[bytes], told: IO[by
             yield from stream
     except (pa.ArrowInvalid, OSError) as error:
         raise StoreUnavailable(f"people cannot be read now: {_last_line(told) or error}") from None
-    _expect_all(process)
-
-
-def _expect_all(process: "subprocess.Popen[bytes]") -> None:
-    assert process.stderr is not None
     if process.wait() != 0:
-        raise StoreUnavailable(f"people cannot be read now: {_last_line(process.stderr)}")
+        raise StoreUnavailable(f"people cannot be read now: {_last_line(told)}")
 
 
 def _last_line(told: IO[bytes]) -> str:

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from headrace.batch.asked import Asked
-from headrace.batch.candidates import LARGEST, Candidates
+from headrace.batch.candidate_rows import LARGEST
+from headrace.batch.candidates import Candidates
 from headrace.batch.members import packed, unpacked
 from headrace.batch.parts import Rows
 from headrace.batch.select import Manner
