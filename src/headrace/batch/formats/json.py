@@ -116,12 +116,14 @@ def _scalar(kind: pa.DataType, at: str, path: str) -> str:
     raise unfit("JSON", path, kind)
 
 
+#: Stand in no quotes, but as keys.
+_BARE = (kinds.is_integer, kinds.is_boolean, kinds.is_decimal, kinds.is_floating)
+
+
 def _key(kind: pa.DataType, at: str, path: str) -> str:
     """Write the key of a map: always a text."""
-    written = _scalar(kind, at, f"{path}{{}}")
-    is_bare = kinds.is_integer(kind) or kinds.is_boolean(kind) or kinds.is_decimal(kind)
-    if kinds.is_floating(kind):
-        return f"'\"' || replace({written}, '\"', '') || '\"'"
+    written = java_double(at) if kinds.is_floating(kind) else _scalar(kind, at, f"{path}{{}}")
+    is_bare = any(is_one(kind) for is_one in _BARE)
     return _quoted(written) if is_bare else written
 
 
@@ -156,7 +158,7 @@ def _timestamp(kind: pa.TimestampType, at: str) -> str:
 
 def _double(at: str) -> str:
     """No number and the infinite are texts."""
-    return f"if(isfinite({at}), {java_double(at)}, {_quoted(java_double(at))})"
+    return java_double(at, around_none='"')
 
 
 _SCALARS: tuple[tuple[Callable[[pa.DataType], bool], Writes], ...] = (

@@ -13,17 +13,18 @@ _LARGE, _SMALL = "1e7", "1e-3"
 _NO_NUMBER = "replace(replace(replace({written}, '-nan', 'nan'), 'nan', 'NaN'), 'inf', 'Infinity')"
 
 
-def java_double(x: str) -> str:
+def java_double(x: str, *, around_none: str = "") -> str:
     """
-    Return SQL for what Java prints for a DOUBLE or a FLOAT.
+    Return SQL for what Java prints for a DOUBLE or a FLOAT; ``around_none`` stands around what is no number.
 
     DuckDB finds the same digits, and writes other exponents. Only those get the long way. What is no number comes
     first, and nothing is compared to tell it: the least and the greatest that Parquet says of a column leave ``NaN``
     out, and DuckDB decides comparisons by them, and ``isnan``, without looking at values.
     """
     written = f"CAST({x} AS VARCHAR)"
+    none = f"concat('{around_none}', {_NO_NUMBER.format(written=written)}, '{around_none}')"
     return (
-        f"CASE WHEN NOT isfinite({x}) THEN {_NO_NUMBER.format(written=written)} "
+        f"CASE WHEN NOT isfinite({x}) THEN {none} "
         f"WHEN (abs({x}) >= {_SMALL} AND abs({x}) < {_LARGE}) OR {x} = 0 OR {x} IS NULL THEN {written} "
         f"ELSE if({x} < 0, '-', '') || {once(_digits(x), 'written', _SCIENTIFIC)} END"
     )
