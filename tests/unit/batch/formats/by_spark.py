@@ -4,8 +4,8 @@ Holds the files that are checked in against Spark itself, where there is one: a 
     python3 -m venv spark && spark/bin/pip install pyspark==4.0.1    # with Java 17 or newer
     PYTHONPATH=tests:spark/lib/python3.11/site-packages .venv/bin/python tests/unit/batch/formats/by_spark.py
 
-It prints each line that is another one there: what `docs/files.md` says under "Where it is not Spark", and on Java 17 a few
-numbers that are longer there; nothing else.
+It prints each line that is another one there: what `docs/files.md` says under "Where it is not Spark", and on Java 17
+a few numbers that are longer there; nothing else.
 """
 
 import importlib
