@@ -12,6 +12,7 @@ of UTF-8, and leads nowhere else.
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -219,12 +220,16 @@ def _fitted(pieces: tuple[_Piece, ...], room: int) -> str:
     whole = "".join(piece.text for piece in pieces)
     if len(whole.encode()) <= room:
         return whole
-    for most in range(room, 0, -1):
-        cut = "".join(_cut(piece.text, most) if piece.is_cuttable else piece.text for piece in pieces)
-        if len(cut.encode()) <= room:
-            return cut
+    most = bisect_right(range(1, room + 1), room, key=lambda most: len(_shortened(pieces, most).encode()))
+    if most:
+        return _shortened(pieces, most)
     mark = mark_of(whole)
     return _cut(whole, room - len(mark)) + mark
+
+
+def _shortened(pieces: tuple[_Piece, ...], most: int) -> str:
+    """Join pieces, of names no more than so many bytes each; more is never shorter."""
+    return "".join(_cut(piece.text, most) if piece.is_cuttable else piece.text for piece in pieces)
 
 
 def mark_of(*ids: str) -> str:

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Never
 
 import duckdb
 import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 import typer
 
 from headrace.batch.export import Manner, export
@@ -18,11 +20,13 @@ from headrace.batch.parts import Rows
 from headrace.connect.storage import NotStored
 from headrace.connect.storage.local import LocalStorage
 from headrace.datasets.engine import Engine
+from headrace.datasets.unkept import unkept
 from headrace.errors import HeadraceError
 from headrace.model.file_configurations import FileConfigurations
 from headrace.model.file_format import FileFormat
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
+from headrace.model.text import TemplatedText
 
 app = typer.Typer(name="file", help="Write files as exports would.", no_args_is_help=True)
 
@@ -87,26 +91,34 @@ def _view(engine: Engine, file: Path) -> None:
     try:
         with file.open("rb"):
             engine.view_parquet("input", [Path(glob.escape(str(file)))])
+        if message := unkept(pq.read_schema(file)):
+            _refuse(f"{file}: {message}")
+    except (duckdb.Error, pa.ArrowException) as error:
+        _refuse(f"{file}: this is no Parquet: {error}")
     except OSError as error:
         _refuse(f"{file}: cannot be read: {error.strerror}")
-    except duckdb.Error as error:
-        _refuse(f"{file}: this is no Parquet: {error}")
 
 
 def _look(path: Path) -> FileFormat:
     """Read the options, and say all that is wrong with them at once."""
     try:
         configurations, _ = read(FileConfigurations, _as_authored(_options(path)))
-        return FileFormat.of(configurations, lambda text: text.value)
+        return FileFormat.of(configurations, _plain)
     except ConfigurationError as error:
         _refuse(f"{path}: {'; '.join(_said(problem) for problem in error.problems if problem.is_error)}")
+
+
+def _plain(template: TemplatedText) -> str:
+    """Nobody has entered anything here."""
+    message = f"{template.value!r} is a template; write what comes of it"
+    raise ConfigurationError([Problem("not-allowed", "", message)])
 
 
 def _said(problem: Problem) -> str:
     """Name the option, and say what is wrong, for values that are plain."""
     where = problem.pointer.removeprefix("/x-headrace").removesuffix("/value").strip("/").replace("/", ".")
     message = problem.message if where in _BLOCKS else problem.message.replace(_NO_OBJECT, "must be a text, in quotes")
-    return f"`{where}`: {message}"
+    return f"`{where}`: {message}" if where else message
 
 
 def _as_authored(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import pyarrow.types as kinds
 from headrace.datasets.engine import Engine
 from headrace.datasets.manifest import File, Manifest, Unreadable
 from headrace.datasets.snapshot import Snapshot
+from headrace.datasets.unkept import unkept
 from headrace.errors import HeadraceError
 from headrace.model.dataset import FILES
 
@@ -62,8 +63,9 @@ class Finding:
         Find all rows of a snapshot.
 
         Raises:
-            Changed, Unreadable: it cannot be read any more, or the column of moments has none.
+            Changed, Unreadable: it cannot be read any more, or not as it is, or the column of moments has none.
         """
+        _refuse_unkept(snapshot.schema)
         self._view(_NEWER, snapshot, self.scan, as_it_lies=self.as_it_lies)
         return Found(self._late(snapshot, _select(snapshot.schema, snapshot.schema, _NEWER)), "whole", why)
 
@@ -74,6 +76,7 @@ class Finding:
         Raises:
             Changed, Unreadable: as ``whole``.
         """
+        _refuse_unkept(newer.schema)
         try:
             earlier = open_earlier()
         except HeadraceError as error:
@@ -112,6 +115,11 @@ class Finding:
             raise Unreadable(f"the column {column[:80]!r} holds neither moments nor days, but {kind}")
         moment = f"epoch_ms(TRY_CAST({_named(column)} AS TIMESTAMPTZ))"
         return f"SELECT * FROM ({sql}) WHERE coalesce({moment} >= {self.since}, true)"  # noqa: S608 - our own
+
+
+def _refuse_unkept(schema: pa.Schema) -> None:
+    if message := unkept(schema):
+        raise Unreadable(message)
 
 
 def _new_files(newer: Snapshot, earlier: Snapshot) -> tuple[File, ...] | None:

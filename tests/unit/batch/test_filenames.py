@@ -82,6 +82,42 @@ def test_a_million_names_stay_where_they_belong():
         hold_to_the_law(chance.choice(("", "drop", "/drop/a b", "/")), tangled(chance))
 
 
+MACROS = ["DESTINATION", "SEGMENT_ID", "SEGMENT_NAME", "DESTINATION_INSTANCE_NAME", "ORGANIZATION_NAME", "SANDBOX_NAME"]
+FIELDS = ["destination", "instance_name", "organization", "sandbox", "audience_name"]
+
+
+def hold_runs_to_the_law(chance):
+    """Three audiences of a run, under a wicked template, in wicked folders: no two files in one place, none outside."""
+    template = "_".join(chance.choice((f"%{chance.choice(MACROS)}%", "%DATETIME%", tangled(chance))) for _ in range(3))
+    folder = "/".join(chance.choice(("drop", "%SEGMENT_NAME%", tangled(chance))) for _ in range(chance.randrange(3)))
+    naming = Naming(template, chance.choice((".csv", ".csv.gz", ".lz4raw.parquet")))
+    wanted = {
+        ("ups", id_): Values(
+            MOMENT, audience_id=id_, **{name: chance.choice(("v", tangled(chance))) for name in FIELDS}
+        )
+        for id_ in "abc"
+    }
+    where = places(naming, folder, wanted)
+    paths = [joined("/drop/a b", naming.path(place, part)) for place in where.values() for part in (1, 2, 999_999)]
+    names = [path.rpartition("/")[2] for path in paths]
+    assert all(inside("/drop/a b", path) for path in paths), ascii((template, folder))
+    assert all(len(name.encode()) <= 255 and name.endswith(naming.extension) for name in names), ascii(names)
+    assert len({path.casefold() for path in paths}) == len(paths), ascii(paths)
+
+
+def test_files_of_runs_stay_where_they_belong_and_apart():
+    chance = random.Random(26)
+    for _ in range(1_000):
+        hold_runs_to_the_law(chance)
+
+
+@pytest.mark.campaign
+def test_a_million_files_of_runs_stay_where_they_belong_and_apart():
+    chance = random.Random()
+    for _ in range(112_000):
+        hold_runs_to_the_law(chance)
+
+
 @given(st.text(), st.integers(1, 300))
 def test_a_step_is_as_long_as_it_may_be_and_stays_as_it_is(text, longest):
     step = clean(text, longest)

@@ -68,6 +68,7 @@ def test_a_row_without_any_value_is_an_empty_object(tmp_path):
         ("chr(0) || chr(11) || chr(31)", r'"\u0000\u000B\u001F"'),
         ("map {1: 'x'}", '{"1":"x"}'),
         ("map {1.5::DOUBLE: 'x'}", '{"1.5":"x"}'),
+        ("map {'nan'::DOUBLE: 'x'}", '{"NaN":"x"}'),
         ("map {true: 'x'}", '{"true":"x"}'),
         ("""map {'a"b': NULL::INT}""", r'{"a\"b":null}'),
         ("map {DATE '2031-03-02': 'x'}", '{"2031-03-02":"x"}'),

@@ -75,6 +75,10 @@ def test_parquet_is_written_as_parquet(format_, tmp_path, input_):
         ({"fileType": "json", "jsonOptions": 3}, "`jsonOptions`: `jsonOptions` must be a JSON object"),
         ({"fileType": "parquet", "compression": "bzip2"}, "`compression`: Parquet files have no compression `bzip2`"),
         ({"compression": "zip"}, "`compression`: 'zip' is not allowed here"),
+        (
+            {"csvOptions": {"sep": {"templatingStrategy": "PEBBLE_V1", "value": "{{customerData.sep}}"}}},
+            "'{{customerData.sep}}' is a template; write what comes of it",
+        ),
         ({"csvOptions": {"quote": "ab"}}, "`csvOptions.quote`: `quote` is a single character"),
         ({"fileType": "json", "maxFileRowCount": 5}, "`maxFileRowCount`"),
         ("[]", "the options are a JSON object"),
@@ -125,6 +129,32 @@ def test_a_column_that_json_cannot_hold_is_named(format_, tmp_path):
 
     assert result.exit_code == 2
     assert "the column `wait` is of the type month_day_nano_interval" in result.stderr
+
+
+@pytest.mark.parametrize("type_", ["csv", "json", "parquet"])
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        (pa.table([[1], [2]], ["id", "id"]), "two columns are named `id`, in whatever case of letters; rename one"),
+        (pa.table([[1], [2]], ["Id", "iD"]), "two columns are named `iD`"),
+        (pa.table({"a": [[{"Id": 1, "id": 2}]]}), "two columns are named `a[].id`"),
+        (pa.table([[1]], [""]), "the name of the column '' is empty"),
+        (pa.table([[1]], ["a\0b"]), "has U+0000 in it; rename it"),
+        (
+            pa.table({"sum": pa.array([10**40], pa.decimal256(41, 0))}),
+            "the column `sum` is of the type decimal256(41, 0), which has more than 38 digits; make a text of it",
+        ),
+    ],
+)
+def test_columns_that_would_not_stay_what_they_are_are_refused(format_, tmp_path, table, says, type_):
+    file = tmp_path / "other.parquet"
+    pq.write_table(table, file)
+
+    result = format_({"fileType": type_}, file=file)
+
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert says in result.stderr
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("place", ["nowhere/out", "."])

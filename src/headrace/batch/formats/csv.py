@@ -110,12 +110,11 @@ class Style:
 
     def _text(self, column: Column, *, is_first: bool) -> str:
         """Return SQL for any text; null for null."""
-        is_column = column.is_text and not column.sql.endswith(")")
-        value = column.sql if is_column else _VALUE
+        value = _VALUE if column.is_computed else column.sql
         careful = self._carefully(value, guards=column.is_text and self.look.formula_guard, is_first=is_first)
         needs_care = self._needs_care(value, column, is_first=is_first)
         case = f"CASE WHEN {needs_care} THEN {careful} ELSE {value} END"
-        return case if is_column else once(column.sql, _VALUE, case)
+        return once(column.sql, _VALUE, case) if column.is_computed else case
 
     def _needs_care(self, value: str, column: Column, *, is_first: bool) -> str:
         look = self.look

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from headrace.batch.formats.java_dates import Kind, alphabet, flat, java_date, missing
+from headrace.batch.formats.java_dates import Kind, alphabet, as_utc, flat, java_date, missing
 from headrace.batch.formats.numbers import java_decimal, java_double
 from headrace.batch.formats.sql import identifier
 from headrace.batch.formats.unfit import unfit
@@ -21,11 +21,13 @@ class Column:
     A column as SQL of type VARCHAR, null where it is null; ``sql`` is ``NULL`` where all of it is.
 
     ``characters``: all it can be made of, ``None`` for any. ``is_text``: it is what people wrote, perhaps a formula.
+    ``is_computed``: saying it twice costs twice.
     """
 
     sql: str
     characters: frozenset[str] | None
     is_text: bool = False
+    is_computed: bool = True
 
 
 def column_of(field: pa.Field, look: CsvFormat) -> Column:
@@ -39,7 +41,8 @@ def column_of(field: pa.Field, look: CsvFormat) -> Column:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     if _is_text(kind):
-        return Column(f"CAST({name} AS VARCHAR)" if kind is not field.type else name, None, is_text=True)
+        # Of a text the cast is nothing; JSON and UUIDs of the engine come here as texts, and are none to its functions.
+        return Column(f"CAST({name} AS VARCHAR)", None, is_text=True, is_computed=kind is not field.type)
     if pa.types.is_null(kind):
         return Column("NULL", frozenset())
     if pa.types.is_boolean(kind):
@@ -49,7 +52,7 @@ def column_of(field: pa.Field, look: CsvFormat) -> Column:
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         return _time(field.name, kind, name, look)
     if _is_binary(kind):
-        pairs = f"regexp_replace(hex({name}), '(..)', '\\1 ', 'g')"
+        pairs = f"regexp_replace(hex(CAST({name} AS BLOB)), '(..)', '\\1 ', 'g')"
         return Column(f"('[' || rtrim({pairs}) || ']')", frozenset("[] 0123456789ABCDEF"))
     raise unfit("CSV", field.name, field.type)
 
@@ -76,7 +79,7 @@ def _number(kind: pa.DataType, name: str) -> Column:
     if pa.types.is_floating(kind):
         return Column(java_double(name), frozenset(_DIGITS + ".ENaNInfinity"))
     if pa.types.is_decimal(kind):
-        return Column(java_decimal(name, kind.scale), frozenset(_DIGITS + ".E"))
+        return Column(java_decimal(name, kind.precision, kind.scale), frozenset(_DIGITS + ".E"))
     return Column(f"CAST({name} AS VARCHAR)", frozenset(_DIGITS))
 
 
@@ -87,17 +90,13 @@ def _time(column: str, kind: pa.DataType, name: str, look: CsvFormat) -> Column:
     if runs := missing(parts, own):
         raise ConfigurationError([_no_such_field(column, option, runs[0], own)])
     written = flat(parts, own)
-    return Column(java_date(_as_utc(name, kind), written), alphabet(written) if written else None)
+    return Column(java_date(_in_utc(name, kind), written), alphabet(written) if written else None)
 
 
-def _as_utc(name: str, kind: pa.DataType) -> str:
-    """Return a DATE, or a TIMESTAMP of microseconds in UTC, whatever zone the session has; nanoseconds are cut off."""
+def _in_utc(name: str, kind: pa.DataType) -> str:
     if pa.types.is_date(kind):
         return f"CAST({name} AS DATE)" if pa.types.is_date64(kind) else name
-    if kind.unit == "ns" and kind.tz is None:
-        nanos = f"epoch_ns({name})"
-        return f"make_timestamp(({nanos} - ({nanos} % 1000 + 1000) % 1000) // 1000)"
-    return f"make_timestamp(epoch_us({name}))"
+    return as_utc(name, kind)
 
 
 _NAMES: dict[Kind, str] = {"date": "a date", "local": "a moment without a zone", "moment": "a moment"}

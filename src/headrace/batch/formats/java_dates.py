@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Literal
 
+import pyarrow as pa
+
 from headrace.batch.formats.sql import literal
 from headrace.model.date_patterns import DATE_LETTERS, TIME_LETTERS, ZONE_LETTERS, Letters, Optional, Parts
 
@@ -102,6 +104,14 @@ def java_date(x: str, parts: tuple[str | Letters, ...]) -> str:
         return exact
     usual = _joined(x, parts, has_era=False, is_usual=True)
     return f"CASE WHEN year({x}) BETWEEN 1 AND 9999 THEN {usual} ELSE {exact} END"
+
+
+def as_utc(x: str, kind: pa.TimestampType) -> str:
+    """Return SQL for microseconds in UTC, whatever zone the session has; what is finer is cut off, towards the past."""
+    if kind.unit != "ns":
+        return f"make_timestamp(epoch_us({x}))"
+    nanos = f"epoch_ns({x})"
+    return f"make_timestamp(({nanos} - ({nanos} % 1000 + 1000) % 1000) // 1000)"
 
 
 def _joined(x: str, parts: tuple[str | Letters, ...], *, has_era: bool, is_usual: bool) -> str:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.types as kinds
 
 from headrace.batch.formats.format import Sink, formats
-from headrace.batch.formats.java_dates import flat, java_date
+from headrace.batch.formats.java_dates import as_utc, flat, java_date
 from headrace.batch.formats.lines import LinesWriter
 from headrace.batch.formats.numbers import java_decimal, java_double
 from headrace.batch.formats.sql import identifier, literal
@@ -110,18 +110,20 @@ def _scalar(kind: pa.DataType, at: str, path: str) -> str:
         if is_one(kind):
             return write(at)
     if kinds.is_decimal(kind):
-        return java_decimal(at, kind.scale)
+        return java_decimal(at, kind.precision, kind.scale)
     if kinds.is_timestamp(kind):
         return _timestamp(kind, at)
     raise unfit("JSON", path, kind)
 
 
+#: Stand in no quotes, but as keys.
+_BARE = (kinds.is_integer, kinds.is_boolean, kinds.is_decimal, kinds.is_floating)
+
+
 def _key(kind: pa.DataType, at: str, path: str) -> str:
     """Write the key of a map: always a text."""
-    written = _scalar(kind, at, f"{path}{{}}")
-    is_bare = kinds.is_integer(kind) or kinds.is_boolean(kind) or kinds.is_decimal(kind)
-    if kinds.is_floating(kind):
-        return f"'\"' || replace({written}, '\"', '') || '\"'"
+    written = java_double(at) if kinds.is_floating(kind) else _scalar(kind, at, f"{path}{{}}")
+    is_bare = any(is_one(kind) for is_one in _BARE)
     return _quoted(written) if is_bare else written
 
 
@@ -151,16 +153,12 @@ def _date(at: str) -> str:
 
 
 def _timestamp(kind: pa.TimestampType, at: str) -> str:
-    """A moment is in UTC, whatever zone the session has; nanoseconds are cut off."""
-    if kind.unit == "ns" and kind.tz is None:
-        whole = f"epoch_ns({at}) - (epoch_ns({at}) % 1000 + 1000) % 1000"
-        return _quoted(java_date(f"make_timestamp(({whole}) // 1000)", _LOCAL))
-    return _quoted(java_date(f"make_timestamp(epoch_us({at}))", _MOMENT if kind.tz else _LOCAL))
+    return _quoted(java_date(as_utc(at, kind), _MOMENT if kind.tz else _LOCAL))
 
 
 def _double(at: str) -> str:
     """No number and the infinite are texts."""
-    return f"if(isfinite({at}), {java_double(at)}, {_quoted(java_double(at))})"
+    return java_double(at, around_none='"')
 
 
 _SCALARS: tuple[tuple[Callable[[pa.DataType], bool], Writes], ...] = (

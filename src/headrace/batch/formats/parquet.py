@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as kinds
 
 from headrace.batch.formats.format import Sink, formats
+from headrace.batch.formats.java_dates import as_utc
 from headrace.batch.formats.sql import identifier
 from headrace.batch.formats.unfit import unfit
 from headrace.model.file_format import FileFormat
@@ -32,7 +33,7 @@ class Parquet:
     def select(self, schema: pa.Schema, look: FileFormat) -> str:
         """Return every column as it is; the writer gives those another type that need it."""
         _written(schema)
-        return ", ".join(identifier(column) for column in schema.names)
+        return ", ".join(map(_selected, schema))
 
     def open(self, sink: Sink, schema: pa.Schema, look: FileFormat) -> "ParquetWriter":
         """Begin a file."""
@@ -80,6 +81,13 @@ class ParquetWriter:
         rows = pa.Table.from_batches(self._waiting).cast(self._schema, safe=False)
         self._waiting, self._rows, self._bytes = [], 0, 0
         self._file.write_table(rows, row_group_size=len(rows))
+
+
+def _selected(field: pa.Field) -> str:
+    """Nanoseconds are cut off here, towards the past; the writer would cut those before 1970 towards the future."""
+    name = identifier(field.name)
+    is_fine = kinds.is_timestamp(field.type) and field.type.unit == "ns"
+    return f"{as_utc(name, field.type)} AS {name}" if is_fine else name
 
 
 def _written(schema: pa.Schema) -> pa.Schema:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -104,15 +105,20 @@ def look(*, formula_guard: bool = False, **options: str) -> FileFormat:
     return FileFormat.of(block, lambda text: text.value)
 
 
-def written(table: pa.Table, form: FileFormat, batch: int = 7) -> bytes:
-    """Write a table by way of the engine, in small batches, in a zone that has nothing to do with it."""
-    file = bytearray()
-    writer = formats.get("csv").open(lambda piece: file.extend(memoryview(piece)), table.schema, form)
+def written(table: pa.Table, form: FileFormat, batch: int = 7, file: Path | None = None) -> bytes:
+    """
+    Write a table by way of the engine, in small batches, in a zone that has nothing to do with it.
+
+    With ``file``, the table is read from it; the engine then knows what lies between the least and the greatest value.
+    """
+    made = bytearray()
+    writer = formats.get("csv").open(lambda piece: made.extend(memoryview(piece)), table.schema, form)
     with duckdb.connect(config={"threads": 1}) as engine:
-        engine.register("people", table)
+        engine.execute("SET TimeZone = 'Asia/Kolkata'")
+        engine.register("people", table if file is None else engine.read_parquet(str(file)))
         for lines in engine.sql(f"SELECT {formats.get('csv').select(table.schema, form)} FROM people").to_arrow_reader(
             batch
         ):
             writer.write(lines)
     writer.close()
-    return bytes(file)
+    return bytes(made)

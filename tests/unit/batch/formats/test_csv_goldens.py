@@ -1,5 +1,6 @@
 """Every combination of options comes to the bytes that are checked in, and these are what the rules say."""
 
+import pyarrow.parquet as pq
 import pytest
 
 from unit.batch.formats.csv_combinations import combinations
@@ -16,12 +17,21 @@ def test_every_combination_is_checked_in():
     assert len(GOLDENS) > 150
 
 
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """The tables as files of Parquet, by name."""
+    folder = tmp_path_factory.mktemp("tables")
+    for name, table in TABLES.items():
+        pq.write_table(table, folder / name)
+    return folder.joinpath
+
+
 @pytest.mark.parametrize(("table", "options", "file"), GOLDENS, ids=IDS)
-def test_a_file_is_what_is_checked_in(table, options, file):
+def test_a_file_is_what_is_checked_in(table, options, file, stored):
     chosen = dict(options)
     guard = chosen.pop("formulaGuard", False)
 
-    assert written(TABLES[table], look(formula_guard=guard, **chosen)) == file
+    assert written(TABLES[table], look(formula_guard=guard, **chosen), file=stored(table)) == file
 
 
 @pytest.mark.parametrize(("table", "options", "file"), GOLDENS, ids=IDS)

@@ -181,7 +181,7 @@ def test_a_float_is_read_back_as_itself_and_is_as_java_writes_it(numbers):
 @given(st.lists(st.decimals(-(10**10), 10**10, places=12), min_size=1, max_size=200))
 @quick
 def test_a_decimal_is_as_java_writes_it(numbers):
-    texts = sql_of(numbers, pa.decimal128(38, 12), java_decimal("x", 12))
+    texts = sql_of(numbers, pa.decimal128(38, 12), java_decimal("x", 38, 12))
 
     assert texts == [plain_decimal(number, 12) for number in numbers]
 

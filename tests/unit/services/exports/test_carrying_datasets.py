@@ -345,3 +345,15 @@ async def test_who_was_erased_is_in_no_file(lake):
 async def test_datasets_in_other_formats_are_refused_before_any_run(lake, formats, word):
     with pytest.raises(ConfigurationError, match=word):
         await lake.target(formats)
+
+
+async def test_columns_that_the_engine_would_mix_up_are_refused_by_name(lake):
+    lake.lay("people", "a.parquet", [{"id": "C-1", "email": "one@harbor.test", "Email": "two@harbor.test"}])
+    id_ = await lake.dataset()
+    await lake.look(id_)
+
+    await lake.export(id_)
+
+    assert await lake.pass_slot() == []
+    assert lake.last.state == "failed"
+    assert "two columns are named `Email`, in whatever case of letters; rename one" in lake.last.reason
