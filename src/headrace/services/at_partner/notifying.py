@@ -131,7 +131,7 @@ def _export(tx: Transaction, run: Run) -> Context:
     return {
         "id": run.subject["export"],
         "run": of.run,
-        "moment": iso(of.subject["moment"]),
+        "moment": iso(due.moment_of(of)),
         "slot": None if slot is None else iso(slot),
         "rows": of.progress.get("rows", 0),
         "files": [_file(file) for file in of.progress.get("files", ())],

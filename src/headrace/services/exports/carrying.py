@@ -20,7 +20,7 @@ from headrace.batch.manifest import has_a_file
 from headrace.batch.selecting import selecting
 from headrace.batch.selection import Blocks, Outcome, People
 from headrace.clock import Clock
-from headrace.connect.storage import Storage
+from headrace.connect.storage import NotStored, Storage
 from headrace.crashpoints import crashpoint
 from headrace.events import Announce, ExportPublished
 from headrace.services.at_partner.notifying import notify
@@ -37,6 +37,10 @@ from headrace.store.database import Store, Transaction
 from headrace.store.exports import Published
 from headrace.store.runs import Run
 
+#: For how long after a run's moment, in milliseconds, other names are tried where somebody has files of its own.
+MOST_LATER = 60_000
+_SECOND = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
@@ -51,6 +55,16 @@ class _Ready:
     def is_again(self) -> bool:
         """Whether an earlier try may have shown files."""
         return trying.is_again(self.plan.run)
+
+    @property
+    def later(self) -> int | None:
+        """The next moment, of the minute from the run's own on, by which files have other names."""
+        moment, last = self.plan.moment, self.plan.run.subject["moment"] + MOST_LATER
+        return next((one for one in range(moment + _SECOND, last + 1, _SECOND) if self._has_others_at(one)), None)
+
+    def _has_others_at(self, moment: int) -> bool:
+        paths = self.plan.at(moment).files(self.access.folder, self.access.look)
+        return paths.path(1) != self.paths.path(1)
 
     @property
     def replaces(self) -> bool:
@@ -87,10 +101,21 @@ class Exporting:
         await trying.tried(lambda: self._carried(run, steps), run, steps, self.store, self.clock, scratch)
 
     async def _carried(self, run: Run, steps: HeldSteps) -> None:
-        ready = await patiently(lambda: self.store.read(lambda tx: self._ready(tx, run)))
-        if ready is not None:
-            with trying.quietened(ready.access):
-                await trying.while_ours(steps, ready.progress, self.clock, self._export(ready, steps))
+        """Export under the first names that are free, from the moment of the run on."""
+        while (ready := await patiently(lambda: self.store.read(lambda tx: self._ready(tx, run)))) is not None:
+            try:
+                with trying.quietened(ready.access):
+                    await trying.while_ours(steps, ready.progress, self.clock, self._export(ready, steps))
+                break
+            except NotStored as error:
+                if error.cause != "exists" or not await self._renamed(ready, steps):
+                    raise
+
+    async def _renamed(self, ready: _Ready, steps: HeldSteps) -> bool:
+        """Note that nobody has seen files of these names that are ours, and take the next ones, if there are any."""
+        moment = ready.plan.moment if ready.later is None else ready.later
+        await patiently(lambda: self.store.write(lambda tx: _rename(tx, moment, steps)))
+        return ready.later is not None
 
     def _ready(self, tx: Transaction, run: Run) -> _Ready | None:
         """Read what a run is about; nothing, where it has published already, and died before that was known."""
@@ -110,6 +135,8 @@ class Exporting:
         async with AsyncExitStack() as open_:
             storage = await open_.enter_async_context(ready.access.open())
             await trying.clear(storage, plan_.run, ready.paths.path)
+            if not ready.replaces:
+                await trying.refuse_taken(storage, ready.paths.path(1))
             lists = self.lists / str(plan_.tenant.tenant)
             wanted = await asyncio.to_thread(enriched, plan_.wanted, plan_.uploads, lists)
             selected = await open_.enter_async_context(trying.in_thread(selecting(people, wanted, scratch)))
@@ -141,7 +168,7 @@ class Exporting:
         is_there = has_a_file(sum(part.rows for part in files.parts), ready.plan.mode)
         parts = [*files.parts] if is_there else []
         if is_there:
-            await files.publish()
+            await _show_all(storage, files)
         if ready.replaces and (is_there or ready.paths.has_time):
             await trying.remove_from(storage, ready.paths.path, len(parts) + 1)
         if ready.access.look.has_manifest:
@@ -172,6 +199,22 @@ def _manner(ready: _Ready) -> Manner:
         replaces=ready.replaces,
         progress=ready.progress,
     )
+
+
+async def _show_all(storage: Storage, files: Files) -> None:
+    """Publish files; where somebody else has one of their names, none of them."""
+    try:
+        await files.publish()
+    except NotStored as error:
+        if error.cause == "exists":
+            await trying.withdraw(storage, files.published)
+        raise
+
+
+def _rename(tx: Transaction, moment: int, steps: HeldSteps) -> None:
+    """Take names of another moment: of these, nobody has seen anything."""
+    steps.hold(tx)
+    steps.note_in(tx, moment=moment, shown=False)
 
 
 def _show(tx: Transaction, ready: _Ready, outcome: Outcome, steps: HeldSteps) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headrace.clock import iso
-from headrace.services.exports.due import export_of
+from headrace.services.exports.due import export_of, moment_of
 from headrace.store.audiences import StoredAudience
 from headrace.store.runs import Run
 
@@ -20,7 +20,7 @@ def shown(run: Run, names: Mapping[int, StoredAudience]) -> Object:
         "export": export_of(run),
         "audiences": [_audience(names[number]) for number in subject["audiences"] if number in names],
         "slot": None if slot is None else iso(slot),
-        "moment": iso(subject["moment"]),
+        "moment": iso(moment_of(run)),
         "besides": subject["besides"],
         "missed": subject.get("missed", 0),
         "tried": subject.get("tried", 0),
