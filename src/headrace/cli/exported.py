@@ -64,7 +64,11 @@ def show_outcome(run: Row) -> None:
         show_rows(["file", "rows", "bytes", "sha-256"], rows)
     skipped: list[Row] = run["metrics"].get("recordSummary", {}).get("skippedInfo", [])
     if skipped:
-        show_rows(["left out", "people", "why"], ([i["code"], f"{i['count']:,}", i["message"]] for i in skipped))
+        show_rows(["left out", "people", "why"], ([_reason(i), f"{i['count']:,}", i["message"]] for i in skipped))
+
+
+def _reason(info: Row) -> str:
+    return str(info.get("x-headrace", {}).get("reason", info["code"]))
 
 
 def watch(client: Client, runs: Sequence[str]) -> list[Row]:

@@ -107,7 +107,16 @@ def _export(caller: Caller, flow: Object, run: Run, names: Mapping[int, StoredAu
     shape, added = _run(caller, flow, run), views.shown(run, names)
     metrics = shape["metrics"] if "metrics" in run.progress else views.sources(run, names, flow) | shape["metrics"]
     shape |= {"metrics": metrics, "providerRefId": added["export"]}
+    if (code := views.failure_of(run)) is not None:
+        shape |= {"activities": views.broken_off(run)}
+        metrics["statusSummary"] |= {"errors": [code], **_refs(shape["activities"], "failed")}
     return {**shape, "x-headrace": {**shape["x-headrace"], **added}}
+
+
+def _refs(activities: Iterable[Object], status: str) -> Object:
+    """Return which activities a status is of, if any."""
+    concerned = [activity["id"] for activity in activities if activity["statusSummary"]["status"] == status]
+    return {"activityRefs": concerned} if concerned else {}
 
 
 def _run(caller: Caller, flow: Object, run: Run) -> Object:
@@ -115,8 +124,7 @@ def _run(caller: Caller, flow: Object, run: Run) -> Object:
     activities = run.progress.get("activities", [])
     if run.reason is not None:
         status["errors"] = [{"code": run.state, "message": run.reason, "type": "Error"}]
-    if activities:
-        status["activityRefs"] = [activity["id"] for activity in activities]
+    status |= _refs(activities, "success")
     duration = {"startedAtUTC": run.began_at, "completedAtUTC": run.ended_at}
     updated = run.ended_at or run.began_at or run.asked_at
     return {

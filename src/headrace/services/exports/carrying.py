@@ -185,7 +185,7 @@ class Exporting:
             published = Published(outcome.cut, run.subject["slot"], run.run, now)
             exports.publish(tx, stored.tenant, stored.dataflow, one.number, published, one.members)
         for one in outcome.audiences if told["files"] else ():
-            notify(tx, plan_.tenant, plan_.parts.target.id, export_of(run), run.actor, now, one.number, run.run)
+            notify(tx, plan_.tenant, plan_.parts.target.id, export_of(run), run.actor, now, one.number, run)
         steps.note_in(tx, **told)
 
     def _scratch(self, run: Run) -> Path:

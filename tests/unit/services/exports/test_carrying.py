@@ -201,7 +201,7 @@ async def test_another_s_file_stays_also_when_the_run_is_tried_again(filed):
     theirs = filed.folder / "out" / "a" / "a_20260320.csv"
     theirs.write_text("of somebody else")
     run = await now(filed)
-    assert (run.state, "already" in run.reason) == ("failed", True)
+    assert (run.state, "already" in run.reason, run.progress["cause"]) == ("failed", True, "exists")
     again = await filed.runs.retry(filed.caller, run.run)
     await filed.carry_runs()
     assert filed.store.read_now(lambda tx: runs.get(tx, again.run)).state == "failed"
