@@ -32,7 +32,7 @@ from headrace.services.exports.planning import FilePaths, Plan, plan
 from headrace.services.exports.telling import Progress
 from headrace.services.steps import HeldSteps, patiently
 from headrace.services.storages import StorageAccess, Storages
-from headrace.store import exports, runs
+from headrace.store import evaluations, exports, runs
 from headrace.store.database import Store, Transaction
 from headrace.store.exports import Published
 from headrace.store.runs import Run
@@ -40,6 +40,8 @@ from headrace.store.runs import Run
 #: For how long after a run's moment, in milliseconds, other names are tried where somebody has files of its own.
 MOST_LATER = 60_000
 _SECOND = 1000
+#: Seconds between two looks whether an evaluation is taken in.
+LOOK = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,10 @@ class _Ready:
     def replaces(self) -> bool:
         """Whether files of these names give way: an earlier try's, or the last export's where names have no time."""
         return self.is_again or not self.paths.has_time
+
+
+class _Torn(Exception):
+    """An evaluation was taken in while people were looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,8 @@ class Exporting:
                 with trying.quietened(ready.access):
                     await trying.while_ours(steps, ready.progress, self.clock, self._export(ready, steps))
                 break
+            except _Torn:
+                continue
             except NotStored as error:
                 if error.cause != "exists" or not await self._renamed(ready, steps):
                     raise
@@ -138,10 +146,13 @@ class Exporting:
             if not ready.replaces:
                 await trying.refuse_taken(storage, ready.paths.path(1))
             lists = self.lists / str(plan_.tenant.tenant)
+            taken = await self._taken(plan_) if plan_.run.subject["besides"] else None
             wanted = await asyncio.to_thread(enriched, plan_.wanted, plan_.uploads, lists)
             selected = await open_.enter_async_context(trying.in_thread(selecting(people, wanted, scratch)))
             files = await open_.enter_async_context(export(selected.rows, ready.access.look, storage, _manner(ready)))
             outcome = selected.outcome()
+            if taken is not None and taken != await self._taken(plan_):
+                raise _Torn
             crashpoint("after_export_staged")
             await patiently(lambda: self.store.write(lambda tx: _show(tx, ready, outcome, steps)))
             crashpoint("after_export_shown")
@@ -162,6 +173,21 @@ class Exporting:
                 seconds=(run["endedAt"] - began) / 1000,
             )
         )
+
+    async def _taken(self, plan_: Plan) -> int:
+        """
+        Return how much of evaluations was taken in of the audiences that are wanted, once nothing is being.
+
+        What somebody asks for is of the last evaluation, whole: the half of one is never exported.
+        """
+        numbers = [one.number for one in plan_.wanted.audiences]
+        while True:
+            going, rows = await patiently(
+                lambda: self.store.read(lambda tx: evaluations.taken_in(tx, plan_.tenant.tenant, numbers))
+            )
+            if not going:
+                return rows
+            await asyncio.sleep(LOOK)
 
     async def _publish(self, ready: _Ready, storage: Storage, files: Files) -> list[Part]:
         """Make the files visible, whole set by whole set, and the manifest last; none where there is nothing to say."""
