@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from headrace.errors import NotFound
-from headrace.model.flow import STREAMING_FLOW_SPEC
+from headrace.model.flow import DATASET_FLOW_SPEC, STREAMING_FLOW_SPEC
 from headrace.services import hourly
 from headrace.services.caller import Caller
 from headrace.services.exports import due, views
@@ -113,6 +113,12 @@ def _export(caller: Caller, flow: Object, run: Run, names: Mapping[int, StoredAu
     return {**shape, "x-headrace": {**shape["x-headrace"], **added}}
 
 
+def _spec(run: Run) -> Object:
+    """Return the kind of the dataflow of a run that names none."""
+    is_of_datasets = run.kind == due.KIND and due.writes_datasets(run)
+    return {"id": DATASET_FLOW_SPEC if is_of_datasets else STREAMING_FLOW_SPEC, "version": "1.0"}
+
+
 def _refs(activities: Iterable[Object], status: str) -> Object:
     """Return which activities a status is of, if any."""
     concerned = [activity["id"] for activity in activities if activity["statusSummary"]["status"] == status]
@@ -130,7 +136,7 @@ def _run(caller: Caller, flow: Object, run: Run) -> Object:
     return {
         "id": run.run,
         "flowId": run.subject["dataflow"],
-        "flowSpec": flow.get("flowSpec", {"id": STREAMING_FLOW_SPEC, "version": "1.0"}),
+        "flowSpec": flow.get("flowSpec", _spec(run)),
         "createdAt": run.asked_at,
         "updatedAt": updated,
         "createdBy": run.actor,
