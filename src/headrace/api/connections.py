@@ -66,15 +66,17 @@ async def read_spec(id: str, caller: Reader, handed: Handed) -> Object:  # noqa:
 
 @router.get("/flowSpecs", summary="List the kinds of dataflows")
 async def list_flow_specs(caller: Reader, handed: Handed, asked: Filters) -> Object:
-    return {"items": asked.kept([await flow_specs.streaming(handed.store, caller)])}
+    return {"items": asked.kept(await flow_specs.kinds(handed.store, caller))}
 
 
 @router.get("/flowSpecs/{id}", summary="Read a kind of dataflow")
 async def read_flow_spec(id: str, caller: Reader, handed: Handed) -> Object:  # noqa: A002
-    spec = await flow_specs.streaming(handed.store, caller)
-    if id != spec["id"]:
-        raise NotFound(f"there is no flow spec {id!r}; this one is: {spec['id']}")
-    return {"items": [spec]}
+    kinds = await flow_specs.kinds(handed.store, caller)
+    found = [kind for kind in kinds if kind["id"] == id]
+    if not found:
+        known = ", ".join(f"{kind['id']} ({kind['name']})" for kind in kinds)
+        raise NotFound(f"there is no flow spec {id!r}; these are: {known}")
+    return {"items": found}
 
 
 @router.get("/connectionSpecs/{id}/configs", summary="List the datasets that can be sent")

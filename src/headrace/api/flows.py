@@ -11,7 +11,6 @@ from headrace.api.doors import Handed, JsonBody, allowed
 from headrace.api.listed import Listing, page_of
 from headrace.clock import iso
 from headrace.errors import HeadraceError, NotFound, RequestError, StaleVersion
-from headrace.model.flow import STREAMING_FLOW_SPEC
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.services import activation, connecting, flow_runs, flow_specs, targets
 from headrace.services.at_partner import operating
@@ -192,7 +191,7 @@ def _flow(stored: StoredDataflow, caller: Caller, inherited: Object, added: Obje
         "sandboxId": caller.tenant.sandbox_id,
         "sandboxName": caller.tenant.sandbox,
         "imsOrgId": caller.tenant.organization,
-        "flowSpec": {"id": STREAMING_FLOW_SPEC, "version": "1.0"},
+        "flowSpec": flow_specs.of_flow(inherited),
         **stored.document,
         "version": "1.0",
         "state": "enabled" if stored.state == "enabled" else "disabled",

@@ -83,6 +83,7 @@ class Files:
 
     def __init__(self, storage: Storage, manner: Manner) -> None:
         self.parts: tuple[Part, ...] = ()
+        self.published: tuple[Part, ...] = ()
         self._storage = storage
         self._manner = manner
         self._staged: list[Staged] = []
@@ -97,6 +98,7 @@ class Files:
         stored = []
         while self._staged:
             stored.append(await self._staged.pop(0).publish())
+            self.published = self.parts[: len(stored)]
             crashpoint("after_part_published")
         return tuple(stored)
 

@@ -119,12 +119,12 @@ def _next(item: Row) -> str:
     if item["underWay"] is not None:
         return f"now, by {item['underWay']}"
     after = "after the next evaluation" if item["triggerType"] == "AFTER_SEGMENT_EVAL" else "never"
-    return minute(item["nextSlot"]) or after
+    return f"{minute(item['nextSlot'])} UTC" if item["nextSlot"] else after
 
 
 def _last(item: Row) -> str:
     last = item["last"]
-    return "" if last is None else f"{minute(last['publishedAt'])} by {last['run']}"
+    return "" if last is None else f"{minute(last['publishedAt'])} UTC by {last['run']}"
 
 
 def _what(item: Row) -> str:

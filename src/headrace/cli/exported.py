@@ -27,10 +27,13 @@ def about(run: Row) -> str:
     Return what a run is about.
 
     >>> [about({"subject": {"dataflow": "d", "slot": slot}}) for slot in (1772357400000, None)]
-    ['dataflow d, slot 2026-03-01 09:30', 'dataflow d, on demand']
+    ['dataflow d, slot 2026-03-01 09:30 UTC', 'dataflow d, on demand']
+    >>> about({"subject": {"dataflow": "d", "slot": 1772357400000, "missed": 2}})
+    'dataflow d, slot 2026-03-01 09:30 UTC and 2 before it'
     """
-    slot = run["subject"].get("slot")
-    return f"dataflow {run['subject']['dataflow']}, {'on demand' if slot is None else f'slot {_moment(slot)}'}"
+    slot, missed = run["subject"].get("slot"), run["subject"].get("missed")
+    what = "on demand" if slot is None else f"slot {_moment(slot)} UTC"
+    return f"dataflow {run['subject']['dataflow']}, {what}{f' and {missed} before it' if missed else ''}"
 
 
 def progress(told: Row) -> str:
@@ -64,7 +67,11 @@ def show_outcome(run: Row) -> None:
         show_rows(["file", "rows", "bytes", "sha-256"], rows)
     skipped: list[Row] = run["metrics"].get("recordSummary", {}).get("skippedInfo", [])
     if skipped:
-        show_rows(["left out", "people", "why"], ([i["code"], f"{i['count']:,}", i["message"]] for i in skipped))
+        show_rows(["left out", "people", "why"], ([_reason(i), f"{i['count']:,}", i["message"]] for i in skipped))
+
+
+def _reason(info: Row) -> str:
+    return str(info.get("x-headrace", {}).get("reason", info["code"]))
 
 
 def watch(client: Client, runs: Sequence[str]) -> list[Row]:

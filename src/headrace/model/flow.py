@@ -37,8 +37,9 @@ _FLOW_SERVICE_SET = SERVER_SET | {
 PROFILE_STORE_SPEC = "8a9c3494-9708-43d7-ae3f-cda01e5030e1"
 #: The connection spec of datasets that are exported as they are.
 DATA_LAKE_SPEC = "23598e46-f560-407b-88d5-ea6207e49db0"
-#: The flow spec of everything that is sent in messages.
+#: The flow spec of people who are sent, in messages or files; and ours of datasets, which go into files as they are.
 STREAMING_FLOW_SPEC = "71471eba-b620-49e4-90fd-23f1fa0174d8"
+DATASET_FLOW_SPEC = "5e0c2d94-7f0b-4c55-9d0e-3a1b6d7c8e21"
 IDENTITY_PATH = "identityMap."
 
 

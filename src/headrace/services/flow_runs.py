@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from headrace.errors import NotFound
-from headrace.model.flow import STREAMING_FLOW_SPEC
+from headrace.model.flow import DATASET_FLOW_SPEC, STREAMING_FLOW_SPEC
 from headrace.services import hourly
 from headrace.services.caller import Caller
 from headrace.services.exports import due, views
@@ -107,23 +107,36 @@ def _export(caller: Caller, flow: Object, run: Run, names: Mapping[int, StoredAu
     shape, added = _run(caller, flow, run), views.shown(run, names)
     metrics = shape["metrics"] if "metrics" in run.progress else views.sources(run, names, flow) | shape["metrics"]
     shape |= {"metrics": metrics, "providerRefId": added["export"]}
+    if (code := views.failure_of(run)) is not None:
+        shape |= {"activities": views.broken_off(run)}
+        metrics["statusSummary"] |= {"errors": [code], **_refs(shape["activities"], "failed")}
     return {**shape, "x-headrace": {**shape["x-headrace"], **added}}
+
+
+def _spec(run: Run) -> Object:
+    """Return the kind of the dataflow of a run that names none."""
+    is_of_datasets = run.kind == due.KIND and due.writes_datasets(run)
+    return {"id": DATASET_FLOW_SPEC if is_of_datasets else STREAMING_FLOW_SPEC, "version": "1.0"}
+
+
+def _refs(activities: Iterable[Object], status: str) -> Object:
+    """Return which activities a status is of, if any."""
+    concerned = [activity["id"] for activity in activities if activity["statusSummary"]["status"] == status]
+    return {"activityRefs": concerned} if concerned else {}
 
 
 def _run(caller: Caller, flow: Object, run: Run) -> Object:
     status: Object = {"status": _STATES[run.state]}
     activities = run.progress.get("activities", [])
     if run.reason is not None:
-        code = run.progress.get("cause", run.state)
-        status["errors"] = [{"code": code, "message": run.reason, "type": "Error"}]
-    if activities:
-        status["activityRefs"] = [activity["id"] for activity in activities]
+        status["errors"] = [{"code": run.state, "message": run.reason, "type": "Error"}]
+    status |= _refs(activities, "success")
     duration = {"startedAtUTC": run.began_at, "completedAtUTC": run.ended_at}
     updated = run.ended_at or run.began_at or run.asked_at
     return {
         "id": run.run,
         "flowId": run.subject["dataflow"],
-        "flowSpec": flow.get("flowSpec", {"id": STREAMING_FLOW_SPEC, "version": "1.0"}),
+        "flowSpec": flow.get("flowSpec", _spec(run)),
         "createdAt": run.asked_at,
         "updatedAt": updated,
         "createdBy": run.actor,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from headrace.model.flow import DATA_LAKE_SPEC, PROFILE_STORE_SPEC, STREAMING_FLOW_SPEC
+from headrace.model.flow import DATA_LAKE_SPEC, DATASET_FLOW_SPEC, PROFILE_STORE_SPEC, STREAMING_FLOW_SPEC
 from headrace.services.accounts import SOURCE, TARGET
 from headrace.services.caller import Caller
 from headrace.services.catalog import Catalog
@@ -16,18 +16,33 @@ Object = dict[str, Any]
 _TYPE = {"type": "ProfileFragments", "id": "ups"}
 
 
-async def streaming(store: Store, caller: Caller) -> Object:
-    """Return the kind of dataflow that sends people of the profile store to the destinations of a sandbox."""
-    targets = await store.read(lambda tx: [edition.id for edition in Catalog(tx, caller.tenant).listing()])
+async def kinds(store: Store, caller: Caller) -> list[Object]:
+    """Return the kinds of dataflows: of people of the profile store, and of datasets, each with its destinations."""
+    editions = await store.read(lambda tx: [*Catalog(tx, caller.tenant).listing()])
+    of_people = [edition.id for edition in editions if not edition.destination.exports_datasets]
+    of_datasets = [edition.id for edition in editions if edition.destination.exports_datasets]
+    return [
+        _kind(STREAMING_FLOW_SPEC, "Profiles to streaming destinations", PROFILE_STORE_SPEC, of_people, "streaming"),
+        _kind(DATASET_FLOW_SPEC, "Datasets to file destinations", DATA_LAKE_SPEC, of_datasets, "scheduled"),
+    ]
+
+
+def _kind(id_: str, name: str, source: str, targets: list[str], frequency: str) -> Object:
     return {
-        "id": STREAMING_FLOW_SPEC,
-        "name": "Profiles to streaming destinations",
+        "id": id_,
+        "name": name,
         "version": "1.0",
         "providerId": "headrace",
-        "sourceConnectionSpecIds": [PROFILE_STORE_SPEC],
+        "sourceConnectionSpecIds": [source],
         "targetConnectionSpecIds": targets,
-        "attributes": {"isDestinationFlow": True, "frequency": "streaming"},
+        "attributes": {"isDestinationFlow": True, "frequency": frequency},
     }
+
+
+def of_flow(inherited: Object) -> Object:
+    """Return the kind that a dataflow is of which names none, by what it takes over from its connections."""
+    sources = {item["connectionSpec"]["id"] for item in inherited["sourceConnections"]}
+    return {"id": DATASET_FLOW_SPEC if DATA_LAKE_SPEC in sources else STREAMING_FLOW_SPEC, "version": "1.0"}
 
 
 async def inherited(store: Store, caller: Caller, flows: Iterable[StoredDataflow]) -> dict[str, Object]:

@@ -208,6 +208,24 @@ def last_runs(tx: Transaction, since: int) -> list[LastRun]:
     return list(found.values())
 
 
+def last_notices(tx: Transaction, since: int) -> list[LastRun]:
+    """
+    Return the last run that told a partner of files, or gave up, of each audience of each dataflow, since a moment.
+
+    One that failed and is tried again says nothing yet.
+    """
+    flow, audience = (runs.c.subject[name].as_string() for name in ("notifies", "audience"))
+    is_known = (dataflows.c.tenant == runs.c.tenant) & (dataflows.c.id == flow) & dataflows.c.deleted_at.is_(None)
+    query = select(runs.c.tenant, flow, runs.c.run, runs.c.state, runs.c.reason, audience).join(dataflows, is_known)
+    ended = query.where(runs.c.state.in_(("succeeded", "failed")), runs.c.ended_at > since).order_by(runs.c.ended_at)
+    tried_again = {*tx.core.execute(select(runs.c.retry_of).where(runs.c.retry_of.is_not(None))).scalars()}
+    found: dict[tuple[int, str, str], LastRun] = {}
+    for tenant, dataflow, run, state, reason, of in tx.core.execute(ended):
+        if run not in tried_again:
+            found[tenant, dataflow, of] = LastRun(tenant, dataflow, run, state, reason, 0, 0)
+    return list(found.values())
+
+
 def _is_it(key: Key) -> ColumnElement[bool]:
     tenant, alert, about, threshold = key
     return (

@@ -1,9 +1,10 @@
 """Evaluations: each finding out of who is in an audience, and what came of it; and the datasets that queries read."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, case, delete, func, insert, select, update
 
 from headrace.store.database import Transaction
 from headrace.store.tables import audience_evaluations, audience_sources
@@ -107,6 +108,14 @@ def last_applied(tx: Transaction, tenant: int, audience: int) -> int | None:
     """Return the number of the evaluation whose list is the one that was taken in last."""
     query = select(func.max(_TABLE.c.evaluation)).where(_is_of(tenant, audience), _TABLE.c.state == "applied")
     return tx.core.execute(query).scalar()
+
+
+def taken_in(tx: Transaction, tenant: int, audiences: Iterable[int]) -> tuple[bool, int]:
+    """Say whether an evaluation of some audiences is being taken in just now, and how many rows were of all so far."""
+    where = (_TABLE.c.tenant == tenant) & _TABLE.c.audience.in_(list(audiences))
+    taking = func.sum(case((_TABLE.c.state == "taking", 1), else_=0))
+    going, rows = tx.core.execute(select(taking, func.sum(_TABLE.c.done)).where(where)).one()
+    return bool(going), int(rows or 0)
 
 
 def begun_since(tx: Transaction, tenant: int, audience: int, after: int, below: int) -> list[int]:

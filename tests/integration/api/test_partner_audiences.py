@@ -219,7 +219,10 @@ def test_a_partner_is_told_of_an_export_until_it_answers_and_always_under_the_sa
         known = documents.get(tx, 1, AUDIENCE_TEMPLATE, pier.template)
         document = {**known.document, "metadataTemplate": {**known.document["metadataTemplate"], "notify": arrived}}
         documents.replace(tx, 1, AUDIENCE_TEMPLATE, known, document, 1, "client:a", "replace")
-        return notifying.notify(tx, tenant_of(tx, 1), pier.target, "export-7", "client:a", 1, audience, "a-run")
+        subject = {"dataflow": pier.flow, "audiences": [audience], "slot": None, "moment": 1}
+        export = runs.ask(tx, 1, "export", subject, "client:a", 1)
+        runs.end(tx, export.run, "succeeded", 1)
+        return notifying.notify(tx, tenant_of(tx, 1), pier.target, "export-7", "client:a", 1, audience, export)
 
     run = store.write_now(end_export).run
     pier.headrace.app.runs.wake()

@@ -10,7 +10,7 @@ from headrace.cli import examples
 from headrace.cli.demo import TOKEN
 from headrace.connect.secrets import MASK
 from headrace.model.change import Changes
-from headrace.model.flow import PROFILE_STORE_SPEC, STREAMING_FLOW_SPEC
+from headrace.model.flow import DATASET_FLOW_SPEC, PROFILE_STORE_SPEC, STREAMING_FLOW_SPEC
 from headrace.store import dataflows, outbox, runs
 from headrace.store.hours import HOUR
 from support import AUTHORING, in_process
@@ -212,9 +212,11 @@ def test_dataflows_are_found_by_what_they_take_over(client, operator):
 
 
 def test_kinds_of_dataflows(client, operator):
-    (spec,) = client.getFlowSpecs()
+    spec, of_datasets = client.getFlowSpecs()
 
     assert operator.spec["id"] in spec["targetConnectionSpecIds"]
+    assert operator.spec["id"] not in of_datasets["targetConnectionSpecIds"]
+    assert client.getFlowSpec(DATASET_FLOW_SPEC) == of_datasets
     assert client.getFlowSpec(STREAMING_FLOW_SPEC) == spec
     assert client.getFlowSpecIdFromNames(spec["name"], "profileStore", "Lighthouse") == STREAMING_FLOW_SPEC
     assert client.getFlowSpecs("name==nothing") == []

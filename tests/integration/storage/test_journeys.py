@@ -332,7 +332,7 @@ def change(api, account, cloud, flow, audience):
     if cloud.revokes:
         failed = export(api, flow, audience)
         (error,) = failed["metrics"]["statusSummary"]["errors"]
-        assert (state(failed), error["code"]) == ("failed", "denied"), failed
+        assert (state(failed), error["x-headrace"]["cause"]) == ("failed", "denied"), failed
         assert not [secret for secret in cloud.secrets if secret in str(failed)]
     (shown,) = made(api.get(f"{FLOWS}/connections/{account}"))["items"]
     operation = {"op": "replace", "path": "/auth/params", "value": params}

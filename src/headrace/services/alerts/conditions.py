@@ -95,7 +95,7 @@ def look(tx: Transaction, around: Around) -> Seen:
     files = _of_files(tx, ended, around.now)
     found = [
         *_of_dataflows(tx, flows, totals, rates, files, measures, around),
-        *_of_runs(ended),
+        *_of_runs([*ended, *alerts.last_notices(tx, around.now - 7 * DAY)]),
         *_of_accounts(tx),
         *_of_host(hosts, around, alerts.watchers(tx)),
     ]
@@ -170,7 +170,7 @@ def _above(flow: StoredDataflow, alert: str, value: float, measures: _Measures, 
 
 
 def _of_runs(ended: Iterable[LastRun]) -> Iterator[Condition]:
-    """Say whether the last run of each dataflow failed; of files, that of any audience."""
+    """Say whether the last run of each dataflow failed; of files, that of any audience, or the notice of it."""
     found: dict[tuple[int, str], LastRun] = {}
     for run in ended:
         where = (run.tenant, run.dataflow)

@@ -35,7 +35,7 @@ MOST_TRIES = 24
 
 
 def notify(
-    tx: Transaction, tenant: Tenant, target: str, export: str, actor: str, now: int, audience: int, of: str
+    tx: Transaction, tenant: Tenant, target: str, export: str, actor: str, now: int, audience: int, of: Run
 ) -> Run | None:
     """
     Ask for the call about an audience, in the transaction that ends an export; nothing if the template has none.
@@ -45,7 +45,8 @@ def notify(
     template = wanting.metadata_of(Place.of(tx, tenant, target).template)
     if template is None or template.notify is None:
         return None
-    subject = {"target": target, "export": export, "audience": audience, "of": of}
+    subject = {"target": target, "export": export, "audience": audience, "of": of.run}
+    subject |= {"notifies": of.subject["dataflow"]}
     return runs.ask(tx, tenant.tenant, KIND, subject, actor, now)
 
 
@@ -131,7 +132,7 @@ def _export(tx: Transaction, run: Run) -> Context:
     return {
         "id": run.subject["export"],
         "run": of.run,
-        "moment": iso(of.subject["moment"]),
+        "moment": iso(due.moment_of(of)),
         "slot": None if slot is None else iso(slot),
         "rows": of.progress.get("rows", 0),
         "files": [_file(file) for file in of.progress.get("files", ())],

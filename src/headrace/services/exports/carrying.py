@@ -20,7 +20,7 @@ from headrace.batch.manifest import has_a_file
 from headrace.batch.selecting import selecting
 from headrace.batch.selection import Blocks, Outcome, People
 from headrace.clock import Clock
-from headrace.connect.storage import Storage
+from headrace.connect.storage import NotStored, Storage
 from headrace.crashpoints import crashpoint
 from headrace.events import Announce, ExportPublished
 from headrace.services.at_partner.notifying import notify
@@ -32,10 +32,16 @@ from headrace.services.exports.planning import FilePaths, Plan, plan
 from headrace.services.exports.telling import Progress
 from headrace.services.steps import HeldSteps, patiently
 from headrace.services.storages import StorageAccess, Storages
-from headrace.store import exports, runs
+from headrace.store import evaluations, exports, runs
 from headrace.store.database import Store, Transaction
 from headrace.store.exports import Published
 from headrace.store.runs import Run
+
+#: For how long after a run's moment, in milliseconds, other names are tried where somebody has files of its own.
+MOST_LATER = 60_000
+_SECOND = 1000
+#: Seconds between two looks whether an evaluation is taken in.
+LOOK = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +59,23 @@ class _Ready:
         return trying.is_again(self.plan.run)
 
     @property
+    def later(self) -> int | None:
+        """The next moment, of the minute from the run's own on, by which files have other names."""
+        moment, last = self.plan.moment, self.plan.run.subject["moment"] + MOST_LATER
+        return next((one for one in range(moment + _SECOND, last + 1, _SECOND) if self._has_others_at(one)), None)
+
+    def _has_others_at(self, moment: int) -> bool:
+        paths = self.plan.at(moment).files(self.access.folder, self.access.look)
+        return paths.path(1) != self.paths.path(1)
+
+    @property
     def replaces(self) -> bool:
         """Whether files of these names give way: an earlier try's, or the last export's where names have no time."""
         return self.is_again or not self.paths.has_time
+
+
+class _Torn(Exception):
+    """An evaluation was taken in while people were looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +107,23 @@ class Exporting:
         await trying.tried(lambda: self._carried(run, steps), run, steps, self.store, self.clock, scratch)
 
     async def _carried(self, run: Run, steps: HeldSteps) -> None:
-        ready = await patiently(lambda: self.store.read(lambda tx: self._ready(tx, run)))
-        if ready is not None:
-            with trying.quietened(ready.access):
-                await trying.while_ours(steps, ready.progress, self.clock, self._export(ready, steps))
+        """Export under the first names that are free, from the moment of the run on."""
+        while (ready := await patiently(lambda: self.store.read(lambda tx: self._ready(tx, run)))) is not None:
+            try:
+                with trying.quietened(ready.access):
+                    await trying.while_ours(steps, ready.progress, self.clock, self._export(ready, steps))
+                break
+            except _Torn:
+                continue
+            except NotStored as error:
+                if error.cause != "exists" or not await self._renamed(ready, steps):
+                    raise
+
+    async def _renamed(self, ready: _Ready, steps: HeldSteps) -> bool:
+        """Note that nobody has seen files of these names that are ours, and take the next ones, if there are any."""
+        moment = ready.plan.moment if ready.later is None else ready.later
+        await patiently(lambda: self.store.write(lambda tx: _rename(tx, moment, steps)))
+        return ready.later is not None
 
     def _ready(self, tx: Transaction, run: Run) -> _Ready | None:
         """Read what a run is about; nothing, where it has published already, and died before that was known."""
@@ -110,11 +143,16 @@ class Exporting:
         async with AsyncExitStack() as open_:
             storage = await open_.enter_async_context(ready.access.open())
             await trying.clear(storage, plan_.run, ready.paths.path)
+            if not ready.replaces:
+                await trying.refuse_taken(storage, ready.paths.path(1))
             lists = self.lists / str(plan_.tenant.tenant)
+            taken = await self._taken(plan_) if plan_.run.subject["besides"] else None
             wanted = await asyncio.to_thread(enriched, plan_.wanted, plan_.uploads, lists)
             selected = await open_.enter_async_context(trying.in_thread(selecting(people, wanted, scratch)))
             files = await open_.enter_async_context(export(selected.rows, ready.access.look, storage, _manner(ready)))
             outcome = selected.outcome()
+            if taken is not None and taken != await self._taken(plan_):
+                raise _Torn
             crashpoint("after_export_staged")
             await patiently(lambda: self.store.write(lambda tx: _show(tx, ready, outcome, steps)))
             crashpoint("after_export_shown")
@@ -136,12 +174,27 @@ class Exporting:
             )
         )
 
+    async def _taken(self, plan_: Plan) -> int:
+        """
+        Return how much of evaluations was taken in of the audiences that are wanted, once nothing is being.
+
+        What somebody asks for is of the last evaluation, whole: the half of one is never exported.
+        """
+        numbers = [one.number for one in plan_.wanted.audiences]
+        while True:
+            going, rows = await patiently(
+                lambda: self.store.read(lambda tx: evaluations.taken_in(tx, plan_.tenant.tenant, numbers))
+            )
+            if not going:
+                return rows
+            await asyncio.sleep(LOOK)
+
     async def _publish(self, ready: _Ready, storage: Storage, files: Files) -> list[Part]:
         """Make the files visible, whole set by whole set, and the manifest last; none where there is nothing to say."""
         is_there = has_a_file(sum(part.rows for part in files.parts), ready.plan.mode)
         parts = [*files.parts] if is_there else []
         if is_there:
-            await files.publish()
+            await _show_all(storage, files)
         if ready.replaces and (is_there or ready.paths.has_time):
             await trying.remove_from(storage, ready.paths.path, len(parts) + 1)
         if ready.access.look.has_manifest:
@@ -158,7 +211,7 @@ class Exporting:
             published = Published(outcome.cut, run.subject["slot"], run.run, now)
             exports.publish(tx, stored.tenant, stored.dataflow, one.number, published, one.members)
         for one in outcome.audiences if told["files"] else ():
-            notify(tx, plan_.tenant, plan_.parts.target.id, export_of(run), run.actor, now, one.number, run.run)
+            notify(tx, plan_.tenant, plan_.parts.target.id, export_of(run), run.actor, now, one.number, run)
         steps.note_in(tx, **told)
 
     def _scratch(self, run: Run) -> Path:
@@ -172,6 +225,22 @@ def _manner(ready: _Ready) -> Manner:
         replaces=ready.replaces,
         progress=ready.progress,
     )
+
+
+async def _show_all(storage: Storage, files: Files) -> None:
+    """Publish files; where somebody else has one of their names, none of them."""
+    try:
+        await files.publish()
+    except NotStored as error:
+        if error.cause == "exists":
+            await trying.withdraw(storage, files.published)
+        raise
+
+
+def _rename(tx: Transaction, moment: int, steps: HeldSteps) -> None:
+    """Take names of another moment: of these, nobody has seen anything."""
+    steps.hold(tx)
+    steps.note_in(tx, moment=moment, shown=False)
 
 
 def _show(tx: Transaction, ready: _Ready, outcome: Outcome, steps: HeldSteps) -> None:

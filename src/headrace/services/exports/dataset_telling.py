@@ -7,7 +7,7 @@ from headrace.batch.export import Part
 from headrace.datasets.added import How
 from headrace.model.file_format import FileFormat
 from headrace.services.exports.dataset_planning import MOST_ROWS, MOST_UNCOMPRESSED, DatasetPlan, OfDataset
-from headrace.services.exports.telling import READING, WRITING, activity
+from headrace.services.exports.telling import READING, WRITING, activity, skipped
 
 Object = dict[str, Any]
 _ERASED = "the row is of a person who was erased"
@@ -111,10 +111,10 @@ def _targets(plan: DatasetPlan, written: list[Written]) -> Object:
         {"id": f"dataset:{one.of.id}", "outputRecordCount": one.rows, "createdRecordCount": one.rows} for one in written
     ]
     erased = sum(one.erased for one in written)
-    skipped = [{"code": "erased", "message": _ERASED, "count": erased, "type": "Warning"}] if erased else []
+    left_out = [skipped("erased", _ERASED, erased)] if erased else []
     return {
         "targetSummaries": [{"id": plan.parts.target.id, "entitySummaries": entities}],
-        "skippedInfo": skipped,
+        "skippedInfo": left_out,
     }
 
 

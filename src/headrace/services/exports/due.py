@@ -178,9 +178,20 @@ def ask(
     return runs.ask(tx, stored.tenant, KIND, subject, actor, now)
 
 
-def again(run: Run) -> dict[str, Any]:
+def again(run: Run, tried: int = 1) -> dict[str, Any]:
     """Return the subject of a run that does again what one did: for its moment, and as the same export."""
-    return {**run.subject, "tried": 1, "export": export_of(run)}
+    known = {"moment": moment_of(run), "shown": was_shown(run), "export": export_of(run)}
+    return {**run.subject, **known, "tried": tried}
+
+
+def moment_of(run: Run) -> int:
+    """Return the moment in the names of a run's files, the same for all its tries: its own, or one that was free."""
+    return int(run.progress.get("moment", run.subject["moment"]))
+
+
+def was_shown(run: Run) -> bool:
+    """Say whether files of a run, or of an earlier try of it, may have been seen under the names that it has."""
+    return bool(run.progress.get("shown", run.subject.get("shown")))
 
 
 def export_of(run: Run) -> str:

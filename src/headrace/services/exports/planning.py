@@ -1,7 +1,7 @@
 """What an export is about, read in one transaction: its columns, its audiences, and where its files lie."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headrace.batch.compress import suffix
 from headrace.batch.filenames import Naming, Place, Values, places
@@ -20,7 +20,7 @@ from headrace.model.filename import parts_of
 from headrace.model.flow import IDENTITY_PATH, FieldMapping, SegmentSelectorValue
 from headrace.services import consent_policies
 from headrace.services.catalog import Catalog
-from headrace.services.exports.due import selectors_of
+from headrace.services.exports.due import moment_of, selectors_of
 from headrace.services.exports.enriching import Upload, upload_of
 from headrace.services.live import Parts, alias_of
 from headrace.services.mapped import attribute_row, column_name, identity_row, mapped_rows
@@ -75,8 +75,12 @@ class Plan:
 
     @property
     def moment(self) -> int:
-        """The moment of the run, the same for all its tries."""
-        return int(self.run.subject["moment"])
+        """The moment in the names of files, the same for all tries of the run."""
+        return moment_of(self.run)
+
+    def at(self, moment: int) -> "Plan":
+        """Return the same plan with the names of another moment."""
+        return replace(self, run=replace(self.run, progress={**self.run.progress, "moment": moment}))
 
     @property
     def is_counted(self) -> bool:

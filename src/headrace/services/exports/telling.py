@@ -9,6 +9,8 @@ from headrace.services.exports.planning import Plan
 
 Object = dict[str, Any]
 READING, WRITING = "Activation Batch XdmProcessor Activity", "Activation Batch Publisher Activity"
+#: Codes of the original, of which no others are known: a run failed, and somebody has no row.
+FAILED, SKIPPED = "ACTIVATION_BATCH-0000-FAILED", "ACTIVATION_BATCH-0000-SKIP"
 _WHY: dict[Excluded, str] = {
     "missing-field": "a mandatory field has no value",
     "consent": "a consent policy withholds the person",
@@ -48,7 +50,7 @@ class Progress:
 
 def ended(plan: Plan, run: Object, outcome: Outcome, parts: list[Part], written: list[Object]) -> Object:
     """Return what is noted of an export that was published; ``run`` is when it began and ended."""
-    skipped = [_skipped(code, count) for code, count in outcome.excluded()]
+    left_out = [_skipped(reason, count) for reason, count in outcome.excluded()]
     return {
         "rows": sum(part.rows for part in parts),
         "bytes": sum(part.size for part in parts),
@@ -57,27 +59,27 @@ def ended(plan: Plan, run: Object, outcome: Outcome, parts: list[Part], written:
         "etaSeconds": 0,
         "files": written,
         "cut": outcome.cut,
-        "metrics": _metrics(plan, outcome, parts, skipped),
-        "activities": _activities(plan, run, outcome, parts, skipped),
+        "metrics": _metrics(plan, outcome, parts, left_out),
+        "activities": _activities(plan, run, outcome, parts, left_out),
         "published": True,
     }
 
 
-def _metrics(plan: Plan, outcome: Outcome, parts: list[Part], skipped: list[Object]) -> Object:
+def _metrics(plan: Plan, outcome: Outcome, parts: list[Part], left_out: list[Object]) -> Object:
     return {
         "latencySummary": None,
         "sizeSummary": {"inputBytes": sum(part.plain_size for part in parts), "outputBytes": _bytes(parts)},
-        "recordSummary": {**_records(outcome, parts), **_sources(plan, outcome), **_targets(plan, outcome, skipped)},
+        "recordSummary": {**_records(outcome, parts), **_sources(plan, outcome), **_targets(plan, outcome, left_out)},
         "fileSummary": {"inputFileCount": 0, "outputFileCount": len(parts)},
     }
 
 
-def _activities(plan: Plan, run: Object, outcome: Outcome, parts: list[Part], skipped: list[Object]) -> list[Object]:
+def _activities(plan: Plan, run: Object, outcome: Outcome, parts: list[Part], left_out: list[Object]) -> list[Object]:
     """Return the two steps that the flow service knows: reading and making rows, and writing files."""
     rows = sum(part.rows for part in parts)
     reading = {
         "sizeSummary": {"inputBytes": sum(part.plain_size for part in parts)},
-        "recordSummary": {**_records(outcome, parts), **_sources(plan, outcome), **_targets(plan, outcome, skipped)},
+        "recordSummary": {**_records(outcome, parts), **_sources(plan, outcome), **_targets(plan, outcome, left_out)},
         "fileSummary": {},
     }
     writing = {
@@ -89,7 +91,15 @@ def _activities(plan: Plan, run: Object, outcome: Outcome, parts: list[Part], sk
     return [activity(plan.run.run, run, id_, name, summaries) for id_, name, summaries in named]
 
 
-def activity(export: str, run: Object, id_: str, name: str, summaries: Object) -> Object:
+def broken_off(run: str, began: int, ended: int, *, is_read: bool) -> list[Object]:
+    """Return the two steps of a run that failed; ``is_read``: all rows were made, and writing files failed."""
+    states = (("reading", READING, "success" if is_read else "failed"), ("writing", WRITING, "failed"))
+    empty: Object = {"sizeSummary": {}, "recordSummary": {}, "fileSummary": {}}
+    moments = {"beganAt": began, "endedAt": ended}
+    return [activity(run, moments, id_, name, empty, status) for id_, name, status in states]
+
+
+def activity(export: str, run: Object, id_: str, name: str, summaries: Object, status: str = "success") -> Object:
     """Return one step of a run, as the flow service has it; ``run`` is when it began and ended."""
     batches = {f"{kind}.{what}": "" for kind in ("incremental", "snapshot") for what in ("batchId", "datasetId")}
     return {
@@ -99,7 +109,7 @@ def activity(export: str, run: Object, id_: str, name: str, summaries: Object) -
         "durationSummary": {"startedAtUTC": run["beganAt"], "completedAtUTC": run["endedAt"]},
         "latencySummary": {},
         **summaries,
-        "statusSummary": {"status": "success", "extensions": batches if id_ == "reading" else {}},
+        "statusSummary": {"status": status, "extensions": batches if id_ == "reading" else {}},
         "sourceInfo": None,
         "targetInfo": None,
     }
@@ -127,7 +137,7 @@ def _sources(plan: Plan, outcome: Outcome) -> Object:
     return {"sourceSummaries": [{"id": plan.parts.flow.source_connection_ids[0], "entitySummaries": entities}]}
 
 
-def _targets(plan: Plan, outcome: Outcome, skipped: list[Object]) -> Object:
+def _targets(plan: Plan, outcome: Outcome, left_out: list[Object]) -> Object:
     entities = [
         {
             "id": f"segment:{plan.chosen[one.number][0].id}",
@@ -138,12 +148,23 @@ def _targets(plan: Plan, outcome: Outcome, skipped: list[Object]) -> Object:
     ]
     return {
         "targetSummaries": [{"id": plan.parts.target.id, "entitySummaries": entities}],
-        "skippedInfo": skipped,
+        "skippedInfo": left_out,
     }
 
 
-def _skipped(code: Excluded, count: int) -> Object:
-    return {"code": code, "message": _WHY[code], "count": count, "type": "Warning"}
+def _skipped(reason: Excluded, count: int) -> Object:
+    return skipped(reason, _WHY[reason], count)
+
+
+def skipped(reason: str, message: str, count: int) -> Object:
+    """Return why somebody has no row: the one code that the original has, and our reason."""
+    return {
+        "code": SKIPPED,
+        "message": message,
+        "count": count,
+        "type": "Warning",
+        "x-headrace": {"reason": reason},
+    }
 
 
 def _bytes(parts: list[Part]) -> int:

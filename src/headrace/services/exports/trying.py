@@ -1,7 +1,7 @@
 """What every run that writes files does, whatever is in them: it is tried again, watched, and cleared up after."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from shutil import rmtree
@@ -12,10 +12,11 @@ from headrace.batch.filenames import joined
 from headrace.batch.manifest import Written, manifest, name_of_manifest
 from headrace.clock import Clock
 from headrace.connect.storage import NotStored, Storage
+from headrace.connect.storage.storage import where_allowed
 from headrace.errors import HeadraceError
 from headrace.orchestrate.port import RunLost
 from headrace.services.at_partner.recording import wait_after
-from headrace.services.exports.due import KIND, export_of
+from headrace.services.exports.due import KIND, again, was_shown
 from headrace.services.exports.telling import Progress
 from headrace.services.steps import HeldSteps, patiently
 from headrace.services.storages import StorageAccess
@@ -34,8 +35,8 @@ _LOOK = 1.0
 
 
 def is_again(run: Run) -> bool:
-    """Say whether an earlier try may have shown files."""
-    return bool(run.progress.get("shown") or run.subject.get("tried"))
+    """Say whether an earlier try may have shown files, which then are ours to replace."""
+    return was_shown(run)
 
 
 async def tried(
@@ -74,7 +75,7 @@ async def _ask_again(run: Run, store: Store, clock: Clock) -> None:
 
     def work(tx: Transaction) -> None:
         if count < MOST_TRIES and not runs.is_tried_again(tx, run.run):
-            subject = {**run.subject, "tried": count, "export": export_of(run)}
+            subject = again(runs.get(tx, run.run) or run, count)
             runs.ask(tx, run.tenant, KIND, subject, run.actor, now, now + wait_after(count), retry_of=run.run)
 
     await patiently(lambda: store.write(work))
@@ -129,6 +130,24 @@ async def clear(storage: Storage, run: Run, path: Callable[[int], str]) -> None:
     """Take back the parts of a set of files that a try which was killed has left under way, if there was one."""
     for part in range(1, int(run.progress.get("parts") or 0) + 2):
         await storage.clear(path(part))
+
+
+async def refuse_taken(storage: Storage, path: str) -> None:
+    """
+    Refuse a name that somebody else's file has, as far as we may look.
+
+    Raises:
+        NotStored: ``exists``.
+    """
+    with where_allowed():
+        if await storage.look(path) is not None:
+            raise NotStored("exists", f"There is a file '{path}' already, and it is not of this export; it stays.")
+
+
+async def withdraw(storage: Storage, parts: Iterable[Part]) -> None:
+    """Take away files that were published, of a set that does not become whole under its names."""
+    for part in parts:
+        await storage.remove(part.path)
 
 
 async def remove_from(storage: Storage, path: Callable[[int], str], first: int) -> None:

@@ -44,7 +44,7 @@ def ask(branch, progress=None):
         subject = {"dataflow": "-", "audiences": [number], "slot": None, "moment": now}
         run = runs.ask(tx, tenant.tenant, "export", subject, "client:a", now, progress=progress)
         runs.end(tx, run.run, "succeeded", now)
-        return notifying.notify(tx, tenant, target, "export-7", "client:a", now, number, run.run)
+        return notifying.notify(tx, tenant, target, "export-7", "client:a", now, number, run)
 
     return branch.store.write_now(work)
 

@@ -63,7 +63,9 @@ def scheduled(mode="DAILY_FULL_EXPORT", frequency="DAILY", start="2026-03-20", t
     return {"exportMode": mode, "schedule": {name: value for name, value in schedule.items() if value is not None}}
 
 
-async def activate_files(house, *ids, name="flow", mapping=MAPPING, formats=None, batch=None, params=None, **dates):
+async def activate_files(
+    house, *ids, name="flow", mapping=MAPPING, formats=None, batch=None, params=None, called=None, **dates
+):
     """Declare a destination that takes files, and send the given audiences there."""
     made = (house.store, house.clock, house.keyring, house.caller)
     served = await authoring.save(*made, authoring.SERVER, server(**(formats or {})))
@@ -75,7 +77,7 @@ async def activate_files(house, *ids, name="flow", mapping=MAPPING, formats=None
     target = await targets.create_target(*made, connection)
     flow = flow_document(name, source.id, target.id, ids, mapping)
     for selector in flow["transformations"][0]["params"]["segmentSelectors"]["selectors"]:
-        selector["value"] |= scheduled(**dates)
+        selector["value"] |= scheduled(**dates) | ({"filenameTemplate": called} if called else {})
         del selector["value"]["mappingId"]
     flow["transformations"][0]["params"] |= params or {}
     stored = await activation.create(house.store, house.clock, house.caller, flow)

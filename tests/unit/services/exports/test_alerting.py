@@ -4,7 +4,7 @@ import pytest
 
 from headrace.services.alerts import subscribing
 from headrace.services.alerts.conditions import Around, look
-from headrace.store import alerts
+from headrace.store import alerts, runs
 from unit.services.exports import told
 from unit.services.exports.filing import activate_files
 from unit.services.exports.test_asking import ask
@@ -81,3 +81,31 @@ async def test_what_begins_and_succeeds_is_news(filed):
     found = filed.store.read_now(lambda tx: alerts.runs_between(tx, [filed.caller.number], before, filed.clock.now()))
     flow = filed.flows["flow"]
     assert found == [(1, run.run, flow, "began"), (1, run.run, flow, "succeeded")]
+
+
+async def test_a_partner_that_is_not_told_of_its_files_is_an_alert_once_nobody_tries_again(filed):
+    """Notices are runs of their own, which are tried again for most of a day."""
+    export = await run_of(filed, "a")
+    told.publish(filed, export)
+    (number,) = export.subject["audiences"]
+
+    def notice(retry_of=None):
+        subject = {"target": export.subject["target"], "export": export.run, "audience": number, "of": export.run}
+        subject["notifies"] = export.subject["dataflow"]
+        now = filed.clock.now()
+        return filed.store.write_now(
+            lambda tx: runs.ask(tx, export.tenant, "notify", subject, "a", now, retry_of=retry_of)
+        )
+
+    first = notice()
+    second = notice(retry_of=first.run)
+    told.fail(filed, first, "the partner has no room")
+    assert met(filed, "flow-run-failure") == {}
+    filed.pass_time(1)
+    told.fail(filed, second, "the partner has no room")
+    said = f"the run {second.run} failed: the partner has no room"
+    assert met(filed, "flow-run-failure") == {"flow-run-failure": said}
+    filed.pass_time(1)
+    now, third = filed.clock.now(), notice(retry_of=second.run)
+    filed.store.write_now(lambda tx: runs.end(tx, third.run, "succeeded", now))
+    assert met(filed, "flow-run-failure") == {}

@@ -2,12 +2,13 @@
 
 import gzip
 import json
+from functools import partial
 
 import pytest
 
 from headrace.connect.storage import NotStored
 from headrace.connect.storage.local import LocalStorage
-from headrace.services.exports import carrying, due
+from headrace.services.exports import asking, carrying, due
 from headrace.store import exports, runs
 from unit.services.exports.filing import activate_files, carries_files
 from unit.services.house import person
@@ -168,3 +169,71 @@ async def test_files_may_be_packed(filed):
     await filed.carry_runs()
     (path,) = filed.folder.rglob("*.csv.gz")
     assert gzip.decompress(path.read_bytes()) == b"crm,city,status\n1,,realized\n"
+
+
+async def now(house, *ids):
+    """Have files written besides the schedule; return the run once it has ended."""
+    (asked,) = await asking.export_now(house.store, house.clock, house.caller, {house.flows["flow"]: ids or None})
+    await house.carry_runs()
+    return house.store.read_now(lambda tx: runs.get(tx, asked.run.run))
+
+
+def lying(house):
+    """The files that lie there, by name."""
+    return {path.name: path.read_text() for path in house.folder.rglob("*.csv")}
+
+
+async def test_two_exports_within_one_second_have_two_names(filed):
+    await activate_files(filed, "a")
+    await filed.ingest(person(1, "a"))
+    first, second = await now(filed), await now(filed)
+    assert [first.state, second.state] == ["succeeded", "succeeded"]
+    assert [*lying(filed)] == ["a_20260320_124640.csv", "a_20260320_124641.csv"]
+    (file,) = second.progress["files"]
+    assert file["path"].endswith("a_20260320_124641.csv")
+
+
+async def test_another_s_file_stays_also_when_the_run_is_tried_again(filed):
+    """Names have the day alone, so there is no other for this one."""
+    await activate_files(filed, "a", called="%SEGMENT_ID%_%DATETIME(YYYYMMdd)%")
+    await filed.ingest(person(1, "a"))
+    (filed.folder / "out" / "a").mkdir(parents=True)
+    theirs = filed.folder / "out" / "a" / "a_20260320.csv"
+    theirs.write_text("of somebody else")
+    run = await now(filed)
+    assert (run.state, "already" in run.reason, run.progress["cause"]) == ("failed", True, "exists")
+    again = await filed.runs.retry(filed.caller, run.run)
+    await filed.carry_runs()
+    assert filed.store.read_now(lambda tx: runs.get(tx, again.run)).state == "failed"
+    assert theirs.read_text() == "of somebody else"
+
+
+async def test_who_publishes_at_the_same_moment_keeps_the_name(filed, monkeypatch):
+    """Somebody else has a file of the name between the look and the end: no part of ours stays beside it."""
+    monkeypatch.setattr(carrying, "Manner", partial(carrying.Manner, max_rows=1))
+    await activate_files(filed, "a")
+    await filed.ingest(person(1, "a"), person(2, "a"))
+    theirs = filed.folder / "out" / "a" / "a_20260320_124640_2.csv"
+
+    def interfere(point):
+        if point == "after_export_shown" and not theirs.exists():
+            theirs.write_text("of somebody else")
+
+    monkeypatch.setattr(carrying, "crashpoint", interfere)
+    assert (await now(filed)).state == "succeeded"
+    found = lying(filed)
+    assert found.pop(theirs.name) == "of somebody else"
+    assert sorted(found) == ["a_20260320_124641.csv", "a_20260320_124641_2.csv"]
+
+
+async def test_what_was_shown_is_replaced_when_the_run_is_tried_again(filed, monkeypatch):
+    await activate_files(filed, "a")
+    await filed.ingest(person(1, "a"))
+    with monkeypatch.context() as patch:
+        patch.setattr(carrying.trying, "write_manifest", fails)
+        run = await now(filed)
+    assert (run.state, len(lying(filed))) == ("failed", 1)
+    filed.pass_time(HOUR)
+    await filed.runs.retry(filed.caller, run.run)
+    await filed.carry_runs()
+    assert [*lying(filed)] == ["a_20260320_124640.csv"]

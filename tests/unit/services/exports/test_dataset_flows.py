@@ -4,9 +4,9 @@ import pytest
 
 from headrace.clock import iso
 from headrace.errors import Conflict, NotFound, RequestError
-from headrace.model.flow import DATA_LAKE_SPEC, PROFILE_STORE_SPEC
+from headrace.model.flow import DATA_LAKE_SPEC, DATASET_FLOW_SPEC, PROFILE_STORE_SPEC, STREAMING_FLOW_SPEC
 from headrace.model.problem import ConfigurationError
-from headrace.services import activation, declared, sources
+from headrace.services import activation, declared, flow_runs, flow_specs, sources
 from headrace.services.exports import asking, asking_datasets, due
 from headrace.services.exports.standing import of_dataflow
 from headrace.services.in_use import SOURCE
@@ -229,3 +229,23 @@ async def test_it_shows_when_datasets_are_due_and_which_snapshots_are_there(lake
     (after,) = shown()
     assert after["last"] == after["datasets"][0]["last"]
     assert after["last"]["snapshot"] == 1
+
+
+async def test_it_is_of_a_kind_of_its_own(lake):
+    """Kinds are told to clients that ask which destinations take datasets; runs are of the dataflow's kind."""
+    await activate_files(lake.house, "a", name="people")
+    await lake.export(lake.id)
+    house = lake.house
+    by_id = {kind["id"]: kind for kind in await flow_specs.kinds(house.store, house.caller)}
+    of_datasets, of_people = by_id[DATASET_FLOW_SPEC], by_id[STREAMING_FLOW_SPEC]
+    assert of_datasets["sourceConnectionSpecIds"] == [DATA_LAKE_SPEC]
+    (destination,) = of_datasets["targetConnectionSpecIds"]
+    assert house.destinations["people"] in of_people["targetConnectionSpecIds"]
+    assert destination not in of_people["targetConnectionSpecIds"]
+    await now(lake, lake.id)
+    (run,) = await flow_runs.listing(house.store, house.caller, house.clock.now(), house.flows["flow"])
+    assert run["flowSpec"]["id"] == DATASET_FLOW_SPEC
+    flows = await activation.listing(house.store, house.caller)
+    inherited = await flow_specs.inherited(house.store, house.caller, flows)
+    shown = {flow.id: flow_specs.of_flow(inherited[flow.id])["id"] for flow in flows}
+    assert shown == {house.flows["flow"]: DATASET_FLOW_SPEC, house.flows["people"]: STREAMING_FLOW_SPEC}

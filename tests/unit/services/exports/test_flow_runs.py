@@ -50,7 +50,9 @@ async def test_what_was_published_has_the_metrics_of_the_original(house, run):
     assert metrics["fileSummary"] == {"inputFileCount": 0, "outputFileCount": 1}
     records = metrics["recordSummary"]
     assert (records["inputRecordCount"], records["outputRecordCount"], records["skippedRecordCount"]) == (100, 80, 20)
-    assert [(info["code"], info["count"]) for info in records["skippedInfo"]] == [("missing-field", 15), ("consent", 5)]
+    assert {info["code"] for info in records["skippedInfo"]} == {"ACTIVATION_BATCH-0000-SKIP"}
+    why = [(info["x-headrace"]["reason"], info["count"]) for info in records["skippedInfo"]]
+    assert why == [("missing-field", 15), ("consent", 5)]
     (source,) = records["sourceSummaries"]
     assert source["entitySummaries"] == [{"id": "segment:a", "inputRecordCount": 100, "skippedRecordCount": 20}]
     assert [one["name"].split()[2] for one in item["activities"]] == ["XdmProcessor", "Publisher"]
@@ -87,10 +89,13 @@ async def test_while_it_goes_on_it_says_how_far_it_is(house, run):
 async def test_what_failed_says_why_and_of_whom(house, run):
     told.fail(house, run)
 
-    metrics = (await shown(house, run))["metrics"]
+    item = await shown(house, run)
 
-    why = {"code": "failed", "message": "the storage has no room", "type": "Error"}
-    assert metrics["statusSummary"] == {"status": "failed", "errors": [why]}
+    metrics, (reading, writing) = item["metrics"], item["activities"]
+    why = {"code": "ACTIVATION_BATCH-0000-FAILED", "message": "the storage has no room", "type": "Error"}
+    both = [reading["id"], writing["id"]]
+    assert metrics["statusSummary"] == {"status": "failed", "errors": [why], "activityRefs": both}
+    assert [one["statusSummary"]["status"] for one in (reading, writing)] == ["failed", "failed"]
     (source,) = metrics["recordSummary"]["sourceSummaries"]
     assert source["entitySummaries"] == [{"id": "segment:a"}]
 
@@ -132,7 +137,9 @@ async def test_tried_again_it_is_the_same_export_for_the_same_moment(house, run)
 async def test_what_is_cancelled_can_be_tried_again(house, run):
     await house.runs.cancel(house.caller, run.run)
     item = await shown(house, run)
-    assert item["metrics"]["statusSummary"]["status"] == "failed"
+    (why,) = item["metrics"]["statusSummary"]["errors"]
+    assert (item["metrics"]["statusSummary"]["status"], why["message"]) == ("failed", "the run was cancelled")
+    assert why["x-headrace"] == {"cause": "cancelled"}
     again = await house.runs.retry(house.caller, run.run)
     assert again.subject["moment"] == run.subject["moment"]
 
