@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import gc
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -38,6 +39,17 @@ LONG = (
     "deaths/test_answers.py",
     "unit/template/test_limits.py",
 )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session):
+    """Import all there is without looking for garbage, and do not look through it again and again afterwards."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
