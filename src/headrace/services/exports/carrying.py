@@ -32,7 +32,7 @@ from headrace.services.exports.planning import FilePaths, Plan, plan
 from headrace.services.exports.telling import Progress
 from headrace.services.steps import HeldSteps, patiently
 from headrace.services.storages import StorageAccess, Storages
-from headrace.store import exports, runs
+from headrace.store import exports
 from headrace.store.database import Store, Transaction
 from headrace.store.exports import Published
 from headrace.store.runs import Run
@@ -83,21 +83,14 @@ class Exporting:
             HeadraceError: they could not be written, and the partner has none of them. Where that may pass, another
                 run is asked for, until it was tried often enough.
         """
-        scratch = self._scratch(run)
-        await trying.tried(lambda: self._carried(run, steps), run, steps, self.store, self.clock, scratch)
 
-    async def _carried(self, run: Run, steps: HeldSteps) -> None:
-        ready = await patiently(lambda: self.store.read(lambda tx: self._ready(tx, run)))
-        if ready is not None:
-            with trying.quietened(ready.access):
-                await trying.while_ours(steps, ready.progress, self.clock, self._export(ready, steps))
+        async def write(ready: _Ready) -> None:
+            await self._export(ready, steps)
 
-    def _ready(self, tx: Transaction, run: Run) -> _Ready | None:
-        """Read what a run is about; nothing, where it has published already, and died before that was known."""
-        current = runs.get(tx, run.run) or run
-        if current.progress.get("published"):
-            return None
-        made = plan(tx, tenant_of(tx, run.tenant), current)
+        await trying.tried(self._ready, write, run, steps, self.store, self.clock, self._scratch(run))
+
+    def _ready(self, tx: Transaction, run: Run) -> _Ready:
+        made = plan(tx, tenant_of(tx, run.tenant), run)
         parts = made.parts
         access = self.storages.access(tx, made.tenant, parts.edition, parts.account, parts.target)
         paths = made.files(access.folder, access.look)
