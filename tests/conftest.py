@@ -30,7 +30,6 @@ LONG = (
     "integration/orchestrate/test_death.py",
     "deaths/test_beside.py",
     "acceptance/test_process_death.py",
-    "integration/storage/test_sftp.py",
     "integration/api/test_flows.py",
     "acceptance/test_restoring.py",
     "unit/store/test_scanning.py",
