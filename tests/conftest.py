@@ -23,6 +23,7 @@ LONG = (
     "unit/testkit/simulation/test_histories.py",
     "integration/storage/test_contract.py",
     "unit/testkit/test_people.py",
+    "integration/storage/test_journeys.py",
     "unit/store/test_migrations.py",
     "integration/cli/test_serve.py",
     "unit/store/test_backup.py",
