@@ -22,6 +22,7 @@ ROOMS: Final = (
     ("testkit",),
     ("server", "working"),
     ("app",),
+    ("from_settings",),
     ("api", "web", "worker"),
     ("services",),
     ("streaming", "batch"),

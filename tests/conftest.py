@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import gc
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -15,30 +16,50 @@ settings.load_profile("headrace")
 
 #: What is written for both databases, and run on both by `make test`. What stands on it needs `make verify` for that.
 STORE = Path(__file__).parent / "unit" / "store"
-#: The files that take longest, by tens of seconds: workers begin with these, so that in the end none is left with one.
+#: The files that take longest, ten seconds of a processor and more, as measured: workers begin with these, so that in
+#: the end none is left with one.
 LONG = (
     "acceptance/test_secrets_stay_in.py",
     "unit/testkit/simulation/test_histories.py",
-    "deaths/test_delivery.py",
-    "deaths/test_beside.py",
     "integration/storage/test_contract.py",
-    "integration/storage/test_sftp.py",
+    "unit/testkit/test_people.py",
     "integration/storage/test_journeys.py",
-    "integration/api/test_matrix.py",
     "unit/store/test_migrations.py",
     "integration/cli/test_serve.py",
+    "unit/store/test_backup.py",
+    "integration/api/test_matrix.py",
     "integration/orchestrate/test_death.py",
+    "deaths/test_beside.py",
     "acceptance/test_process_death.py",
+    "integration/api/test_flows.py",
     "acceptance/test_restoring.py",
-    "acceptance/test_loading_people.py",
-    "acceptance/test_death_at_the_partner.py",
-    "acceptance/test_death_while_evaluating.py",
-    "unit/store/test_outbox_model.py",
-    "unit/testkit/test_people.py",
-    "integration/datasets/test_objects.py",
+    "unit/store/test_scanning.py",
+    "integration/cli/test_access.py",
     "deaths/test_answers.py",
+    "unit/services/test_several_processes.py",
+    "acceptance/test_death_while_evaluating.py",
+    "unit/services/audiences/test_evaluating.py",
+    "acceptance/test_death_at_the_partner.py",
+    "unit/store/test_splitting.py",
     "unit/template/test_limits.py",
+    "acceptance/test_several_processes.py",
+    "acceptance/test_files_at_sshd.py",
+    "docs/test_people_page.py",
+    "acceptance/test_death_while_alerting.py",
+    "deaths/test_exports.py",
+    "deaths/test_delivery.py",
 )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session):
+    """Import all there is without looking for garbage, and do not look through it again and again afterwards."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -21,12 +21,14 @@ from typing import Any, Self, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import uvicorn
+from argon2 import PasswordHasher
 
 import headrace
 from headrace.cli.client import AUTHORING, FLOWS, Client, wait_for_server
 from headrace.model.roles import PERMISSIONS
 from headrace.server import Headrace, url_of
 from headrace.services import access, keys
+from headrace.services.passwords import Passwords
 from headrace.settings import Settings
 from headrace.store import access as stored_access
 from headrace.store import clients, runs
@@ -39,6 +41,9 @@ SOURCE = Path(headrace.__file__).parents[1]
 PATIENCE = 60.0
 #: After so long without a request a connection is not used again: the server may be about to close it.
 IDLE = 3.0
+
+#: Passwords in tests that are not about how long it takes to guess one.
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 T = TypeVar("T")
 
@@ -228,7 +233,7 @@ def in_process(folder: Path, **settings: Any) -> Iterator[InProcess]:
         }  # Modules share one sandbox among all their tests.
         if not settings.get("database_url") and not (folder / "data").exists():
             lay(folder / "data")
-        app = Headrace(Settings(**wanted))
+        app = Headrace(Settings(**wanted), Passwords(QUICK))
         # Tests keep connections for as long as they like.
         config = uvicorn.Config(
             app.app, log_level="warning", ws="none", lifespan="on", timeout_keep_alive=int(PATIENCE)

@@ -7,31 +7,18 @@ delivers and carries runs. ``server.py`` gives it the REST API.
 
 import asyncio
 import gc
-import os
 import pkgutil
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from headrace.clock import Clock, SystemClock
-from headrace.connect.buckets import Buckets
-from headrace.connect.egress import AllowList, Egress
-from headrace.connect.http import HttpTransport
+from headrace.clock import SystemClock
 from headrace.connect.keyfile import LocalKeyFile
 from headrace.connect.keyring import Keyring
-from headrace.connect.mail import Mailer, MailServer
-from headrace.connect.pgp import Signer, read_signer
-from headrace.connect.proxy import Proxy
-from headrace.connect.reqwest import ReqwestTransport
 from headrace.connect.retry import RetryPolicy
 from headrace.connect.secrets import Veil
-from headrace.connect.storage import House, Way
-from headrace.connect.tls import Tls
-from headrace.datasets.places import Places
-from headrace.datasets.sources import Sources
-from headrace.errors import HeadraceError, OperationError
+from headrace.errors import OperationError
 from headrace.events import (
     AccountRecovered,
     AccountStopped,
@@ -41,6 +28,20 @@ from headrace.events import (
     PartnerDown,
     RequestAnswered,
     WorkerFailed,
+)
+from headrace.from_settings import (
+    buckets_of,
+    erasure_log_of,
+    ground_of,
+    landing_of,
+    mailer_of,
+    quota_of,
+    retry_policy,
+    runs_url,
+    signer_of,
+    storage_way,
+    traces_for,
+    transport_of,
 )
 from headrace.orchestrate.port import Orchestrator
 from headrace.render.pool import RenderPool
@@ -64,7 +65,6 @@ from headrace.services.consent_policies import KIND as APPLY_CONSENT
 from headrace.services.datasets import LOAD, TAKE, Datasets, Ground
 from headrace.services.erased import Erased
 from headrace.services.erasing import Erasing
-from headrace.services.erasure_log import FILE as ERASURE_LOG
 from headrace.services.erasure_log import ErasureLog
 from headrace.services.erasures import KIND as ERASURE
 from headrace.services.exports.carrying import Exporting
@@ -76,7 +76,6 @@ from headrace.services.hearing import Hearing
 from headrace.services.ingestion import Ingestion
 from headrace.services.keeping import Kept
 from headrace.services.landing.tidying import keep_tidy
-from headrace.services.landing.zones import LandingZones
 from headrace.services.live import LiveDataflows
 from headrace.services.loading import Loading
 from headrace.services.partners import Partners
@@ -101,17 +100,12 @@ from headrace.store.backup import files
 from headrace.store.database import Store
 from headrace.store.keys import StoredKeys
 from headrace.store.migrate import hold, migrate
-from headrace.store.quotas import Quota
 from headrace.store.reserve import Reserve
 from headrace.store.runs import Run
 from headrace.worker import Worker
 
 #: How many objects come to be before the collector looks at them: a request of five hundred people is some 15,000.
 _OBJECTS_BEFORE_A_COLLECTION = 25_000
-
-#: Where the operator says that traces go; without one there are none.
-_TRACED_TO = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-
 
 #: What a process is for: everything but delivery, where that is left to others; or delivery alone.
 SERVE, WORKER = "serve", "worker"
@@ -130,17 +124,37 @@ class Engine:
         self.delivers = settings.deliver or kind == WORKER
         if kind == WORKER or not self.delivers:
             _refuse_without_postgresql(settings, kind)
+        self.carries_runs = kind == SERVE
         self.settings = settings
         self.clock = SystemClock()
         veil = Veil()
         self.buckets = buckets_of(settings)
         ground = ground_of(settings, self.buckets)
-        for secret in (*settings.secrets(), *ground.sources.secrets()):
-            veil.note(secret)
-        self.board = Board(settings.log_format, veil.redact)
-        self.traces = traces_for(self.board)
+        self._announce(veil, ground)
         policy = retry_policy(settings)
         self.transport = transport_of(settings)
+        self._open_store(veil)
+        self.renderers = RenderPool(settings.renderers or None)
+        self._be_there(kind, name)
+        self._reach_partners()
+        self._deliver(policy)
+        self._take_people(ground)
+        self._register_runs()
+        self._register_exports()
+        self._watch()
+        self.gauges = Gauges.of(self.store, self.clock, settings.data_dir, self.worker.under_way)
+        self.backing_up = BackingUp(self.store, self.clock, self.board, self.keyring)
+
+    def _announce(self, veil: Veil, ground: Ground) -> None:
+        """Make what everything is said to; no secret of the settings is."""
+        for secret in (*self.settings.secrets(), *ground.sources.secrets()):
+            veil.note(secret)
+        self.board = Board(self.settings.log_format, veil.redact)
+        self.traces = traces_for(self.board)
+
+    def _open_store(self, veil: Veil) -> None:
+        """Open the store, in the newest form, and the keys to what is sealed in it."""
+        settings = self.settings
         key_file = LocalKeyFile(settings.key_file)
         refuse_half_restored(settings.data_dir)
         self.store = Store.open(settings.data_dir, settings.database_url, remembers=settings.history_days > 0)
@@ -152,13 +166,10 @@ class Engine:
         files.unlink(settings.data_dir)
         self.erasure_log = ErasureLog(erasure_log_of(settings), self.board)
         self.keyring = Keyring(key_file, StoredKeys(self.store), self.clock, veil.note)
-        self.renderers = RenderPool(settings.renderers or None)
-        deadline = settings.request_deadline
-        blocked = BlockedTargets(self.store, self.clock)
-        at_once = Reaching(self.transport, blocked, self.clock, self.board)
-        reaching = Reaching(self.transport, blocked, self.clock, self.board, told_after=settings.unreached_after)
+
+    def _be_there(self, kind: str, name: str) -> None:
+        """Make what carries runs, and what says to other processes that this one is there."""
         self.runs = Runs(self.store, self.clock, self.board, self._orchestrator, is_alone=not self.store.is_shared)
-        self.carries_runs = kind == SERVE
         self.presence = Presence(
             self.store,
             self.clock,
@@ -168,6 +179,13 @@ class Engine:
             delivers=self.delivers,
             executor=self.runs.executor if self.carries_runs else None,
         )
+
+    def _reach_partners(self) -> None:
+        """Make the ways to partners and their storages, behind the one that knows which of them may not be reached."""
+        blocked = BlockedTargets(self.store, self.clock)
+        self._at_once = Reaching(self.transport, blocked, self.clock, self.board)
+        told_after = self.settings.unreached_after
+        reaching = Reaching(self.transport, blocked, self.clock, self.board, told_after=told_after)
         self.tokens = Tokens(
             self.store,
             self.clock,
@@ -175,18 +193,22 @@ class Engine:
             reaching,
             self.board,
             self.wake_all,
-            deadline=deadline,
+            deadline=self.settings.request_deadline,
             moment=self.presence.moment,
         )
-        grant = settings.allow_password_grant
-        self.partners = Partners(self.keyring, reaching, self.tokens, deadline, password_grant=grant)
-        self.landing = landing_of(settings, self.store, self.clock, self.keyring)
-        way = storage_way(settings, self.buckets)
-        self.storages = Storages(
-            self.keyring, self.clock, way, signer_of(settings), self.landing.directory_of, reaching
-        )
-        for_messages = Partners(self.keyring, at_once, self.tokens, deadline, password_grant=grant)
-        self.live = LiveDataflows(for_messages, self.renderers, self.clock, self.board)
+        self.partners = self._partners(reaching)
+        self.landing = landing_of(self.settings, self.store, self.clock, self.keyring)
+        way, signer = storage_way(self.settings, self.buckets), signer_of(self.settings)
+        self.storages = Storages(self.keyring, self.clock, way, signer, self.landing.directory_of, reaching)
+
+    def _partners(self, reaching: Reaching) -> Partners:
+        deadline, grant = self.settings.request_deadline, self.settings.allow_password_grant
+        return Partners(self.keyring, reaching, self.tokens, deadline, password_grant=grant)
+
+    def _deliver(self, policy: RetryPolicy) -> None:
+        """Make what delivers messages, and what tells it of that which other processes have done."""
+        settings = self.settings
+        self.live = LiveDataflows(self._partners(self._at_once), self.renderers, self.clock, self.board)
         self.worker = Worker(
             self.store,
             self.clock,
@@ -200,67 +222,59 @@ class Engine:
             kept=Kept(settings.hours_days, settings.history_days),
         )
         self.hearing = Hearing(self.store, self.board, self.tokens, self.worker.wake)
+
+    def _take_people(self, ground: Ground) -> None:
+        """Make what takes people in, at the door and from datasets, and what audiences are made of."""
+        stored, wake = (self.store, self.clock), self.worker.wake
         self.erased = Erased(self.keyring)
-        self.quotas = Quotas(self.store, self.clock, self.board, quota_of(settings))
-        self.ingestion = Ingestion(
-            self.store, self.clock, self.live, self.board, self.worker.wake, self.erased, self.quotas
-        )
-        self.expiring = Expiring(self.store, self.clock, self.ingestion, self.board)
-        self.datasets = Datasets(self.store, self.clock, ground)
-        self.audiences = self._audiences()
-        self._register_runs()
-        self._register_exports()
-        self.watching = self._watch()
-        self.runs.register(ALERT, Sending(self.store, self.clock, self.keyring, at_once, mailer_of(settings)).carry)
-        self.gauges = Gauges.of(self.store, self.clock, settings.data_dir, self.worker.under_way)
-        self.backing_up = BackingUp(self.store, self.clock, self.board, self.keyring)
+        self.quotas = Quotas(*stored, self.board, quota_of(self.settings))
+        self.ingestion = Ingestion(*stored, self.live, self.board, wake, self.erased, self.quotas)
+        self.expiring = Expiring(*stored, self.ingestion, self.board)
+        self.datasets = Datasets(*stored, ground)
+        declaring = Declaring(*stored, self._lists)
+        self._evaluating = Evaluating(declaring, self.datasets, self.ingestion, self.board)
+        self.audiences = Acting(*stored, declaring, self._evaluating, self.ingestion)
 
-    def _watch(self) -> Watching:
-        """Make what looks for alerts: it looks soon where something happens that they are about."""
-        evidence, directory = Evidence(self.clock), self.settings.data_dir
-        least_free = self.settings.alert_free_megabytes
-        watching = Watching(self.store, self.clock, self.board, evidence, directory, least_free, self.runs.wake)
-        self.board.hear(RequestAnswered, evidence.hear)
-        for kind in (DataflowHeld, AccountStopped, AccountRecovered, PartnerDown, PartnerBack):
-            self.board.hear(kind, watching.hear)
-        return watching
-
-    def _audiences(self) -> Acting:
-        """Make what people do with audiences, and say what is done for runs that evaluate them: one after another."""
-        declaring = Declaring(self.store, self.clock, self.settings.data_dir.absolute() / "audiences")
-        evaluating = Evaluating(declaring, self.datasets, self.ingestion, self.board)
-        self.runs.register(EVALUATE, evaluating.carry, at_once=1, on_cancel=note_cancelled)
-        return Acting(self.store, self.clock, declaring, evaluating, self.ingestion)
+    @property
+    def _lists(self) -> Path:
+        """Where lists of members are kept that were uploaded."""
+        return self.settings.data_dir.absolute() / "audiences"
 
     def _register_runs(self) -> None:
         """Say what is done for each kind of run."""
-        calls = AudienceCalls(self.store, self.clock, self.partners, self.wake_all)
-        self.runs.register(AUDIENCE, calls.carry)
-        self.runs.register(NOTIFY, Notices(self.store, self.clock, self.partners).carry)
-        telling = Telling(self.store, self.clock, self.keyring, self.partners)
-        self.runs.register(REVOCATION, telling.carry, on_cancel=forget)
-        applying = ApplyingConsent(self.store, self.clock, self.live, self.worker.wake)
-        self.runs.register(APPLY_CONSENT, applying.carry, at_once=1)
-        resyncing = Resyncing(self.store, self.clock, self.live, self.worker.wake)
-        self.runs.register(RESYNC, resyncing.carry)
-        copies, wake = self.datasets.forget_copies, self.worker.wake
-        lists = Forgetting(self.store, self.clock, self.erased, self.settings.data_dir.absolute() / "audiences").forget
-        erasing = Erasing(self.store, self.clock, self.live, self.erased, wake, copies, lists, self.erasure_log)
+        stored, wake = (self.store, self.clock), self.worker.wake
+        self.runs.register(AUDIENCE, AudienceCalls(*stored, self.partners, self.wake_all).carry)
+        self.runs.register(NOTIFY, Notices(*stored, self.partners).carry)
+        self.runs.register(REVOCATION, Telling(*stored, self.keyring, self.partners).carry, on_cancel=forget)
+        self.runs.register(APPLY_CONSENT, ApplyingConsent(*stored, self.live, wake).carry, at_once=1)
+        self.runs.register(RESYNC, Resyncing(*stored, self.live, wake).carry)
+        copies, lists = self.datasets.forget_copies, Forgetting(*stored, self.erased, self._lists).forget
+        erasing = Erasing(*stored, self.live, self.erased, wake, copies, lists, self.erasure_log)
         self.runs.register(ERASURE, erasing.carry)
         self.runs.register(TAKE, TakingSnapshots(self.datasets).carry)
         self.runs.register(LOAD, Loading(self.datasets, self.ingestion, self.board).carry, at_once=1)
+        self.runs.register(EVALUATE, self._evaluating.carry, at_once=1, on_cancel=note_cancelled)
+        self.runs.register(ALERT, Sending(*stored, self.keyring, self._at_once, mailer_of(self.settings)).carry)
 
     def _register_exports(self) -> None:
         """Say what is done for runs that write files, of people or of datasets."""
-        data, stored = self.settings.data_dir.absolute(), (self.store, self.clock, self.storages)
-        scratch = data / "exports"
-        of_people = Exporting(*stored, self.store.people, data / "audiences", scratch, self.board)
+        stored, scratch = (self.store, self.clock, self.storages), self.settings.data_dir.absolute() / "exports"
+        of_people = Exporting(*stored, self.store.people, self._lists, scratch, self.board)
         of_datasets = ExportingDatasets(*stored, self.datasets, self.erased, scratch, self.board)
 
         async def carry(run: Run, steps: HeldSteps) -> None:
             await (of_datasets if writes_datasets(run) else of_people).carry(run, steps)
 
         self.runs.register(EXPORT, carry, at_once=2)
+
+    def _watch(self) -> None:
+        """Make what looks for alerts: it looks soon where something happens that they are about."""
+        evidence, settings = Evidence(self.clock), self.settings
+        where, least_free = settings.data_dir, settings.alert_free_megabytes
+        self.watching = Watching(self.store, self.clock, self.board, evidence, where, least_free, self.runs.wake)
+        self.board.hear(RequestAnswered, evidence.hear)
+        for kind in (DataflowHeld, AccountStopped, AccountRecovered, PartnerDown, PartnerBack):
+            self.board.hear(kind, self.watching.hear)
 
     async def wake_all(self, tenant: int) -> None:
         """Look again at every dataflow of a sandbox whose configuration has changed."""
@@ -342,151 +356,3 @@ def spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_OBJECTS_BEFORE_A_COLLECTION, 20, 20)
-
-
-def retry_policy(settings: Settings) -> RetryPolicy:
-    """
-    Return the schedule of waits that the operator has set.
-
-    Raises:
-        OperationError: a step is not a time to wait.
-    """
-    try:
-        return RetryPolicy(tuple(timedelta(seconds=step) for step in settings.retry_steps))
-    except (ValueError, OverflowError):
-        raise OperationError("HEADRACE_RETRY_STEPS: a step is a number of seconds from 0 on, and has an end") from None
-
-
-def transport_of(settings: Settings) -> HttpTransport | ReqwestTransport:
-    """
-    Make the transport that the operator chose, behind the way out that the operator allows.
-
-    Raises:
-        OperationError: one of its settings is not right.
-    """
-    egress, tls = _way_out(settings)
-    kind = ReqwestTransport if settings.transport == "pyreqwest" else HttpTransport
-    return kind(egress, tls=tls, connections=max(32, settings.requests_per_account))
-
-
-def buckets_of(settings: Settings) -> Buckets:
-    """
-    Make the way to object storage, behind the way out that the operator allows.
-
-    Raises:
-        OperationError: one of its settings is not right.
-    """
-    return Buckets(*_way_out(settings))
-
-
-def storage_way(settings: Settings, buckets: Buckets) -> Way:
-    """
-    Make the way to partners' storages, behind the way out that the operator allows.
-
-    Raises:
-        OperationError: one of its settings is not right.
-    """
-    key, secret, sts = settings.aws_access_key_id, settings.aws_secret_access_key, settings.aws_sts_url
-    if bool(key) != bool(secret):
-        raise OperationError("HEADRACE_AWS_ACCESS_KEY_ID and HEADRACE_AWS_SECRET_ACCESS_KEY go together; set both")
-    house = House(key, secret, sts_url=sts) if key else None
-    directories = tuple(Path(one.strip()) for one in settings.export_directories.split(",") if one.strip())
-    egress, tls = _way_out(settings)
-    authority = settings.azure_authority_url
-    return Way(egress, buckets.guard, tls, house=house, directories=directories, authority=authority)
-
-
-def signer_of(settings: Settings) -> Signer | None:
-    """
-    Read the key that the house signs encrypted files with; ``None``: it signs none.
-
-    Raises:
-        OperationError: the file cannot be read, or holds no such key.
-    """
-    file = settings.pgp_signing_key
-    if file is None:
-        return None
-    try:
-        return read_signer(file.read_text())
-    except (OSError, ValueError):
-        raise OperationError(f"HEADRACE_PGP_SIGNING_KEY: '{file}' cannot be read") from None
-    except HeadraceError as error:
-        raise OperationError(f"HEADRACE_PGP_SIGNING_KEY: {error.message}") from None
-
-
-class Closed(Protocol):
-    """What has something left to send when the process ends."""
-
-    def close(self) -> None: ...
-
-
-def traces_for(board: Board) -> Closed | None:
-    """
-    Make traces of what is announced, where the operator has set where to send them; ``None``: nobody has.
-
-    Raises:
-        OperationError: the extra is not installed.
-    """
-    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or not any(map(os.environ.get, _TRACED_TO)):
-        return None
-    try:
-        traces = pkgutil.resolve_name("headrace.connect.traces:Traces")()
-    except ImportError:
-        raise OperationError(f"{_TRACED_TO[0]}: to send traces, install `headrace[otel]`") from None
-    traces.listen(board)
-    closed: Closed = traces
-    return closed
-
-
-def mailer_of(settings: Settings) -> Mailer | None:
-    """
-    Make the way to the operator's mail server; ``None``: there is none.
-
-    Raises:
-        OperationError: one of its settings is not right.
-    """
-    user, password = settings.smtp_user, settings.smtp_password
-    server = MailServer.parse(settings.smtp_url, settings.smtp_tls, user, password, settings.smtp_from)
-    return Mailer(server, *_way_out(settings)) if server is not None else None
-
-
-def _way_out(settings: Settings) -> tuple[Egress, Tls]:
-    egress = Egress(AllowList.parse(settings.egress_allow), proxy=Proxy.parse(settings.egress_proxy))
-    return egress, Tls.parse(settings.tls_ca_file, settings.tls_client_certificates)
-
-
-def ground_of(settings: Settings, buckets: Buckets) -> Ground:
-    """
-    Read from where the operator allows datasets to be read.
-
-    Raises:
-        OperationError: a directory is not there, the file of sources is not right, or a bucket may not be reached.
-    """
-    places, sources = Places.parse(settings.dataset_directories), Sources.read(settings.dataset_sources)
-    for source in sources.of_kind("s3"):
-        buckets.admit(source.endpoint)
-    return Ground(places, sources, settings.data_dir.absolute() / "datasets", buckets)
-
-
-def runs_url(settings: Settings) -> str:
-    """Return the database in which the steps of runs are remembered: a file beside the store, or the store's own."""
-    if settings.database_url:
-        return settings.database_url.replace("postgres", "postgresql", settings.database_url.startswith("postgres:"))
-    return f"sqlite:///{settings.data_dir.absolute() / 'runs.db'}"
-
-
-def erasure_log_of(settings: Settings) -> Path:
-    """Return where the record of erasures is kept: in the data directory, if no other place is set."""
-    return settings.erasure_log or settings.data_dir / ERASURE_LOG
-
-
-def landing_of(settings: Settings, store: Store, clock: Clock, keyring: Keyring) -> LandingZones:
-    """Make the landing zones of all sandboxes: in the data directory, if no other place is set."""
-    directory = (settings.landing_directory or settings.data_dir / "landing").absolute()
-    days, kept = settings.landing_credentials_days, settings.landing_days
-    return LandingZones(store, clock, keyring, directory, settings.browser_url, days, kept)
-
-
-def quota_of(settings: Settings) -> Quota:
-    """Return how much a sandbox may have of which nothing else was said."""
-    return Quota(settings.quota_waiting, settings.quota_people, settings.quota_requests, settings.quota_bytes)

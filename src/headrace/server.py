@@ -31,7 +31,7 @@ from headrace.settings import Settings
 class Headrace(Engine):
     """Everything in one process: the engine, and the doors to it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, passwords: Passwords | None = None) -> None:
         """
         Open the store and build what stands on it.
 
@@ -39,7 +39,7 @@ class Headrace(Engine):
             OperationError: a setting, the data directory or the key file is not right.
         """
         super().__init__(settings)
-        self.passwords = Passwords()
+        self.passwords = passwords or Passwords()
         self.app = application(self._doors(), self._lifespan)
 
     def _doors(self) -> Doors:

@@ -36,6 +36,26 @@ def mother(tmp_path_factory):
         process.stdin.close()
 
 
+def have_lived(mother, job):
+    """Have somebody live once, and return how it ended."""
+    mother.stdin.write(json.dumps(job) + "\n")
+    mother.stdin.flush()
+    return int(mother.stdout.readline())
+
+
+@pytest.fixture
+def lived(mother, tmp_path):
+    """Has a function of a module called in a life of its own, which may end at a crash point; returns how it ended."""
+
+    def live(call, *given, crash_at=""):
+        job = {"work": "call", "call": call, "given": given, "crash_at": crash_at, "log": str(tmp_path / "log")}
+        status = have_lived(mother, job)
+        assert crash_at or status == 0, (tmp_path / "log").read_text()[-12000:]
+        return status
+
+    return live
+
+
 class Story:
     """One data directory through many lives, a partner that outlives them, and what is true."""
 
@@ -69,9 +89,7 @@ class Story:
             "constants": constants,
             "log": str(self.home / "log"),
         }
-        self.mother.stdin.write(json.dumps(job) + "\n")
-        self.mother.stdin.flush()
-        status = int(self.mother.stdout.readline())
+        status = have_lived(self.mother, job)
         if crash_at:
             self.deaths[crash_at] = status
             if status == -signal.SIGKILL and work in ("deliver", "claim"):

@@ -2,7 +2,7 @@
 Lives of the engine that end at a crash point. One process has everything imported; each life is a fork of it.
 
 It is told what to do line by line on its standard input, as JSON, and answers with how the life ended. A life is the
-whole engine without its door: store, delivery, runs, and the transport to real sockets.
+whole engine without its door: store, delivery, runs, and the transport to real sockets; or a function of a test.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import faulthandler
 import gc
 import json
 import os
+import pkgutil
 import signal
 import sys
 import traceback
@@ -331,7 +332,9 @@ def run(job):
             module, _, name = place.rpartition(".")
             setattr(sys.modules[module], name, value)
         crashpoints.arm(job["crash_at"])
-        if job["work"] in ALONE:
+        if job["work"] == "call":
+            asyncio.run(pkgutil.resolve_name(job["call"])(*job["given"]))
+        elif job["work"] in ALONE:
             ALONE[job["work"]](job)
         else:
             asyncio.run(live(job))
@@ -346,6 +349,7 @@ def main():
     gc.freeze()
     for line in sys.stdin:
         job = json.loads(line)
+        pkgutil.resolve_name(job.get("call", __name__))  # What it imports is there for the next that is called.
         child = os.fork()
         if child == 0:
             with Path(job["log"]).open("a") as log:

@@ -5,9 +5,6 @@ What lay there at the death is whole or not there, and no row is missing or ther
 """
 
 import asyncio
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +14,7 @@ from headrace.store import executors, runs
 from unit.services.exports.sending_datasets import EVERY_3_HOURS, Lake, people, read
 from unit.services.house import START, House
 
-PROGRAM = "import asyncio, sys; from deaths import test_dataset_exports as its; asyncio.run(its.life(*sys.argv[1:]))"
+LIFE = "deaths.test_dataset_exports:life"
 HOUR = 3_600_000
 
 
@@ -30,17 +27,11 @@ async def opened(home, now):
 
 async def life(home, now):
     """Carry what is due at a moment, to its end."""
-    lake = await opened(home, int(now))
+    lake = await opened(home, now)
     await lake.house.store.write(lambda tx: executors.remove_others(tx, lake.house.runs.executor))
     for _ in range(3):
         await lake.house.carry_runs()
     lake.house.close()
-
-
-def died(home, now, point):
-    env = {**os.environ, "HEADRACE_CRASH_AT": point, "PYTHONPATH": str(Path(__file__).parents[1])}
-    program = [sys.executable, "-c", PROGRAM, str(home), str(now)]
-    return subprocess.run(program, env=env, timeout=120, check=False).returncode
 
 
 async def exported(home):
@@ -84,12 +75,12 @@ async def arrived(home, now):
         "after_export_committed",
     ],
 )
-def test_a_death_at_any_step_leaves_one_whole_set_and_increments_go_on(tmp_path, point):
+def test_a_death_at_any_step_leaves_one_whole_set_and_increments_go_on(lived, tmp_path, point):
     first, second, third = (START + hours * HOUR for hours in (3, 6, 9))
     ids = asyncio.run(exported(tmp_path))
     asyncio.run(life(tmp_path, first))
     asyncio.run(added(tmp_path, first, ids, 2))
-    assert died(tmp_path, second, point) == -9
+    assert lived(LIFE, str(tmp_path), second, crash_at=point) == -9
     asyncio.run(life(tmp_path, second + 1))
     assert asyncio.run(arrived(tmp_path, second)) == ([1, 2, 11, 12], {"succeeded"}, [])
     asyncio.run(added(tmp_path, second, ids, 3))

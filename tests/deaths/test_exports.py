@@ -9,9 +9,7 @@ import csv
 import hashlib
 import io
 import json
-import os
-import subprocess
-import sys
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,8 +19,9 @@ from headrace.store import executors, runs
 from unit.services.exports.filing import activate_files, carries_files
 from unit.services.house import START, House, person
 
-PROGRAM = "import asyncio, sys; from deaths.test_exports import life; asyncio.run(life(sys.argv[1], int(sys.argv[2])))"
+LIFE = "deaths.test_exports:life"
 HOUR = 3_600_000
+FIRST, SECOND, THIRD = (START + hours * HOUR for hours in (3, 6, 9))
 
 
 async def life(home, now):
@@ -39,12 +38,6 @@ def opened(home, now):
     house.clock.at = now
     carries_files(house, Path(home) / "partner")
     return house
-
-
-def lived(home, now, point=""):
-    env = {**os.environ, "HEADRACE_CRASH_AT": point, "PYTHONPATH": str(Path(__file__).parents[1])}
-    program = [sys.executable, "-c", PROGRAM, str(home), str(now)]
-    return subprocess.run(program, env=env, timeout=120, check=False).returncode
 
 
 async def ingested(home, now, *people):
@@ -76,6 +69,17 @@ def states(home, now):
     return [run.state for run in found]
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """What there is after the first export of two people, for each test to copy."""
+    home = tmp_path_factory.mktemp("exported")
+    (home / "partner").mkdir()
+    asyncio.run(ingested(home, START, person(1, "a"), person(2, "a")))
+    asyncio.run(life(home, FIRST))
+    assert sets(home) == [{"1": "realized", "2": "realized"}]
+    return home
+
+
 @pytest.mark.parametrize(
     "point",
     [
@@ -87,25 +91,20 @@ def states(home, now):
         "after_export_committed",
     ],
 )
-def test_a_death_at_any_step_of_an_export_leaves_one_whole_set(tmp_path, point):
-    (tmp_path / "partner").mkdir()
-    first, second = START + 3 * HOUR, START + 6 * HOUR
-    asyncio.run(ingested(tmp_path, START, person(1, "a"), person(2, "a")))
-    assert lived(tmp_path, first) == 0
-    assert sets(tmp_path) == [{"1": "realized", "2": "realized"}]
-
-    asyncio.run(ingested(tmp_path, first, person(1, a=False, minute=1), person(3, "a")))
-    assert lived(tmp_path, second, point) == -9
-    asyncio.run(ingested(tmp_path, second, person(3, a=False, minute=2)))
-    assert lived(tmp_path, second) == 0
+def test_a_death_at_any_step_of_an_export_leaves_one_whole_set(lived, exported, tmp_path, point):
+    shutil.copytree(exported, tmp_path, dirs_exist_ok=True)
+    asyncio.run(ingested(tmp_path, FIRST, person(1, a=False, minute=1), person(3, "a")))
+    assert lived(LIFE, str(tmp_path), SECOND, crash_at=point) == -9
+    asyncio.run(ingested(tmp_path, SECOND, person(3, a=False, minute=2)))
+    assert lived(LIFE, str(tmp_path), SECOND) == 0
 
     known = {}
     for told in sets(tmp_path):
         known |= told
     if known.get("3") == "realized":  # It was published before the third had left: the next increment says so.
-        assert lived(tmp_path, second + 3 * HOUR) == 0
+        assert lived(LIFE, str(tmp_path), THIRD) == 0
         known |= sets(tmp_path)[-1]
     assert {who for who, status in known.items() if status == "realized"} == {"2"}
     assert len(list((tmp_path / "partner").rglob("*.csv"))) == len([told for told in sets(tmp_path) if told])
     assert not list((tmp_path / "partner").rglob(".headrace-*"))
-    assert set(states(tmp_path, second)) == {"succeeded"}
+    assert set(states(tmp_path, SECOND)) == {"succeeded"}

@@ -1,8 +1,5 @@
 """A process that dies between two parts: those that are files are whole, and of the others nothing is seen."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +10,7 @@ from headrace.batch.parts import Rows
 from headrace.connect.storage.local import LocalStorage
 from headrace.datasets.engine import Engine
 
-PROGRAM = "import asyncio, sys; from deaths.test_files import life; asyncio.run(life(sys.argv[1]))"
+LIFE = "deaths.test_files:life"
 PARTS = ["part-1", "part-2", "part-3"]
 
 
@@ -38,21 +35,16 @@ async def life(home: str) -> None:
         ("after_part_published:3", 3, 0),
     ],
 )
-def test_parts_are_seen_in_order_and_whole_and_the_next_life_clears_the_rest(tmp_path, point, seen, unseen):
+def test_parts_are_seen_in_order_and_whole_and_the_next_life_clears_the_rest(lived, tmp_path, point, seen, unseen):
     folder = tmp_path / "partner"
     folder.mkdir()
 
-    assert lived(tmp_path, point) == -9
+    assert lived(LIFE, str(tmp_path), crash_at=point) == -9
     assert found(folder) == (PARTS[:seen], unseen)
     assert all((folder / name).read_bytes().count(b"\n") == 1000 for name in PARTS[:seen])
 
-    assert lived(tmp_path, "") == 0
+    assert lived(LIFE, str(tmp_path)) == 0
     assert found(folder) == (PARTS, 0)
-
-
-def lived(home: Path, point: str) -> int:
-    env = {**os.environ, "HEADRACE_CRASH_AT": point, "PYTHONPATH": str(Path(__file__).parents[1])}
-    return subprocess.run([sys.executable, "-c", PROGRAM, str(home)], env=env, timeout=60, check=False).returncode
 
 
 def found(folder: Path) -> tuple[list[str], int]:

@@ -8,10 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from headrace.app import traces_for
 from headrace.cli.demo import TOKEN, connect
 from headrace.errors import OperationError
 from headrace.events import Board, RequestAnswered
+from headrace.from_settings import traces_for
 from headrace.testkit.partner import Partner
 from headrace.testkit.profiles import generate, ndjson
 from support import environment, eventually, in_process
@@ -88,7 +88,7 @@ def test_a_message_is_one_trace_under_its_own_id(tmp_path, monkeypatch, receiver
 
 def test_without_an_address_there_are_no_traces_and_nothing_is_imported(tmp_path):
     program = (
-        "import sys; from headrace.app import traces_for; from headrace.events import Board; b = Board();"
+        "import sys; from headrace.from_settings import traces_for; from headrace.events import Board; b = Board();"
         "assert traces_for(b) is None; b.close(); print('opentelemetry.sdk' in sys.modules)"
     )
     done = run_python(tmp_path, program)

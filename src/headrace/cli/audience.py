@@ -1,6 +1,5 @@
 """``headrace audience``: sets of people: declare them, look ahead, find out who is in them, upload their members."""
 
-import json
 import os
 import sys
 import time
@@ -11,6 +10,8 @@ from urllib.parse import quote, urlencode
 import typer
 
 from headrace.cli.client import Client, signed_in
+from headrace.cli.options import DATA, AsJson, DataDir, NoWait, read_json
+from headrace.cli.printing import say_json, tell
 from headrace.cli.tables import minute, show_rows
 from headrace.errors import RequestError
 
@@ -19,19 +20,13 @@ app = typer.Typer(
 )
 
 Row = dict[str, Any]
-DataDir = Annotated[
-    Path, typer.Option(envvar="HEADRACE_DATA_DIR", help="The data directory of the server that is running.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The audience's id.", show_default=False)]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Ask for it, print the run's id, and do not wait.")]
 Anew = Annotated[
     bool, typer.Option("--anew", help="The list before was lost: ask people's documents who was a member until now.")
 ]
 Definition = Annotated[
     Path, typer.Argument(metavar="FILE", help="The audience as JSON, as the API takes it.", show_default=False)
 ]
-_HERE = Path("headrace-data")
 _KINDS = {".csv": "text/csv", ".parquet": "application/vnd.apache.parquet"}
 #: The states in which an evaluation does not go on by itself.
 _AT_REST = ("held", "applied", "failed", "dropped")
@@ -40,12 +35,12 @@ LOOK = 0.2
 
 
 @app.command("list")
-def list_(data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
+def list_(data_dir: DataDir = DATA, as_json: AsJson = False) -> None:
     """List the audiences with their sizes, also those that only people carry."""
     with signed_in(data_dir) as client:
         items = client.get("/audiences")["items"]
     if as_json:
-        sys.stdout.write(json.dumps(items, indent=2) + "\n")
+        say_json(items)
         return
     rows = [
         (*(item[name] for name in ("id", "namespace", "name", "kind")), str(item["size"]), _last_state(item))
@@ -55,32 +50,32 @@ def list_(data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def show(id_: Id, data_dir: DataDir = _HERE) -> None:
+def show(id_: Id, data_dir: DataDir = DATA) -> None:
     """Show an audience, as JSON."""
     with signed_in(data_dir) as client:
         shown = client.get(_path(id_))
-    sys.stdout.write(json.dumps(shown, indent=2) + "\n")
+    say_json(shown)
 
 
 @app.command()
-def create(file: Definition, data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
+def create(file: Definition, data_dir: DataDir = DATA, as_json: AsJson = False) -> None:
     """Declare an audience and print its id."""
     with signed_in(data_dir) as client:
-        made = client.post("/audiences", _document(file))
-    sys.stdout.write(json.dumps(made, indent=2) + "\n" if as_json else f"{made['id']}\n")
+        made = client.post("/audiences", read_json(file))
+    tell(made, made["id"], as_json=as_json)
 
 
 @app.command()
-def preview(file: Definition, data_dir: DataDir = _HERE) -> None:
+def preview(file: Definition, data_dir: DataDir = DATA) -> None:
     """Say who the query of an audience would have in it, without keeping anything."""
     with signed_in(data_dir) as client:
-        seen = client.post("/audiences/preview", _document(file))
+        seen = client.post("/audiences/preview", read_json(file))
     sys.stdout.write(f"{seen['count']} members, {seen['rejected']} rows name nobody\n")
     sys.stdout.write("".join(f"  {key}\n" for key in seen["sample"]))
 
 
 @app.command()
-def evaluate(id_: Id, anew: Anew = False, data_dir: DataDir = _HERE, no_wait: NoWait = False) -> None:
+def evaluate(id_: Id, anew: Anew = False, data_dir: DataDir = DATA, no_wait: NoWait = False) -> None:
     """Find out who is in an audience. Exit code 1: it failed, or is held until somebody confirms it."""
     with signed_in(data_dir) as client:
         _finish(client, id_, client.send("POST", f"{_path(id_)}/evaluate{'?anew=true' if anew else ''}"), no_wait)
@@ -90,7 +85,7 @@ def evaluate(id_: Id, anew: Anew = False, data_dir: DataDir = _HERE, no_wait: No
 def confirm(
     id_: Id,
     number: Annotated[int, typer.Argument(help="The evaluation's number.", show_default=False)],
-    data_dir: DataDir = _HERE,
+    data_dir: DataDir = DATA,
     no_wait: NoWait = False,
 ) -> None:
     """Take an evaluation in that was held because very many would leave."""
@@ -105,7 +100,7 @@ def upload(
     add: Annotated[bool, typer.Option("--add", help="Those who are members already stay.")] = False,
     anew: Anew = False,
     valid_until: Annotated[str, typer.Option(help="Until when they are members, in ISO 8601.")] = "",
-    data_dir: DataDir = _HERE,
+    data_dir: DataDir = DATA,
     no_wait: NoWait = False,
 ) -> None:
     """Upload a file with the members of an audience. Exit code 1: it cannot be read, or is held."""
@@ -127,12 +122,12 @@ def upload(
 
 
 @app.command()
-def history(id_: Id, data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
+def history(id_: Id, data_dir: DataDir = DATA, as_json: AsJson = False) -> None:
     """List how the members of an audience were found out, newest first."""
     with signed_in(data_dir) as client:
         items = client.get(f"{_path(id_)}/evaluations")["items"]
     if as_json:
-        sys.stdout.write(json.dumps(items, indent=2) + "\n")
+        say_json(items)
         return
     rows = []
     for item in items:
@@ -144,13 +139,6 @@ def history(id_: Id, data_dir: DataDir = _HERE, as_json: AsJson = False) -> None
 
 def _path(id_: str) -> str:
     return f"/audiences/{quote(id_, safe='')}"
-
-
-def _document(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise RequestError(f"{file} cannot be read as JSON: {error}") from None
 
 
 def _last_state(item: Row) -> str:

@@ -9,7 +9,8 @@ from urllib.parse import quote
 import typer
 
 from headrace.cli.client import Client, signed_in
-from headrace.cli.options import DATA, AsJson, DataDir
+from headrace.cli.options import DATA, AsJson, DataDir, read_json
+from headrace.cli.printing import say_json
 from headrace.cli.tables import show_rows
 from headrace.errors import RequestError
 
@@ -23,7 +24,7 @@ def list_(data_dir: DataDir = DATA, as_json: AsJson = False) -> None:
     with signed_in(data_dir) as client:
         items = client.get(_PATH)["items"]
     if as_json:
-        sys.stdout.write(json.dumps(items, indent=2) + "\n")
+        say_json(items)
         return
     rows = []
     for item in items:
@@ -75,10 +76,7 @@ def _condition(condition: dict[str, Any]) -> str:
 
 
 def _document(file: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise RequestError(f"{file} cannot be read as JSON: {error}") from None
+    document = read_json(file)
     if not isinstance(document, dict):
         raise RequestError(f"{file} is not a JSON object")
     return document

@@ -12,21 +12,16 @@ from rich.console import Console
 from rich.progress import Progress
 
 from headrace.cli.client import Client, signed_in
+from headrace.cli.options import DATA, AsJson, DataDir, NoWait, read_json
+from headrace.cli.printing import say_json, tell
 from headrace.cli.tables import minute, show_rows
-from headrace.errors import RequestError
 
 app = typer.Typer(
     name="datasets", help="People where they lie: declare them, take snapshots, take them in.", no_args_is_help=True
 )
 
 Row = dict[str, Any]
-DataDir = Annotated[
-    Path, typer.Option(envvar="HEADRACE_DATA_DIR", help="The data directory of the server that is running.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The dataset's id.", show_default=False)]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Ask for it, print the run's id, and do not wait.")]
-_HERE = Path("headrace-data")
 _ENDED = ("succeeded", "failed", "cancelled")
 #: Seconds between two looks at a run.
 LOOK = 0.2
@@ -35,22 +30,22 @@ LOOK = 0.2
 @app.command()
 def add(
     file: Annotated[Path, typer.Argument(help="The dataset as JSON, as the API takes it.", show_default=False)],
-    data_dir: DataDir = _HERE,
+    data_dir: DataDir = DATA,
     as_json: AsJson = False,
 ) -> None:
     """Declare a dataset and print its id. `headrace datasets snapshot` comes next."""
     with signed_in(data_dir) as client:
-        made = client.post("/datasets", _document(file))
-    sys.stdout.write(json.dumps(made, indent=2) + "\n" if as_json else f"{made['id']}\n")
+        made = client.post("/datasets", read_json(file))
+    tell(made, made["id"], as_json=as_json)
 
 
 @app.command("list")
-def list_(data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
+def list_(data_dir: DataDir = DATA, as_json: AsJson = False) -> None:
     """List the datasets."""
     with signed_in(data_dir) as client:
         items = client.get("/datasets")["items"]
     if as_json:
-        sys.stdout.write(json.dumps(items, indent=2) + "\n")
+        say_json(items)
         return
     rows = []
     for item in items:
@@ -61,15 +56,15 @@ def list_(data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def show(id_: Id, data_dir: DataDir = _HERE) -> None:
+def show(id_: Id, data_dir: DataDir = DATA) -> None:
     """Show a dataset with its newest snapshot, as JSON."""
     with signed_in(data_dir) as client:
         shown = client.get(_path(id_))
-    sys.stdout.write(json.dumps(shown, indent=2) + "\n")
+    say_json(shown)
 
 
 @app.command()
-def snapshot(id_: Id, data_dir: DataDir = _HERE, no_wait: NoWait = False) -> None:
+def snapshot(id_: Id, data_dir: DataDir = DATA, no_wait: NoWait = False) -> None:
     """Take a snapshot of what lies there now, and say how many rows it has. Exit code 1: it cannot be taken."""
     with signed_in(data_dir) as client:
         asked = client.send("POST", f"{_path(id_)}/snapshots")
@@ -86,7 +81,7 @@ def snapshot(id_: Id, data_dir: DataDir = _HERE, no_wait: NoWait = False) -> Non
 def sample(
     id_: Id,
     rows: Annotated[int, typer.Option(min=1, max=100, help="How many rows.")] = 10,
-    data_dir: DataDir = _HERE,
+    data_dir: DataDir = DATA,
 ) -> None:
     """Show the first rows of the newest snapshot, as the profiles that they are, one JSON a line."""
     with signed_in(data_dir) as client:
@@ -99,7 +94,7 @@ def sample(
 def load(
     id_: Id,
     number: Annotated[int | None, typer.Option("--snapshot", help="Its number; without it, the newest.")] = None,
-    data_dir: DataDir = _HERE,
+    data_dir: DataDir = DATA,
     no_wait: NoWait = False,
 ) -> None:
     """Take the people of a snapshot in, as if they had been sent. Exit code 1: it failed; what was taken in stays."""
@@ -115,7 +110,7 @@ def load(
 
 
 @app.command()
-def remove(id_: Id, data_dir: DataDir = _HERE) -> None:
+def remove(id_: Id, data_dir: DataDir = DATA) -> None:
     """Delete a dataset that nothing uses, with its snapshots. The data stays where it lies."""
     with signed_in(data_dir) as client:
         client.send("DELETE", _path(id_))
@@ -123,13 +118,6 @@ def remove(id_: Id, data_dir: DataDir = _HERE) -> None:
 
 def _path(id_: str) -> str:
     return f"/datasets/{quote(id_, safe='')}"
-
-
-def _document(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise RequestError(f"{file} cannot be read as JSON: {error}") from None
 
 
 def _wait(client: Client, run: str, counted: str) -> Row:

@@ -1,6 +1,5 @@
 """Erasing people, and seeing what became of that: commands of ``headrace profiles``."""
 
-import json
 import sys
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -9,6 +8,7 @@ import typer
 
 from headrace.cli.client import signed_in
 from headrace.cli.options import DATA, AsJson, DataDir
+from headrace.cli.printing import say_json
 from headrace.cli.tables import minute, show_rows
 
 _ERASURES = "/ingest/erasures"
@@ -37,7 +37,7 @@ def erasures(
     with signed_in(data_dir) as client:
         answer = client.get(_path(id_)) if id_ else client.get(_ERASURES)
     if as_json:
-        sys.stdout.write(json.dumps(answer if id_ else answer["items"], indent=2) + "\n")
+        say_json(answer if id_ else answer["items"])
         return
     if id_:
         _show_receipts(answer)

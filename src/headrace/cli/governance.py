@@ -1,9 +1,7 @@
 """``headrace governance``: labels on data, the policies over them, and what dataflows violate."""
 
-import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -12,6 +10,8 @@ from rich.console import Console
 
 from headrace.cli.activate import show_violations
 from headrace.cli.client import Client, signed_in
+from headrace.cli.options import DATA, AsJson, DataDir
+from headrace.cli.printing import say_json
 from headrace.cli.tables import show_rows
 from headrace.errors import RequestError
 
@@ -20,17 +20,12 @@ app = typer.Typer(
 )
 
 Object = dict[str, Any]
-DataDir = Annotated[
-    Path, typer.Option(envvar="HEADRACE_DATA_DIR", help="The data directory of the server that is running.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-_HERE = Path("headrace-data")
 _SERVICE = "/data/foundation/dulepolicy"
 _KINDS = {"field": "fields", "dataset": "datasets", "namespace": "namespaces"}
 
 
 @app.command()
-def labels(data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
+def labels(data_dir: DataDir = DATA, as_json: AsJson = False) -> None:
     """List what carries labels: attributes, datasets, namespaces."""
     with signed_in(data_dir) as client:
         items = client.get("/governance/labels")["items"]
@@ -45,7 +40,7 @@ def label(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="LABELS...", help="The labels; none: take all off.")
     ] = None,
-    data_dir: DataDir = _HERE,
+    data_dir: DataDir = DATA,
 ) -> None:
     """Put labels on something, in the place of those it has: `headrace governance label field person.name I1`."""
     if kind not in _KINDS:
@@ -55,7 +50,7 @@ def label(
 
 
 @app.command()
-def policies(data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
+def policies(data_dir: DataDir = DATA, as_json: AsJson = False) -> None:
     """List the policies: the core ones, then those of the sandbox."""
     with signed_in(data_dir) as client:
         items = [*_listed(client, "policies/core"), *_listed(client, "policies/custom")]
@@ -75,7 +70,7 @@ def policies(data_dir: DataDir = _HERE, as_json: AsJson = False) -> None:
 @app.command()
 def check(
     dataflow: Annotated[str | None, typer.Argument(help="Its id; without it, all that are not disabled.")] = None,
-    data_dir: DataDir = _HERE,
+    data_dir: DataDir = DATA,
     as_json: AsJson = False,
 ) -> None:
     """Hold dataflows to the policies as they are now. Exit code 1: something is violated."""
@@ -85,7 +80,7 @@ def check(
         else:
             found = client.get(f"/dataflows/{quote(dataflow, safe='')}/policy-check")["violations"]
     if as_json:
-        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        say_json(found)
     elif found:
         show_violations(Console(), found)
     else:
@@ -124,6 +119,6 @@ def _action(reference: str) -> str:
 
 def _tell(items: list[Object], heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps(items, indent=2) + "\n")
+        say_json(items)
         return
     show_rows(heads, rows)

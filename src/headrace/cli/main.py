@@ -5,6 +5,7 @@ A command's module is imported by name from the table below and not at the top, 
 framework that takes a second to import, which ``template render`` in an author's loop has no use for.
 """
 
+import gc
 import pkgutil
 import sys
 from typing import Annotated, Any
@@ -58,9 +59,18 @@ class Lazy(TyperCommand):
         super().__init__(name, help=line)
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        command = typer.main.get_command(pkgutil.resolve_name(self._where))
+        command = typer.main.get_command(_imported(self._where))
         command.name = self.name
         return command.make_context(info_name, args, parent=parent, **extra)
+
+
+def _imported(where: str) -> Any:
+    """Import a command. What that makes stays: to look through it for garbage again and again takes a fifth of it."""
+    gc.disable()
+    try:
+        return pkgutil.resolve_name(where)
+    finally:
+        gc.enable()
 
 
 class Commands(TyperGroup):

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from headrace.cli.client import Client, signed_in
-from headrace.cli.options import DATA, LOOK, AsJson, DataDir
+from headrace.cli.options import DATA, LOOK, AsJson, DataDir, NoWait
 from headrace.cli.printing import say, say_json
 from headrace.cli.tables import Row, member, minute, show_all, show_one
 from headrace.errors import RequestError
@@ -32,7 +32,6 @@ Message = Annotated[str, typer.Option(help="Those that were sent in this message
 Since = Annotated[str, typer.Option("--from", help="Those parked at or after this moment, in ISO 8601 with its zone.")]
 Until = Annotated[str, typer.Option("--to", help="Those parked before this moment, in ISO 8601 with its zone.")]
 All = Annotated[bool, typer.Option("--all", help="All that is parked.")]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Ask for it, print the run's id, and do not wait.")]
 _ENDED = ("succeeded", "failed", "cancelled")
 
 

@@ -1,7 +1,6 @@
 """``headrace quota``: how much a sandbox may have, and has."""
 
 import json
-import sys
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -9,6 +8,7 @@ import typer
 
 from headrace.cli.client import signed_in
 from headrace.cli.options import DATA, AsJson, DataDir
+from headrace.cli.printing import say_json
 from headrace.cli.tables import show_rows
 
 app = typer.Typer(name="quota", help="Quotas: how much sandboxes may have, and have.", no_args_is_help=True)
@@ -27,7 +27,7 @@ def show(data_dir: DataDir = DATA, as_json: AsJson = False) -> None:
     with signed_in(data_dir) as client:
         quotas = client.get("/quota")["quotas"]
     if as_json:
-        sys.stdout.write(json.dumps(quotas, indent=2) + "\n")
+        say_json(quotas)
         return
     rows = [(name, str(quotas[name]["used"]), _limit(quotas[name])) for name in _NAMES]
     show_rows(("quota", "used", "most"), rows)
@@ -39,7 +39,7 @@ def list_(data_dir: DataDir = DATA, as_json: AsJson = False) -> None:
     with signed_in(data_dir) as client:
         items = client.get("/quotas")["items"]
     if as_json:
-        sys.stdout.write(json.dumps(items, indent=2) + "\n")
+        say_json(items)
         return
     rows = [(item["id"], item["sandbox"], *(_used(item["quotas"][name]) for name in _NAMES)) for item in items]
     show_rows(("id", "sandbox", *_NAMES), rows)

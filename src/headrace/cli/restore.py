@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from headrace.app import erasure_log_of
 from headrace.cli.backup import shown
 from headrace.cli.options import DATA, DataDir
 from headrace.cli.printing import say
 from headrace.cli.settings import read_settings
 from headrace.clock import SystemClock, iso
+from headrace.from_settings import erasure_log_of
 from headrace.server import write_credentials
 from headrace.services import erasure_log
 from headrace.services.restoring import Restored, Wanted, restore

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from integration.storage import places
+from integration.storage.sftp_server import fixture_asyncssh_server, fixture_openssh, fixture_servers, fixture_sshd
+
+__all__ = ["fixture_asyncssh_server", "fixture_openssh", "fixture_servers", "fixture_sshd"]
 
 #: Every storage that keeps the contract; one more is one line more.
 KINDS = {

@@ -3,7 +3,6 @@
 import itertools
 
 import pytest
-from argon2 import PasswordHasher
 
 from headrace.errors import Forbidden, TooManyTries, Unauthorized
 from headrace.services import access, clients, organizations, sessions, users
@@ -13,9 +12,9 @@ from headrace.services.passwords import Passwords
 from headrace.store import access as stored_access
 from headrace.store import audit
 from stores import open_new
+from support import QUICK
 from unit.services.house import Clock
 
-QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "correct horse battery"
 
 

@@ -20,6 +20,7 @@ from headrace.store.backup.archive import BadBackup
 from headrace.store.database import Store
 from headrace.store.migrate import form_of, forms, migrate
 from headrace.store.tables import metadata
+from stores import open_new
 
 from .test_migrations import everything, fill
 
@@ -32,6 +33,13 @@ ITS_OWN = ("api_clients", "audit", "epochs", "alembic_version", *rows.PASSING)
 def opened(request, tmp_path):
     with database(request, request.param) as address:
         yield lambda name="data": contextlib.closing(Store.open(tmp_path / name, address))
+
+
+@pytest.fixture
+def laid(lend_database, tmp_path):
+    """Opens a store in the newest form."""
+    with lend_database() as address:
+        yield lambda: contextlib.closing(open_new(tmp_path / "data", address))
 
 
 @contextlib.contextmanager
@@ -81,9 +89,8 @@ def kept(store):
 
 
 @pytest.mark.parametrize("target", ["sqlite", "postgres"])
-def test_every_table_is_there_again_on_either_database(opened, request, tmp_path, target):
-    with opened() as store:
-        migrate(store)
+def test_every_table_is_there_again_on_either_database(laid, request, tmp_path, target):
+    with laid() as store:
         store.write_now(fill_all)
         store.write_now(lambda tx: tx.run("UPDATE groups SET lease_until = NULL"))  # Else it is given back.
         path, before = backup(store, tmp_path / "b", at_rest=True), kept(store)
@@ -114,9 +121,8 @@ def test_a_backup_of_an_older_form_is_brought_to_the_newest(opened, request, tmp
         }
 
 
-def test_a_database_that_numbers_rows_goes_on_after_those_that_were_restored(opened, request, tmp_path):
-    with opened() as store:
-        migrate(store)
+def test_a_database_that_numbers_rows_goes_on_after_those_that_were_restored(laid, request, tmp_path):
+    with laid() as store:
         store.write_now(fill_all)
         path = backup(store, tmp_path / "b")
 
@@ -132,9 +138,8 @@ def test_a_database_that_numbers_rows_goes_on_after_those_that_were_restored(ope
         assert organization > 1
 
 
-def test_a_backup_is_of_one_moment_while_the_writer_goes_on(opened, tmp_path, monkeypatch):
-    with opened() as store:
-        migrate(store)
+def test_a_backup_is_of_one_moment_while_the_writer_goes_on(laid, tmp_path, monkeypatch):
+    with laid() as store:
         store.write_now(fill_all)
         reading = rows.read
 
@@ -157,9 +162,8 @@ def rows_of(path, table):
     return found
 
 
-def test_what_lets_somebody_in_for_a_while_is_left_out(opened, tmp_path):
-    with opened() as store:
-        migrate(store)
+def test_what_lets_somebody_in_for_a_while_is_left_out(laid, tmp_path):
+    with laid() as store:
         store.write_now(fill_all)
         path = backup(store, tmp_path / "b")
 
@@ -167,9 +171,8 @@ def test_what_lets_somebody_in_for_a_while_is_left_out(opened, tmp_path):
     assert names == {table.name for table in metadata.sorted_tables} - rows.PASSING
 
 
-def test_files_that_the_store_names_are_in_it_and_put_back(opened, tmp_path):
-    with opened() as store:
-        migrate(store)
+def test_files_that_the_store_names_are_in_it_and_put_back(laid, tmp_path):
+    with laid() as store:
         store.write_now(fill_all)
         list_ = store.directory / "audiences" / "1" / "2" / "3" / "list" / "0.parquet"
         for file in (list_, store.directory / "audiences" / "1" / "2" / "scratch" / "half", store.directory / "lock2"):
@@ -188,8 +191,7 @@ def test_files_that_the_store_names_are_in_it_and_put_back(opened, tmp_path):
 
 
 def test_a_file_that_goes_away_meanwhile_is_in_it_all_the_same(tmp_path, monkeypatch):
-    with contextlib.closing(Store.open(tmp_path / "data")) as store:
-        migrate(store)
+    with contextlib.closing(open_new(tmp_path / "data")) as store:
         list_ = store.directory / "audiences" / "1" / "2" / "3" / "list"
         list_.parent.mkdir(parents=True)
         list_.write_bytes(b"members")
@@ -207,10 +209,9 @@ def test_a_file_that_goes_away_meanwhile_is_in_it_all_the_same(tmp_path, monkeyp
 
 
 @pytest.mark.long_on_postgres
-def test_however_much_there_is_it_takes_little_memory(opened, tmp_path):
+def test_however_much_there_is_it_takes_little_memory(laid, tmp_path):
     document = b"\x01" + bytes(4000)
-    with opened() as store:
-        migrate(store)
+    with laid() as store:
         store.write_now(
             lambda tx: profiles.insert(tx, 1, (profiles.Kept(n, f"crmId:{n}", document, n) for n in range(1, 15_001)))
         )
@@ -230,8 +231,7 @@ def test_however_much_there_is_it_takes_little_memory(opened, tmp_path):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
-    with contextlib.closing(Store.open(folder / "data")) as store:
-        migrate(store)
+    with contextlib.closing(open_new(folder / "data")) as store:
         store.write_now(fill_all)
         return backup(store, folder / "b").read_bytes()
 
@@ -331,11 +331,10 @@ def test_what_is_no_backup_is_refused(tmp_path, content):
 # -- where it may be restored -----------------------------------------------------------------------------------------
 
 
-def test_nothing_is_overwritten(opened, whole, tmp_path):
+def test_nothing_is_overwritten(laid, whole, tmp_path):
     path = tmp_path / "b"
     path.write_bytes(whole)
-    with opened() as store:
-        migrate(store)
+    with laid() as store:
         before = everything(store)
         with pytest.raises(OperationError, match="is not empty"):
             restore_to(store, path)

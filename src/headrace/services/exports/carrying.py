@@ -32,7 +32,7 @@ from headrace.services.exports.planning import FilePaths, Plan, plan
 from headrace.services.exports.telling import Progress
 from headrace.services.steps import HeldSteps, patiently
 from headrace.services.storages import StorageAccess, Storages
-from headrace.store import evaluations, exports, runs
+from headrace.store import evaluations, exports
 from headrace.store.database import Store, Transaction
 from headrace.store.exports import Published
 from headrace.store.runs import Run
@@ -74,10 +74,6 @@ class _Ready:
         return self.is_again or not self.paths.has_time
 
 
-class _Torn(Exception):
-    """An evaluation was taken in while people were looked at."""
-
-
 @dataclass(frozen=True, slots=True)
 class Exporting:
     """
@@ -103,21 +99,16 @@ class Exporting:
             HeadraceError: they could not be written, and the partner has none of them. Where that may pass, another
                 run is asked for, until it was tried often enough.
         """
-        scratch = self._scratch(run)
-        await trying.tried(lambda: self._carried(run, steps), run, steps, self.store, self.clock, scratch)
 
-    async def _carried(self, run: Run, steps: HeldSteps) -> None:
-        """Export under the first names that are free, from the moment of the run on."""
-        while (ready := await patiently(lambda: self.store.read(lambda tx: self._ready(tx, run)))) is not None:
+        async def write(ready: _Ready) -> None:
             try:
-                with trying.quietened(ready.access):
-                    await trying.while_ours(steps, ready.progress, self.clock, self._export(ready, steps))
-                break
-            except _Torn:
-                continue
+                await self._export(ready, steps)
             except NotStored as error:
                 if error.cause != "exists" or not await self._renamed(ready, steps):
                     raise
+                raise trying.Anew from None
+
+        await trying.tried(self._ready, write, run, steps, self.store, self.clock, self._scratch(run))
 
     async def _renamed(self, ready: _Ready, steps: HeldSteps) -> bool:
         """Note that nobody has seen files of these names that are ours, and take the next ones, if there are any."""
@@ -125,12 +116,8 @@ class Exporting:
         await patiently(lambda: self.store.write(lambda tx: _rename(tx, moment, steps)))
         return ready.later is not None
 
-    def _ready(self, tx: Transaction, run: Run) -> _Ready | None:
-        """Read what a run is about; nothing, where it has published already, and died before that was known."""
-        current = runs.get(tx, run.run) or run
-        if current.progress.get("published"):
-            return None
-        made = plan(tx, tenant_of(tx, run.tenant), current)
+    def _ready(self, tx: Transaction, run: Run) -> _Ready:
+        made = plan(tx, tenant_of(tx, run.tenant), run)
         parts = made.parts
         access = self.storages.access(tx, made.tenant, parts.edition, parts.account, parts.target)
         paths = made.files(access.folder, access.look)
@@ -152,7 +139,7 @@ class Exporting:
             files = await open_.enter_async_context(export(selected.rows, ready.access.look, storage, _manner(ready)))
             outcome = selected.outcome()
             if taken is not None and taken != await self._taken(plan_):
-                raise _Torn
+                raise trying.Anew  # An evaluation was taken in while people were looked at.
             crashpoint("after_export_staged")
             await patiently(lambda: self.store.write(lambda tx: _show(tx, ready, outcome, steps)))
             crashpoint("after_export_shown")

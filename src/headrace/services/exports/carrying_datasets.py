@@ -39,7 +39,7 @@ from headrace.services.exports.sifting import Sifting
 from headrace.services.exports.telling import Progress
 from headrace.services.steps import HeldSteps, patiently
 from headrace.services.storages import StorageAccess, Storages
-from headrace.store import exported_datasets, runs
+from headrace.store import exported_datasets
 from headrace.store.database import Store, Transaction
 from headrace.store.exported_datasets import ExportedDataset
 from headrace.store.runs import Run
@@ -89,21 +89,14 @@ class ExportingDatasets:
             HeadraceError: they could not be written, and nothing was noted. Where that may pass, another run is asked
                 for, until it was tried often enough.
         """
-        scratch = self.scratch / run.run
-        await trying.tried(lambda: self._carried(run, steps), run, steps, self.store, self.clock, scratch)
 
-    async def _carried(self, run: Run, steps: HeldSteps) -> None:
-        ready = await patiently(lambda: self.store.read(lambda tx: self._ready(tx, run)))
-        if ready is not None:
-            with trying.quietened(ready.access):
-                await trying.while_ours(steps, ready.progress, self.clock, self._export(ready, steps))
+        async def write(ready: _Ready) -> None:
+            await self._export(ready, steps)
 
-    def _ready(self, tx: Transaction, run: Run) -> _Ready | None:
-        """Read what a run is about; nothing, where it has published already, and died before that was known."""
-        current = runs.get(tx, run.run) or run
-        if current.progress.get("published"):
-            return None
-        plan = plan_datasets(tx, tenant_of(tx, run.tenant), current)
+        await trying.tried(self._ready, write, run, steps, self.store, self.clock, self.scratch / run.run)
+
+    def _ready(self, tx: Transaction, run: Run) -> _Ready:
+        plan = plan_datasets(tx, tenant_of(tx, run.tenant), run)
         parts = plan.parts
         access = self.storages.access(tx, plan.tenant, parts.edition, parts.account, parts.target)
         look = look_of_datasets(access.look, access.customer_data)

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from headrace.batch.export import Part
 from headrace.batch.filenames import joined
@@ -24,11 +24,27 @@ from headrace.store import runs
 from headrace.store.database import Store, Transaction
 from headrace.store.runs import Run
 
+
+class Ready(Protocol):
+    """A run that can be carried, whatever it writes: the storage that takes its files, and how far it has come."""
+
+    @property
+    def access(self) -> StorageAccess: ...
+
+    @property
+    def progress(self) -> Progress: ...
+
+
 T = TypeVar("T")
+R = TypeVar("R", bound=Ready)
 #: How often an export is tried by itself where the storage could not be reached, which takes most of a day.
 MOST_TRIES = 24
 #: Seconds between two looks whether the run is still to be carried.
 _LOOK = 1.0
+
+
+class Anew(Exception):
+    """What was read of a run holds no more, and nothing was written by it."""
 
 
 # -- the run ----------------------------------------------------------------------------------------------------------
@@ -40,14 +56,30 @@ def is_again(run: Run) -> bool:
 
 
 async def tried(
-    work: Callable[[], Awaitable[None]], run: Run, steps: HeldSteps, store: Store, clock: Clock, scratch: Path
+    read: Callable[[Transaction, Run], R],
+    write: Callable[[R], Coroutine[Any, Any, None]],
+    run: Run,
+    steps: HeldSteps,
+    store: Store,
+    clock: Clock,
+    scratch: Path,
 ) -> None:
     """
-    Do the work of an export. Where it could not reach its storage, another run is asked for, until enough were.
+    Read what a run is about, and write its files; nothing, where it has published, and died before that was known.
+
+    Both are done once more where writing ends with ``Anew``. Where it could not reach its storage, another run is asked
+    for, until enough were.
 
     Raises:
-        HeadraceError: what the work raised.
+        HeadraceError: what one of the two raised, without the account's secrets.
     """
+
+    async def work() -> None:
+        while (ready := await patiently(lambda: store.read(lambda tx: _unpublished(tx, run, read)))) is not None:
+            with suppress(Anew), quietened(ready.access):
+                await while_ours(steps, ready.progress, clock, write(ready))
+                return
+
     try:
         failed = await steps.step("export", lambda: _cause_of(work))
     finally:
@@ -58,6 +90,11 @@ async def tried(
         if error.may_pass:
             await steps.step("ask again", lambda: _ask_again(run, store, clock))
         raise error
+
+
+def _unpublished(tx: Transaction, run: Run, read: Callable[[Transaction, Run], R]) -> R | None:
+    current = runs.get(tx, run.run) or run
+    return None if current.progress.get("published") else read(tx, current)
 
 
 async def _cause_of(work: Callable[[], Awaitable[None]]) -> dict[str, str] | None:
