@@ -89,8 +89,9 @@ class Exporting:
     async def _carried(self, run: Run, steps: HeldSteps) -> None:
         ready = await patiently(lambda: self.store.read(lambda tx: self._ready(tx, run)))
         if ready is not None:
-            with trying.quietened(ready.access):
-                await trying.while_ours(steps, ready.progress, self.clock, self._export(ready, steps))
+            async with trying.resting(ready.access, self.store, self.clock, self.announce):
+                with trying.quietened(ready.access):
+                    await trying.while_ours(steps, ready.progress, self.clock, self._export(ready, steps))
 
     def _ready(self, tx: Transaction, run: Run) -> _Ready | None:
         """Read what a run is about; nothing, where it has published already, and died before that was known."""

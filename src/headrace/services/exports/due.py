@@ -178,6 +178,14 @@ def ask(
     return runs.ask(tx, stored.tenant, KIND, subject, actor, now)
 
 
+def hasten(tx: Transaction, tenant: int, account: str, now: int) -> None:
+    """Have the files written at once that wait for an account's storage to let it in: it has other credentials now."""
+    targets = [
+        item.id for item in documents.all_of(tx, tenant, _TARGET) if item.document.get("baseConnectionId") == account
+    ]
+    runs.hasten(tx, tenant, KIND, targets, now)
+
+
 def again(run: Run) -> dict[str, Any]:
     """Return the subject of a run that does again what one did: for its moment, and as the same export."""
     return {**run.subject, "tried": 1, "export": export_of(run)}

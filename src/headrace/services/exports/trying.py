@@ -11,8 +11,10 @@ from headrace.batch.export import Part
 from headrace.batch.filenames import joined
 from headrace.batch.manifest import Written, manifest, name_of_manifest
 from headrace.clock import Clock
+from headrace.connect.auth import SignInNeeded
 from headrace.connect.storage import NotStored, Storage
 from headrace.errors import HeadraceError
+from headrace.events import AccountStopped, Announce
 from headrace.orchestrate.port import RunLost
 from headrace.services.at_partner.recording import wait_after
 from headrace.services.exports.due import KIND, export_of
@@ -26,6 +28,8 @@ from headrace.store.runs import Run
 T = TypeVar("T")
 #: How often an export is tried by itself where the storage could not be reached, which takes most of a day.
 MOST_TRIES = 24
+#: The cause where the account rests, or was revoked: nobody asked the storage.
+_SIGNED_OUT = "signed-out"
 #: Seconds between two looks whether the run is still to be carried.
 _LOOK = 1.0
 
@@ -42,7 +46,8 @@ async def tried(
     work: Callable[[], Awaitable[None]], run: Run, steps: HeldSteps, store: Store, clock: Clock, scratch: Path
 ) -> None:
     """
-    Do the work of an export. Where it could not reach its storage, another run is asked for, until enough were.
+    Do the work of an export. Where its storage was not reached or did not let it in, another run is asked for, until
+    enough were.
 
     Raises:
         HeadraceError: what the work raised.
@@ -52,8 +57,11 @@ async def tried(
     finally:
         await asyncio.to_thread(rmtree, scratch, ignore_errors=True)
     if failed is not None:
+        if failed["cause"] == _SIGNED_OUT:
+            await steps.step("ask again", lambda: _ask_again(run, store, clock))
+            raise SignInNeeded(failed["message"])
         error = NotStored(failed["cause"], failed["message"])
-        if error.may_pass:
+        if error.may_pass or error.cause == "denied":
             await steps.step("ask again", lambda: _ask_again(run, store, clock))
         raise error
 
@@ -62,6 +70,8 @@ async def _cause_of(work: Callable[[], Awaitable[None]]) -> dict[str, str] | Non
     """Do work, and return why the storage did not take it: of an error that leaves a step its words alone are kept."""
     try:
         await work()
+    except SignInNeeded as error:
+        return {"cause": _SIGNED_OUT, "message": error.message}
     except NotStored as error:
         return {"cause": error.cause, "message": error.message}
     return None
@@ -91,6 +101,20 @@ async def while_ours(steps: HeldSteps, progress: Progress, clock: Clock, work: C
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
+
+
+@asynccontextmanager
+async def resting(access: StorageAccess, store: Store, clock: Clock, announce: Announce) -> AsyncIterator[None]:
+    """Let an account rest that its storage denies what is done meanwhile, so that not every file of it asks again."""
+    try:
+        yield
+    except NotStored as error:
+        reason = error.message
+        if error.cause == "denied":
+            stopped = await patiently(lambda: store.write(lambda tx: access.rest(tx, reason, clock.now())))
+            if stopped is not None:
+                announce(AccountStopped(account=stopped, reason=reason))
+        raise
 
 
 @contextmanager
