@@ -1,4 +1,4 @@
-"""A storage that does not let an account in: it rests, somebody is told, and what waited is written once it is mended."""
+"""A storage that does not let an account in: it rests, which is told, and what waited is written once it is mended."""
 
 import shutil
 from pathlib import Path
