@@ -123,7 +123,7 @@ class Candidates:
             self._gathered.add((), rows[0])
             return
         qualified_at = moment(at_hand.held.get("lastQualificationTime")) if self._asked.keys else None
-        more = (person.key,) if self._asked.tells_person else ()
+        more = (at_hand.status == "exited", *((person.key,) if self._asked.tells_person else ()))
         for place, row in enumerate(rows):
             self._gathered.add((person.profile, audience.place, place, qualified_at, person.identities_at, *more), row)
 
