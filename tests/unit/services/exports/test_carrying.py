@@ -159,6 +159,34 @@ async def test_after_a_restore_from_before_the_first_file_who_left_since_is_told
     assert await rows(filed, 3) == ["1,,realized", "2,,exited"]
 
 
+async def test_the_receipt_of_an_erasure_says_which_files_have_somebody(filed):
+    await activate_files(filed, "a", "b", **NEWS)
+    await filed.ingest(person(1, "a"), person(2, "b"), person(3))
+    await exported(filed, 3)
+
+    said = {}
+    for number in (1, 3, 9):
+        id_ = await erased(filed, number)
+        (told,) = (await filed.erasures.get(filed.caller, id_)).receipts
+        said[number] = (told.state, told.reason)
+
+    assert said[1][0] == "cannot-be-told"
+    assert said[1][1].startswith("files have them in A; no file from now on does")
+    assert said[3] == (
+        "unknown",
+        "the last files do not have them as a member; older ones, which stay with the partner, may",
+    )
+    assert said[9] == ("unknown", None), "nobody was known"
+    assert all("1" not in line for lines in (await exported(filed, 3)).values() for line in lines[1:])
+
+
+async def erased(house, number):
+    """Erase somebody, and return the id of the erasure."""
+    report = await house.erasures.ask(house.caller, {"profile": f"crmId:{number}"})
+    await house.carry_runs()
+    return report.erasure.erasure
+
+
 async def test_files_that_are_called_the_same_take_the_place_of_the_last(filed):
     batch = {"filenameConfig": {"allowedFilenameAppendOptions": ["SEGMENT_NAME"], "defaultFilenameAppendOptions": [],
         "defaultFilename": "%SEGMENT_ID%"}}  # fmt: skip
