@@ -75,6 +75,7 @@ from headrace.services.gauges import Gauges
 from headrace.services.hearing import Hearing
 from headrace.services.ingestion import Ingestion
 from headrace.services.keeping import Kept
+from headrace.services.landing.room import LandingRoom
 from headrace.services.landing.tidying import keep_tidy
 from headrace.services.landing.zones import LandingZones
 from headrace.services.live import LiveDataflows
@@ -181,10 +182,9 @@ class Engine:
         grant = settings.allow_password_grant
         self.partners = Partners(self.keyring, reaching, self.tokens, deadline, password_grant=grant)
         self.landing = landing_of(settings, self.store, self.clock, self.keyring)
-        way = storage_way(settings, self.buckets)
-        self.storages = Storages(
-            self.keyring, self.clock, way, signer_of(settings), self.landing.directory_of, reaching
-        )
+        self.quotas = Quotas(self.store, self.clock, self.board, quota_of(settings), self.landing.directory)
+        way, room = storage_way(settings, self.buckets), LandingRoom(self.store, self.quotas, self.landing.directory_of)
+        self.storages = Storages(self.keyring, self.clock, way, signer_of(settings), room, reaching)
         for_messages = Partners(self.keyring, at_once, self.tokens, deadline, password_grant=grant)
         self.live = LiveDataflows(for_messages, self.renderers, self.clock, self.board)
         self.worker = Worker(
@@ -201,7 +201,6 @@ class Engine:
         )
         self.hearing = Hearing(self.store, self.board, self.tokens, self.worker.wake)
         self.erased = Erased(self.keyring)
-        self.quotas = Quotas(self.store, self.clock, self.board, quota_of(settings))
         self.ingestion = Ingestion(
             self.store, self.clock, self.live, self.board, self.worker.wake, self.erased, self.quotas
         )
