@@ -23,6 +23,7 @@ LONG = (
     "deaths/test_beside.py",
     "integration/storage/test_contract.py",
     "integration/storage/test_sftp.py",
+    "integration/storage/test_journeys.py",
     "integration/api/test_matrix.py",
     "unit/store/test_migrations.py",
     "integration/cli/test_serve.py",

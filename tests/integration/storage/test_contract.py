@@ -310,6 +310,19 @@ async def test_wrong_credentials_are_told_and_not_shown(asking, act):
     assert not any(secret in refused.value.message for secret in asking.wrong_keys.values())
 
 
+@pytest.mark.parametrize("act", ["check", "write"])
+async def test_a_server_that_says_yes_to_everything_is_no_storage(reached, act):
+    """Such as a site of the web that shows its page whatever it is asked."""
+
+    def show(method, target):
+        return b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n" + (b"" if method == "HEAD" else b"welcome")
+
+    async with between("", show) as stands, reached.open(stands.origin) as storage:
+        with pytest.raises(NotStored, match="no storage of this kind") as refused:
+            await (storage.check() if act == "check" else storage.write(new_name(), pieces(content(9)), replaces=True))
+    assert refused.value.cause == "refused"
+
+
 # -- on the way ---------------------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,8 @@ from headrace.errors import AccountError, AuthoringError
 from headrace.model.http import Request
 
 _PLACE = re.compile(r"abfss?://([^@/]+)@([a-z0-9]{3,24})\.dfs\.(core\.[a-z.]+)(/.*)?", re.IGNORECASE)
+#: How the endpoint of an account is written, by the original's clients too; its container stands in the path.
+_ENDPOINT = re.compile(r"https://([a-z0-9]{3,24})\.(?:dfs|blob)\.core\.[a-z.]+(?:/.*)?", re.IGNORECASE)
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{1,100}")
 #: Where each of Microsoft's clouds has its accounts, and where tokens for them come from. A token is shown nowhere
 #: else: whoever sees one could use it at every account of the principal's.
@@ -54,19 +56,25 @@ class Adls:
 
 def _read(path: str, url: str, way: Way) -> tuple[str, str, str, str]:
     """Return the file system, the endpoint for blobs, where tokens come from, and the folder."""
-    found, own = _PLACE.fullmatch(path), _PLACE.fullmatch(url)
-    if found is None and own is not None and "://" not in path:
+    found, own = _PLACE.fullmatch(path), _account_of(url)
+    if found is None and "://" not in path:
         found = _PLACE.fullmatch(f"{url.rstrip('/')}/{path.lstrip('/')}")
     if found is None:
         raise AuthoringError("`path` is written abfs://<file system>@<account>.dfs.core.windows.net/<folder>/.")
     system, account, cloud, folder = found[1], found[2].lower(), found[3].lower(), folder_of(found[4] or "")
-    if own is not None and own[2].lower() != account:
-        raise AccountError(f"`url` is of the account '{own[2]}', and the destination writes to '{account}'.")
-    if own is None and url:  # An operator may name another endpoint; an author may not.
-        return system, url.rstrip("/"), way.authority or CLOUDS["core.windows.net"], folder
+    if own and own != account:
+        raise AccountError(f"`url` is of the account '{own}', and the destination writes to '{account}'.")
+    if url and not own:  # An operator may name another endpoint; an author may not.
+        return system, url.rstrip("/"), way.authority or CLOUDS.get(cloud, CLOUDS["core.windows.net"]), folder
     if cloud not in CLOUDS:
         raise AuthoringError(f"'{cloud}' is not a cloud of Azure; these are: {', '.join(CLOUDS)}.")
     return system, f"https://{account}.blob.{cloud}", way.authority or CLOUDS[cloud], folder
+
+
+def _account_of(url: str) -> str:
+    """Return the account that a URL is of; empty: it is of none, but another endpoint."""
+    place, endpoint = _PLACE.fullmatch(url), _ENDPOINT.fullmatch(url)
+    return (place[2] if place is not None else endpoint[1] if endpoint is not None else "").lower()
 
 
 def _asking(authority: str, asked: Given, way: Way) -> Any:

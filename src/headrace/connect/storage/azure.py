@@ -114,9 +114,9 @@ class BlockUpload:
         return b64encode(f"{self._prefix}{number:08}".encode()).decode()
 
 
-def blobs_at(transport: Transport, endpoint: str, container: str, sign: Sign) -> Blobs:
+def blobs_at(transport: Transport, endpoint: str, container: str, sign: Sign, of_credentials: str = "") -> Blobs:
     """
-    Make the blobs of a container at an endpoint, and nowhere else.
+    Make the blobs of a container at an endpoint, and nowhere else; ``of_credentials`` is told where they are refused.
 
     Raises:
         AuthoringError: it is no container.
@@ -124,7 +124,8 @@ def blobs_at(transport: Transport, endpoint: str, container: str, sign: Sign) ->
     if not _CONTAINER.fullmatch(container):
         raise AuthoringError("The container's name has 3 to 63 small letters, digits and single hyphens.")
     origin = parse_url(endpoint).origin
-    calls = Calls(transport, frozenset({origin}), sign, _judge(Told(origin, f"the container '{container}'")))
+    told = Told(origin, f"the container '{container}'", of_credentials)
+    calls = Calls(transport, frozenset({origin}), sign, _judge(told))
     return Blobs(calls, f"{endpoint}/{container}")
 
 

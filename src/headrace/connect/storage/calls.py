@@ -117,19 +117,27 @@ async def opened(way: Way) -> AsyncIterator[Transport]:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Says for people what a storage refused; ``place`` is such as ``the bucket 'people'``."""
+    """
+    Says for people what a storage refused; ``place`` is such as ``the bucket 'people'``, and ``of_credentials`` what is
+    known of them that may be why they are refused.
+    """
 
     origin: str
     place: str
+    of_credentials: str = ""
 
     def refused(self, cause: Cause, said: str) -> NotStored:
         """Make the error: ``said`` is the storage's own code, or the status."""
-        return NotStored(cause, _SENTENCES[cause].format(origin=self.origin, place=self.place, said=said))
+        sentence = _SENTENCES[cause].format(origin=self.origin, place=self.place, said=said)
+        return NotStored(cause, f"{sentence} {self.of_credentials}".strip() if cause == "denied" else sentence)
 
 
 _SENTENCES: dict[Cause, str] = {
     "no-place": "'{origin}' has not got {place} ({said}); name one that exists, or have it made.",
-    "denied": "'{origin}' does not let these credentials do this in {place} ({said}); see which rights are needed.",
+    "denied": (
+        "'{origin}' does not take these credentials for {place} ({said}); see that they are right and still good, and "
+        "which rights are needed."
+    ),
     "exists": "There is a file of this name in {place} already ({said}).",
     "gone": "'{origin}' no longer has what was begun in {place} ({said}).",
     "full": "'{origin}' has no room left for {place} ({said}).",

@@ -105,8 +105,9 @@ class JsonObjects:
 
     at_once = 1
 
-    def __init__(self, calls: Calls, endpoint: str, bucket: str) -> None:
+    def __init__(self, calls: Calls, endpoint: str, bucket: str, told: Told) -> None:
         self._calls = calls
+        self._told = told
         self._objects = f"{endpoint}/storage/v1/b/{bucket}/o"
         self._uploads = f"{endpoint}/upload/storage/v1/b/{bucket}/o"
 
@@ -148,7 +149,7 @@ class JsonObjects:
             await self._calls.ask(Request("GET", f"{self._objects}?maxResults=1"))
         except NotStored as error:
             if error.cause == "gone":
-                raise NotStored("no-place", "There is no such bucket; name one that exists.") from None
+                raise self._told.refused("no-place", "status 404") from None
             if error.cause != "denied":
                 raise
 
@@ -200,8 +201,8 @@ def _by_account(asked: Given, bucket: str, transport: Transport, way: Way) -> Js
     account = ServiceAccount(asked.credential("serviceAccountKey"))
     tokens = Tokens(transport, account.token_url, way.egress.admit(account.token_url).origin, account.form)
     origin = way.egress.admit(endpoint).origin
-    calls = Calls(transport, frozenset({origin}), tokens.signed, _judge(Told(origin, f"the bucket '{bucket}'")))
-    return JsonObjects(calls, endpoint, bucket)
+    told = Told(origin, f"the bucket '{bucket}'")
+    return JsonObjects(Calls(transport, frozenset({origin}), tokens.signed, _judge(told)), endpoint, bucket, told)
 
 
 class ServiceAccount:

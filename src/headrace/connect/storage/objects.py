@@ -26,6 +26,7 @@ _PARTS = 2500
 _TO_UNDO = 20.0
 #: The most bytes of small files that wait in memory; the others are uploaded as a single part.
 _KEPT = 4 * PART
+_NO_STORAGE = "What answers there is no storage of this kind; see that the endpoint is the storage's own."
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +125,14 @@ class ObjectStorage:
         await self._objects.remove(key_of(self._folder, path))
 
     async def check(self) -> None:
-        """Look for a tiny file of a name that nobody else uses, write it, and remove it."""
+        """Look for a tiny file of a name that nobody else uses, write it, find it there, and remove it."""
         path = f"headrace-check-{token_hex(8)}-may-be-deleted"
-        await self.look(path)
+        if await self.look(path) is not None:
+            raise NotStored("refused", _NO_STORAGE)  # Such as a page of the web, which has whatever one asks for.
         try:
             await self.write(path, _one(b"headrace\n"))
+            if await self.look(path) is None:
+                raise NotStored("refused", _NO_STORAGE)
         finally:
             await self.remove(path)
 
@@ -226,13 +230,13 @@ class ObjectStaged:
 
     async def _put(self, data: bytes) -> Stored:
         try:
-            return self._stored(await self._objects.put(self._key, data, self._mark, replaces=self._replaces))
+            return await self._believed(await self._objects.put(self._key, data, self._mark, replaces=self._replaces))
         except Lost as lost:
             return await self._found_or(lost)
 
     async def _finished(self, upload: Upload) -> Stored:
         try:
-            return self._stored(await upload.finish(replaces=self._replaces))
+            return await self._believed(await upload.finish(replaces=self._replaces))
         except NotStored as lost:
             if not isinstance(lost, Lost) and lost.cause != "gone":
                 raise
@@ -240,6 +244,15 @@ class ObjectStaged:
                 return await self._found_or(lost)
             await upload.abort()  # From here on it does not come late either.
             return await self._found_or(lost)
+
+    async def _believed(self, tag: str) -> Stored:
+        """Return what was stored; of whoever does not say as what, it is asked whether it is there."""
+        if tag:
+            return self._stored(tag)
+        seen = await self._objects.look(self._key)
+        if seen is None or seen.mark != self._mark:
+            raise NotStored("refused", _NO_STORAGE)
+        return self._stored(seen.tag)
 
     async def _found_or(self, lost: NotStored) -> Stored:
         """Return what was stored although nobody was told; else raise why it was not."""

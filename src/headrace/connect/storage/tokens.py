@@ -21,7 +21,7 @@ class Tokens:
 
     def __init__(self, transport: Transport, url: str, origin: str, form: Callable[[], bytes]) -> None:
         self._calls = Calls(transport, frozenset({origin}), _as_it_is, _judge(Told(origin, "the sign-in")))
-        self._url = url
+        self._url, self._origin = url, origin
         self._form = form
         self._token, self._ends = "", 0.0
         self._lock = asyncio.Lock()
@@ -45,7 +45,9 @@ class Tokens:
         read = _read(answer.body)
         token, life = read.get("access_token"), read.get("expires_in", 3600)
         if not isinstance(token, str) or not token.isprintable():
-            raise NotStored("refused", "Where the storage's tokens come from, the answer held none.")
+            raise NotStored(
+                "refused", f"'{self._origin}' gave no token for the storage; see that it is the right address."
+            )
         try:
             return token, float(str(life))
         except ValueError:

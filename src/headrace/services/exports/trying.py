@@ -57,6 +57,7 @@ async def tried(
     finally:
         await asyncio.to_thread(rmtree, scratch, ignore_errors=True)
     if failed is not None:
+        await patiently(lambda: store.write(lambda tx: steps.note_in(tx, cause=failed["cause"])))
         if failed["cause"] == _SIGNED_OUT:
             await steps.step("ask again", lambda: _ask_again(run, store, clock))
             raise SignInNeeded(failed["message"])
