@@ -353,6 +353,7 @@ def files_with_everything() -> Document:
             "/customerEncryptionConfigurations": [{"encryptionAlgo": "PGPGPG"}],
             "/destinationDelivery/0/authenticationRule": "PLATFORM_AUTHENTICATION",
             "/destinationDelivery/0/authenticationId": "c-1",
+            "/audienceMetadataConfig": {"audienceTemplateId": "t-1", "x-headrace": {"authenticationId": "c-2"}},
             "/schemaConfig/dynamicSchemaConfig": {
                 "dynamicEnum": {
                     "destinationServerId": "s-4",

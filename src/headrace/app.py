@@ -75,6 +75,7 @@ from headrace.services.gauges import Gauges
 from headrace.services.hearing import Hearing
 from headrace.services.ingestion import Ingestion
 from headrace.services.keeping import Kept
+from headrace.services.landing.room import LandingRoom
 from headrace.services.landing.tidying import keep_tidy
 from headrace.services.live import LiveDataflows
 from headrace.services.loading import Loading
@@ -198,8 +199,10 @@ class Engine:
         )
         self.partners = self._partners(reaching)
         self.landing = landing_of(self.settings, self.store, self.clock, self.keyring)
+        self.quotas = Quotas(self.store, self.clock, self.board, quota_of(self.settings), self.landing.directory)
+        room = LandingRoom(self.store, self.quotas, self.landing.directory_of)
         way, signer = storage_way(self.settings, self.buckets), signer_of(self.settings)
-        self.storages = Storages(self.keyring, self.clock, way, signer, self.landing.directory_of, reaching)
+        self.storages = Storages(self.keyring, self.clock, way, signer, room, reaching)
 
     def _partners(self, reaching: Reaching) -> Partners:
         deadline, grant = self.settings.request_deadline, self.settings.allow_password_grant
@@ -227,7 +230,6 @@ class Engine:
         """Make what takes people in, at the door and from datasets, and what audiences are made of."""
         stored, wake = (self.store, self.clock), self.worker.wake
         self.erased = Erased(self.keyring)
-        self.quotas = Quotas(*stored, self.board, quota_of(self.settings))
         self.ingestion = Ingestion(*stored, self.live, self.board, wake, self.erased, self.quotas)
         self.expiring = Expiring(*stored, self.ingestion, self.board)
         self.datasets = Datasets(*stored, ground)

@@ -129,7 +129,7 @@ class Settings(BaseSettings):
         100 << 30,
         ge=0,
         description="The most bytes that files of one sandbox may have: uploads, lists of members, copies of what "
-        "databases answered. 0: as many as there is room for.",
+        "databases answered, landing zones. 0: as many as there is room for.",
     )
     renderers: int = Field(
         0, ge=0, le=64, description="Processes that render messages; 0 takes as many as there are processors."

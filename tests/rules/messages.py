@@ -45,6 +45,15 @@ refused(
     "two homes that differ", MESSAGES, {NEWER: {WAYS[1]: True}, OLDER: {WAYS[1]: False}}, f"two-homes {OLDER}/{WAYS[1]}"
 )
 right("two homes that agree", MESSAGES, {OLDER: {WAYS[1]: True}})
+OWN = {"x-headrace": {"authenticationId": "c"}}
+right("requests that the author's credentials sign", MESSAGES, {NEWER: {"audienceTemplateId": "t", **OWN}})
+right("the same in two homes", MESSAGES, {NEWER: {"audienceTemplateId": "t"}, OLDER: OWN})
+warned(
+    "credentials for requests that there are none of",
+    MESSAGES,
+    {NEWER: {WAYS[1]: True, **OWN}},
+    f"has-no-effect {NEWER}/x-headrace/authenticationId",
+)
 # -- the policy ------------------------------------------------------------------------------------------------------
 POLICY = "/aggregation"
 refused(

@@ -20,6 +20,7 @@ OWN = (
     ("place", pa.int32()),
     ("qualified_at", pa.int64()),
     ("identities_at", pa.int64()),
+    ("has_left", pa.bool_()),
 )
 #: What people are kept under: where columns of an upload are wanted.
 PERSON = ("person", pa.large_string())

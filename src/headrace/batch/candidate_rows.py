@@ -107,6 +107,7 @@ class CandidateRows:
             places.cast(pa.int32()),
             self._qualified(seen, whose),
             people.column("identities_at").take(whose),
+            pc.equal(pa.array(seen.statuses, pa.string()).take(whose), "exited"),
         ]
         if self._asked.tells_person:
             own.append(people.column("key").take(whose).cast(PERSON[1]))

@@ -1,17 +1,19 @@
 # ruff: noqa: S608 - what is put into these queries are names of ours, and names of columns in quotes.
 """
-Who keeps a row, of those who have the same key: the one who changed last.
+Who keeps a row, of those who have the same key: a member, and of members the one who changed last.
 
-What changed last is the membership, told by when the person qualified, and then the identities, told by the number of
-the state that brought the newest; among those who are equal, the one whose other columns come first as texts, one after
-the other, and at last who was here first. Somebody who has nothing in the whole key shares it with nobody.
+Who has left takes no row from a member: by it the partner would take out whom it knows the member by. What changed last
+is the membership, told by when the person qualified, and then the identities, told by the number of the state that
+brought the newest; among those who are equal, the one whose other columns come first as texts, one after the other, and
+at last who was here first. Somebody who has nothing in the whole key shares it with nobody.
 
-By an identity, whoever shares one competes, and whoever shares one with one of those: one of all these keeps the rows,
-one for each of their identities.
+By an identity that stands in a column, members who share one compete, and so does whoever shares one with one of those:
+one of all these keeps the rows, one for each of their identities. Who has left keeps those of identities that no member
+has.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +22,7 @@ import pyarrow.parquet as pq
 
 from headrace.batch.asked import Asked
 from headrace.batch.members import Members, packed
+from headrace.batch.selection import AudienceWanted
 from headrace.datasets.engine import Engine
 
 #: Where candidates are.
@@ -27,16 +30,28 @@ PICKED = "picked"
 #: Rows that are looked at together when those who lost are taken out.
 _BATCH = 8192
 _LOST, _SHARED, _IDS, _BETWEEN, _LABELS = "lost", "shared", "ids", "between", "labels"
-_NEWEST_FIRST = "qualified_at DESC NULLS LAST, identities_at DESC NULLS LAST"
+_LEFT, _BARE = "left_rows", "bare"
+_NUMBER = "file_row_number"
+_NEWEST_FIRST = "has_left, qualified_at DESC NULLS LAST, identities_at DESC NULLS LAST"
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Who has lost their rows, in each audience by its place, and how many rows those are."""
+    """
+    Who has lost all their rows, in each audience by its place, and how many rows are lost.
+
+    ``left`` are single rows of people who have left, by their places in the file of candidates.
+    """
 
     people: Mapping[int, Members]
     counts: Mapping[int, int]
     rows: Mapping[int, int]
+    left: Members = field(default_factory=Members)
+
+    @property
+    def is_any(self) -> bool:
+        """Whether anybody has lost a row."""
+        return any(self.rows.values())
 
     def kept(self, file: Path) -> pa.RecordBatchReader:
         """Return the candidates in a file who keep their rows, as they stand there."""
@@ -45,25 +60,72 @@ class Lost:
 
     def _kept(self, candidates: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
         with candidates:
+            before = 0
             for batch in candidates.iter_batches(_BATCH):
-                lost = pa.array([False] * batch.num_rows)
+                lost = self.left.has(pa.array(range(before, before + batch.num_rows), pa.int64()))
+                before += batch.num_rows
                 for place, people in self.people.items():
                     of_audience = pc.equal(batch.column("audience"), place)
                     lost = pc.or_(lost, pc.and_(of_audience, people.has(batch.column("profile"))))
                 yield batch.filter(pc.invert(lost))
 
 
-def lost(engine: Engine, asked: Asked) -> Lost:
-    """Find out who loses their rows, of those whom the engine has as candidates."""
-    is_any = _lose_connected(engine, asked) if asked.many is not None else _lose_same(engine, asked)
+def lost(engine: Engine, asked: Asked, file: Path, *, is_each_a_row: bool) -> Lost:
+    """Find out who loses rows, of the candidates in a file. ``is_each_a_row``: each identity of the key has one."""
+    by_row = is_each_a_row and any(_tells_who_left(audience) for audience in asked.audiences)
+    left = _leave_to_members(engine, asked, file) if by_row else Members()
+    is_any = _lose_connected(engine, asked, by_row) if asked.many is not None else _lose_same(engine, asked)
     if not is_any:
-        return Lost({}, {}, {})
+        engine.table(_LOST, f"SELECT audience, profile FROM {PICKED} LIMIT 0")
     people = {
         place: Members(packed(_numbers(engine, f"SELECT profile FROM {_LOST} WHERE audience = {place}")))
         for place, _ in enumerate(asked.audiences)
     }
     rows = f"{PICKED} SEMI JOIN {_LOST} USING (audience, profile)"
-    return Lost(people, _counted(engine, _LOST), _counted(engine, rows))
+    counts, of_people = _counted(engine, _LOST), _counted(engine, rows)
+    if not by_row:
+        return Lost(people, counts, of_people)
+    bare, all_left = _counted(engine, _BARE), _counted(engine, _LEFT)
+    places = {*of_people, *all_left}
+    return Lost(
+        people,
+        {place: counts.get(place, 0) + bare.get(place, 0) for place in places},
+        {place: of_people.get(place, 0) + all_left.get(place, 0) for place in places},
+        left,
+    )
+
+
+def _tells_who_left(audience: AudienceWanted) -> bool:
+    return audience.manner.mode == "incremental" and audience.manner.tells_status
+
+
+def _leave_to_members(engine: Engine, asked: Asked, file: Path) -> Members:
+    """
+    Find the rows of people who have left that say of an identity what another row says otherwise: one of a member, or
+    of somebody else who has left and comes first.
+    """
+    path = str(file).replace("'", "''")
+    numbered = f"read_parquet('{path}', {_NUMBER} = true)"
+    id_ = f"c{asked.many}::VARCHAR"
+    rows = f"SELECT *, {id_} AS id FROM {numbered} WHERE nullif({id_}, '') IS NOT NULL"
+    held = "SELECT DISTINCT audience, id FROM rows WHERE NOT has_left"
+    order = _order(asked)
+    engine.table(
+        _LEFT,
+        f"""
+        WITH rows AS ({rows}), held AS ({held}), gone AS (
+            SELECT p.*, row_number() OVER (PARTITION BY p.audience, p.id ORDER BY {order}) AS rank
+            FROM rows p WHERE has_left
+        )
+        SELECT g.audience, g.profile, g.{_NUMBER} AS number FROM gone g
+        LEFT JOIN held h ON g.audience = h.audience AND g.id = h.id
+        WHERE g.rank > 1 OR h.id IS NOT NULL
+        """,
+    )
+    every = f"SELECT audience, profile, count(*) AS n FROM {PICKED} WHERE has_left GROUP BY audience, profile"
+    some = f"SELECT audience, profile, count(*) AS n FROM {_LEFT} GROUP BY audience, profile"
+    engine.table(_BARE, f"SELECT audience, profile FROM ({every}) JOIN ({some}) USING (audience, profile, n)")
+    return Members(packed(engine.read(f"SELECT number FROM {_LEFT}").read_all().column("number").cast(pa.int64())))
 
 
 def _numbers(engine: Engine, sql: str) -> pa.ChunkedArray:
@@ -108,10 +170,11 @@ def _order(asked: Asked) -> str:
     return ", ".join([_NEWEST_FIRST, *ties, "p.profile"])
 
 
-def _lose_connected(engine: Engine, asked: Asked) -> int:
-    """Find out who loses where an identity is the key: of all who are connected, all but one."""
+def _lose_connected(engine: Engine, asked: Asked, of_members: bool) -> int:
+    """Find out who loses where an identity is the key: of all who are connected, or of members alone, all but one."""
     id_ = f"c{asked.many}::VARCHAR"
-    engine.table(_IDS, f"SELECT audience, profile, {id_} AS id FROM {PICKED} WHERE nullif({id_}, '') IS NOT NULL")
+    which = f"nullif({id_}, '') IS NOT NULL{' AND NOT has_left' if of_members else ''}"
+    engine.table(_IDS, f"SELECT audience, profile, {id_} AS id FROM {PICKED} WHERE {which}")
     shared = f"SELECT audience, id, min(profile) AS first FROM {_IDS} GROUP BY audience, id HAVING count(*) > 1"
     between = f"SELECT DISTINCT audience, profile, first FROM {_IDS} JOIN ({shared}) USING (audience, id)"
     if not engine.table(_BETWEEN, between):

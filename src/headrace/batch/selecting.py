@@ -71,7 +71,9 @@ class Selected:
         rows = one.rows if _is_each_a_row(self._wanted) else one.received - sum(one.excluded.values())
         if self._lost is not None and (people := self._lost.counts.get(place)):
             excluded["duplicate"] = people
-            rows -= self._lost.rows[place] if _is_each_a_row(self._wanted) else people
+        if self._lost is not None:
+            of_each = self._lost.rows if _is_each_a_row(self._wanted) else self._lost.counts
+            rows -= of_each.get(place, 0)
         return OfAudience(self._wanted.audiences[place].number, one.received, rows, excluded, one.members)
 
     def _left_out(self, counted: Counted) -> Iterator[LeftOutOf]:
@@ -110,10 +112,11 @@ def select(engine: Engine, wanted: Wanted, candidates: pa.RecordBatchReader) -> 
             engine.view_parquet(f"{UPLOAD}{place}", [Path(one) for one in audience.uploaded])
     if wanted.key is None:
         return sql_of(engine, wanted), None
-    found = lost(engine, Asked.of(wanted))
-    if found.people:
+    is_each_a_row = _is_each_a_row(wanted)
+    found = lost(engine, Asked.of(wanted), file, is_each_a_row=is_each_a_row)
+    if found.is_any:
         engine.view_arrow(_KEPT, found.kept(file))
-    return sql_of(engine, wanted, _KEPT if found.people else PICKED, is_each_a_row=_is_each_a_row(wanted)), found
+    return sql_of(engine, wanted, _KEPT if found.is_any else PICKED, is_each_a_row=is_each_a_row), found
 
 
 def _is_each_a_row(wanted: Wanted) -> bool:

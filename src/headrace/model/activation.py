@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import Field
 
-from headrace.model.block import Block, rule
-from headrace.model.export import FileSettings
+from headrace.model.block import rule
+from headrace.model.export import FileSettings, RowSettings
 from headrace.model.flow import Auth
 from headrace.model.governance import reference_to
 from headrace.model.problem import Problem
@@ -27,7 +27,7 @@ class WantedAudience(FileSettings):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True, include=names)
 
 
-class Activation(Block):
+class Activation(RowSettings):
     """Who is sent where: a destination, an account, audiences and a mapping. Its name makes it the same one again."""
 
     name: str = Field(min_length=1, description="The dataflow's name. What has this name already is changed.")
@@ -48,6 +48,11 @@ class Activation(Block):
     policy: dict[str, Any] | None = Field(
         None, description="Marketing actions as the flow service writes them; `marketingActions` says the same."
     )
+
+    def rows_wanted(self, before: RowSettings | None) -> dict[str, Any]:
+        """Return which rows files have, as the flow service has it; what is left out stays as it was ``before``."""
+        said = self.model_dump(mode="json", by_alias=True, exclude_none=True, include={*RowSettings.model_fields})
+        return {**(before.model_dump(mode="json", by_alias=True, exclude_none=True) if before else {}), **said}
 
     @property
     def policy_wanted(self) -> dict[str, Any] | None:

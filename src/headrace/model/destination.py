@@ -184,6 +184,10 @@ class Destination(Block):
         yield from metadata.several_origins(self._homes)
 
     @rule
+    def _credentials_of_requests_sign_some(self) -> Iterator[Problem]:
+        yield from metadata.unused_credentials(self._homes)
+
+    @rule
     def _the_aggregation_has_its_policy(self) -> Iterator[Problem]:
         if self.aggregation is not None and not self.exports_datasets and self.aggregation.policy is None:
             wanted = self.aggregation.policy_name

@@ -8,6 +8,17 @@ from headrace.model.block import Block, Flag, wire_names
 from headrace.model.problem import Problem
 
 
+class AudienceMetadataExtension(Block):
+    """What Headrace adds to where an audience's identifier comes from."""
+
+    authentication_id: str | None = Field(
+        None,
+        min_length=1,
+        description="The `instanceId` of credentials of yours that sign the requests of the audience template, in "
+        "place of what the account signs in with. Without it, those of a destination for files are not signed.",
+    )
+
+
 class AudienceMetadata(Block):
     """Where the identifier comes from that an audience has in the partner's system."""
 
@@ -16,6 +27,9 @@ class AudienceMetadata(Block):
     map_user_input: Flag = Field(False, description="The operator types it.")
     audience_template_id: str | None = Field(
         None, min_length=1, description="The `instanceId` of the audience template whose requests bring it."
+    )
+    extension: AudienceMetadataExtension = Field(
+        default_factory=AudienceMetadataExtension, alias="x-headrace", description="Additions of Headrace."
     )
 
 
@@ -54,6 +68,14 @@ def several_origins(homes: Homes) -> Iterator[Problem]:
     if metadata.map_user_input and metadata.audience_template_id is not None:
         message = "`mapUserInput` and `audienceTemplateId` exclude each other: operators type it, or requests bring it"
         yield Problem("input-beside-template", _place(homes, "map_user_input", names["map_user_input"]), message)
+
+
+def unused_credentials(homes: Homes) -> Iterator[Problem]:
+    """Say that nothing is signed with credentials that are named."""
+    metadata = merged(homes)
+    if metadata.extension.authentication_id is not None and metadata.audience_template_id is None:
+        message = "it signs the requests of an audience template, and there is none: name one in `audienceTemplateId`"
+        yield Problem("has-no-effect", f"{_place(homes, 'extension', 'x-headrace')}/authenticationId", message)
 
 
 def _said(block: AudienceMetadata | None) -> dict[str, object]:

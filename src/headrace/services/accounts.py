@@ -30,6 +30,7 @@ from headrace.services import (
 from headrace.services.caller import Caller
 from headrace.services.carried import not_carried_yet
 from headrace.services.catalog import Catalog, Edition
+from headrace.services.exports import due
 from headrace.services.in_use import find_unused
 from headrace.services.patching import Operations, patched
 from headrace.services.sealing import Safe
@@ -161,6 +162,7 @@ async def change_account(
             _forget(tx, caller, id_, stored.version)
         if is_rotated:
             standing.begin_anew(tx, Holder(caller.tenant, id_), now)
+            due.hasten(tx, caller.number, id_, now)
         return stored
 
     return await store.write(work)

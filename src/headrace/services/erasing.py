@@ -23,6 +23,7 @@ from headrace.render.target import Audiences, narrow, shown_after, target_profil
 from headrace.services.audiences.counting import Sizes
 from headrace.services.erased import Erased, Identity, identities_of
 from headrace.services.erasure_log import ErasureLog, Line
+from headrace.services.exports import having
 from headrace.services.live import LiveDataflow, LiveDataflows
 from headrace.services.steps import HeldSteps, patiently
 from headrace.store import access, erasing, erasures, outbox, parked_messages, profiles, runs
@@ -143,6 +144,9 @@ class Erasing:
             receipt = take_back(tx, erasure.tenant, flow, profile, person, self.clock.now())
             touched |= {number} if receipt.state == "telling" else set()
             erasures.put_receipt(tx, erasure.tenant, erasure.erasure, receipt)
+        for stored in having.of_files(tx, erasure.tenant):
+            receipt = having.receipt_of(tx, stored, profile, self.clock.now())
+            erasures.put_receipt(tx, erasure.tenant, erasure.erasure, receipt)
         parked_messages.forget_person(tx, erasure.tenant, profile)
         profiles.remove(tx, erasure.tenant, profile)
         erasures.note_person(tx, erasure.tenant, erasure.erasure, profile)
@@ -189,7 +193,7 @@ class Erasing:
         assert erasure.subject is not None
         erasing.scrub(tx, erasure.tenant, [text for text in (erasure.subject["id"],) if len(text) >= SHORTEST])
         if not erasures.people(tx, erasure.tenant, erasure.erasure):
-            for number in live:
+            for number in [*live, *(stored.dataflow for stored in having.of_files(tx, erasure.tenant))]:
                 receipt = Receipt(0, number, "unknown", None, now)
                 erasures.put_receipt(tx, erasure.tenant, erasure.erasure, receipt)
         erasures.change(tx, erasure.tenant, erasure.erasure, state="telling", subject=None, removed_at=now)

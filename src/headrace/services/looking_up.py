@@ -92,6 +92,9 @@ class LookUps:
         if rule == "CUSTOMER_AUTHENTICATION" and account is None:
             message = "the partner is asked with an account's credentials; name the account"
             raise ConfigurationError([Problem("missing-field", "/baseConnectionId", message)])
+        if rule == "PLATFORM_AUTHENTICATION" and edition.destination.takes_files:
+            message = "What signs in at a storage signs no look-up; the destination's author asks with `NONE`."
+            raise AccountError(message)
         holder = account if rule == "CUSTOMER_AUTHENTICATION" else None
         server = lenient(DestinationServer, edition.parts.get(SERVER, source.destination_server_id) or {})
         known = (holder.id, holder.version) if holder is not None else None

@@ -167,12 +167,14 @@ class Partners:
         account: Declared | None,
         target: Declared | None,
         actor: str = HEADRACE,
+        *,
+        own: str | None = None,
     ) -> PartnerAccess:
         """
         Return the way of an account to its partner, under an edition of the destination.
 
         ``target`` brings the customer data; without one there is none, as before anything is connected. ``actor`` is
-        whoever wants the partner to be called.
+        whoever wants the partner to be called. ``own`` are the author's credentials, which sign in the account's place.
 
         Raises:
             SignInNeeded: the account is not signed in; the message says what to do.
@@ -180,7 +182,7 @@ class Partners:
             OperationError: they cannot be opened.
         """
         safe = Safe(self._keyring, tenant)
-        signing = self.signing(tenant, edition, account)
+        signing = self._signings.of(tenant, edition, account, own)
         credentials, source = self._credentials(tx, signing, actor)
         for_messages = signing_secrets.opened(safe, account)
         secrets, customer_data = [*signing.secrets, *for_messages], {}

@@ -16,7 +16,7 @@ from headrace.clock import Clock
 from headrace.errors import NotFound
 from headrace.events import Announce, QuotaReached
 from headrace.services.caller import Principal
-from headrace.store import access, audit, profiles, quotas
+from headrace.store import access, audit, landing_zones, profiles, quotas
 from headrace.store.access import Tenant
 from headrace.store.backup.files import FOLDERS
 from headrace.store.database import Store, StoreUnavailable, Transaction
@@ -64,9 +64,15 @@ class _Minute:
 
 
 class Quotas:
-    """Knows how much each sandbox has. ``usual``: the most that it may, where nothing else was said."""
+    """
+    Knows how much each sandbox has. ``usual``: the most that it may, where nothing else was said; ``landing``: the
+    directory of the landing zones, whose files count too.
+    """
 
-    def __init__(self, store: Store, clock: Clock, announce: Announce, usual: Quota) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, announce: Announce, usual: Quota, landing: Path | None = None
+    ) -> None:
+        self._landing = landing
         self._store = store
         self._clock = clock
         self._announce = announce
@@ -189,6 +195,8 @@ class Quotas:
         now = self._clock.monotonic()
         if now - seen.bytes_at >= FILES_FRESH:
             folders = [self._store.directory / folder / str(tenant) for folder in FOLDERS]
+            zone = await self._store.read(lambda tx: landing_zones.of(tx, tenant))
+            folders += [self._landing / zone.container] if self._landing is not None and zone is not None else []
             seen.bytes, seen.bytes_at = await asyncio.to_thread(lambda: sum(map(_size, folders))), now
         return seen.bytes
 

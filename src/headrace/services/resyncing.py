@@ -7,8 +7,9 @@ the outbox already (``Watched.is_restored``). This stands back behind what happe
 alone while enough waits there.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -17,10 +18,12 @@ from headrace.crashpoints import crashpoint
 from headrace.model.change import Changes
 from headrace.model.profile import Profile
 from headrace.services.backfilling import MOST_WAITING, STANDS_BACK
+from headrace.services.exports import doubting
 from headrace.services.live import LiveDataflow, LiveDataflows
 from headrace.services.steps import HeldSteps, patiently
-from headrace.store import outbox, profiles, restored, runs
+from headrace.store import dataflows, outbox, profiles, restored, runs
 from headrace.store.database import Store, Transaction
+from headrace.store.dataflows import StoredDataflow
 from headrace.store.restored import Restored
 from headrace.store.runs import Run
 from headrace.streaming.triggers import lanes
@@ -65,11 +68,10 @@ class Resyncing:
         steps.hold(tx)
         flow = self._flow(tx, run)
         if flow is None:
-            return set(), False
+            return set(), self._step_of_files(tx, run, steps)
         number, progress = flow.stored.dataflow, steps.progress
         if flow.stored.state != "enabled":
-            item = Restored(run.tenant, number, progress["takenAt"], progress["restoredAt"], progress["sequence"])
-            restored.note(tx, item)
+            _note_again(tx, flow.stored, progress)
             return set(), False
         if outbox.is_waiting(tx, run.tenant, number, MOST_WAITING):
             self._ask_again(tx, run, steps)
@@ -84,6 +86,20 @@ class Resyncing:
         crashpoint("before_resync_commit")
         return {number}, len(people) == AT_ONCE
 
+    def _step_of_files(self, tx: Transaction, run: Run, steps: HeldSteps) -> bool:
+        """Look at the next people of whom files may say something; say whether to go on. The next files tell them."""
+        stored, progress = dataflows.get(tx, run.tenant, run.subject["dataflow"]), steps.progress
+        if stored is None or not doubting.writes_people(tx, stored):
+            return False
+        if stored.state != "enabled":
+            _note_again(tx, stored, progress)
+            return False
+        people = list(profiles.scan_states(tx, run.tenant, progress["looked"], progress["of"], AT_ONCE))
+        doubting.doubt(tx, stored, people, progress["sequence"])
+        goes_on = len(people) == AT_ONCE
+        steps.note_in(tx, looked=people[-1][0] if goes_on else progress["of"])
+        return goes_on
+
     def _ask_again(self, tx: Transaction, run: Run, steps: HeldSteps) -> None:
         if runs.is_tried_again(tx, run.run):
             return
@@ -95,6 +111,12 @@ class Resyncing:
     def _flow(self, tx: Transaction, run: Run) -> LiveDataflow | None:
         flows = self.live.of(tx, run.tenant).values()
         return next((flow for flow in flows if flow.stored.id == run.subject["dataflow"]), None)
+
+
+def _note_again(tx: Transaction, stored: StoredDataflow, progress: Mapping[str, Any]) -> None:
+    """Have a dataflow that was stopped meanwhile as it was before it was let go."""
+    moments = progress["takenAt"], progress["restoredAt"], progress["sequence"]
+    restored.note(tx, Restored(stored.tenant, stored.dataflow, *moments))
 
 
 def changes_of(tx: Transaction, tenant: int, flow: LiveDataflow, people: list[Person], since: int) -> list[Changes]:

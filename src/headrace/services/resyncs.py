@@ -6,11 +6,12 @@ One is asked for when a dataflow is enabled that was restored from a backup. ``r
 
 from headrace.errors import Conflict
 from headrace.services.caller import Caller
+from headrace.services.exports import doubting
 from headrace.store import erasures, profiles, restored, runs
 from headrace.store.database import Transaction
 from headrace.store.dataflows import StoredDataflow
 
-KIND = "resync"
+KIND = restored.RESYNC
 
 
 def let_go(tx: Transaction, caller: Caller, stored: StoredDataflow, now: int) -> None:
@@ -25,6 +26,8 @@ def let_go(tx: Transaction, caller: Caller, stored: StoredDataflow, now: int) ->
         return
     if erasures.is_removing(tx, stored.tenant):
         raise Conflict("people who were erased are being removed from what was restored: enable it in a moment")
+    if doubting.writes_people(tx, stored):
+        doubting.doubt_all(tx, stored)
     (target,) = stored.document["targetConnectionIds"]
     upto = profiles.last_number(tx, stored.tenant)
     moments = {"takenAt": item.taken_at, "restoredAt": item.restored_at, "sequence": item.sequence}

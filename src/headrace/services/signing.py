@@ -37,16 +37,23 @@ class Signings:
         self._keyring = keyring
         self._password_grant = password_grant
 
-    def of(self, tenant: Tenant, edition: Edition, account: Declared | None) -> Signing:
+    def of(self, tenant: Tenant, edition: Edition, account: Declared | None, own: str | None = None) -> Signing:
         """
         Open what signs requests of an account, or without one, under an edition of a destination.
+
+        ``own`` are credentials of the author's that sign in the place of the account's.
 
         Raises:
             AccountError: the credentials are not complete.
             OperationError: they cannot be opened.
         """
-        if edition.destination.delivery.authentication_rule == "PLATFORM_AUTHENTICATION":
-            return self._shared(edition)
+        delivery = edition.destination.delivery
+        if own is not None:
+            return self._shared(edition, own)
+        if delivery.authentication_rule == "PLATFORM_AUTHENTICATION":
+            return self._shared(
+                edition, delivery.authentication_id or "", opens_storage=edition.destination.takes_files
+            )
         opened_account = account is not None and "auth" in account.document
         if not opened_account:
             return Signing(schemes.get("NONE")({}), None, None, {}, ())
@@ -68,17 +75,18 @@ class Signings:
         secrets = (*opened.values(), *sealing.secrets_of(author, edition.id, edition.document))
         return Signing(schemes.get(OAUTH2)({}), holder, client, given, secrets)
 
-    def _shared(self, edition: Edition) -> Signing:
-        """Open the credentials that operators share, which are in the author's sandbox."""
-        id_ = edition.destination.delivery.authentication_id or ""
+    def _shared(self, edition: Edition, id_: str, *, opens_storage: bool = False) -> Signing:
+        """Open credentials that operators share, which are in the author's sandbox."""
         document = edition.parts.get(CREDENTIALS, id_)
         if document is None:
             raise AccountError(
                 f"The destination's shared credentials {id_!r} are not there; the destination's author mends that."
             )
         author = Safe(self._keyring, edition.owner)
-        found = platform(lenient(Credentials, sealing.opened(author, id_, document)))
         holder, secrets = Holder(edition.owner, id_, is_shared=True), sealing.secrets_of(author, id_, document)
+        if opens_storage:  # What opens a storage signs no request.
+            return Signing(schemes.get("NONE")({}), holder, None, {}, secrets)
+        found = platform(lenient(Credentials, sealing.opened(author, id_, document)))
         if isinstance(found, OAuthClient):
             return Signing(schemes.get(OAUTH2)({}), holder, found, {}, secrets)
         return Signing(found, holder, None, {}, secrets)

@@ -32,10 +32,17 @@ _SHARED: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """Credentials, opened: by which way they sign in, and what must be in no text. ``NOBODY`` signs in with none."""
+    """
+    Credentials, opened: by which way they sign in, and what must be in no text. ``NOBODY`` signs in with none.
+
+    ``account`` is whose they are, as of its ``issue``. Those that operators share have none: what one operator enters
+    may well be denied, and the others have nothing to do with it.
+    """
 
     auth_type: str = NOBODY
     auth: Mapping[str, str] = field(default_factory=dict, repr=False)
+    account: Holder | None = None
+    issue: int = 0
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
@@ -62,9 +69,10 @@ def signed_in(tx: Transaction, keyring: Keyring, tenant: Tenant, edition: Editio
             "The destination's storage is signed in to, and the account has no credentials; give it some."
         )
     holder, auth = Holder(tenant, account.id), account.document["auth"]
-    standing.refuse_unless_usable(holder, standing.state_of(tx, holder))
+    known = standing.state_of(tx, holder)
+    standing.refuse_unless_usable(holder, known)
     opened = Safe(keyring, tenant).open(account.id, auth["params"])
-    return SignIn(auth["specName"], {name: secret.reveal() for name, secret in opened.items()})
+    return SignIn(auth["specName"], {name: secret.reveal() for name, secret in opened.items()}, holder, known.issue)
 
 
 def _shared(tx: Transaction, keyring: Keyring, edition: Edition) -> SignIn:

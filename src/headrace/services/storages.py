@@ -18,7 +18,7 @@ from headrace.connect.storage.storage import MakesStorage
 from headrace.errors import AccountError, HeadraceError, TargetBlocked
 from headrace.model.file_format import FileFormat
 from headrace.model.problem import ConfigurationError
-from headrace.services import host_pins, sealing
+from headrace.services import host_pins, sealing, standing
 from headrace.services.catalog import Edition
 from headrace.services.reaching import HEADRACE, Errand, Reaching
 from headrace.services.sealed_files import encryption_of, key_of, sealing_by
@@ -28,6 +28,7 @@ from headrace.services.storage_sign_in import SignIn, signed_in
 from headrace.store.access import Tenant
 from headrace.store.database import Transaction
 from headrace.store.documents import Declared
+from headrace.store.sign_in_states import REFUSED
 
 #: Tells whoever runs Headrace why targets were not reached, by target.
 Note = Callable[[Mapping[str, HeadraceError]], Awaitable[None]]
@@ -82,6 +83,17 @@ class StorageAccess:
     def base(self) -> str:
         """The storage's own folder, for manifests: what stands in a storage's path before the folder of a file."""
         return base_of(self._place)
+
+    def rest(self, tx: Transaction, reason: str, now: int) -> str | None:
+        """
+        Let the account rest that the storage denies what it needs; return its id.
+
+        ``None``: it has none of its own, rests already, or was given other credentials since.
+        """
+        account, issue = self._sign_in.account, self._sign_in.issue
+        if account is None or standing.state_of(tx, account).issue != issue:
+            return None
+        return account.id if standing.stop(tx, account, REFUSED, reason, now) else None
 
     def redact(self, text: str) -> str:
         """Take the account's secrets out of a text that somebody may read."""

@@ -196,7 +196,9 @@ async def _look_up(lookups: LookUps, source: DynamicOptions | DynamicSchema, que
 
 
 def _validate_event(edition: Edition) -> AudienceEvent | None:
-    id_ = edition.destination.audience_metadata.audience_template_id
+    """Return the request that shows whether an account is in order, unless the author's own credentials sign it."""
+    metadata = edition.destination.audience_metadata
+    id_ = metadata.audience_template_id if metadata.extension.authentication_id is None else None
     document = edition.parts.get(AUDIENCE_TEMPLATE, id_) if id_ is not None else None
     return lenient(AudienceTemplate, document).metadata_template.validate_ if document is not None else None
 

@@ -39,6 +39,15 @@ _PUT_PERHAPS = """
     INSERT INTO unpublished_members (tenant, dataflow, audience, block, surely, perhaps)
     VALUES (:tenant, :dataflow, :audience, :block, :surely, :perhaps)
 """
+_IS_SHOWN = """
+    SELECT 1 FROM unpublished_members
+    WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience LIMIT 1
+"""
+_PUT_BLOCK = """
+    INSERT INTO unpublished_members (tenant, dataflow, audience, block, surely, perhaps)
+    VALUES (:tenant, :dataflow, :audience, :block, :surely, :perhaps)
+    ON CONFLICT (tenant, dataflow, audience, block) DO UPDATE SET perhaps = excluded.perhaps
+"""
 _FORGET = "DELETE FROM {} WHERE tenant = :tenant AND dataflow = :dataflow AND audience = :audience"
 _TABLES = ("exports", "exported_members", "unpublished_members")
 _FORGET_EXPORT, _FORGET_MEMBERS, _FORGET_PERHAPS = (_FORGET.format(name) for name in _TABLES)
@@ -87,6 +96,17 @@ def unpublished(tx: Transaction, tenant: int, dataflow: int, audience: int) -> l
     """Return, block by block, whom files have surely and perhaps, where some may have been seen and none published."""
     rows = tx.run(_PERHAPS, {"tenant": tenant, "dataflow": dataflow, "audience": audience})
     return [(block, bytes(surely), bytes(perhaps)) for block, surely, perhaps in rows]
+
+
+def is_shown(tx: Transaction, tenant: int, dataflow: int, audience: int) -> bool:
+    """Say whether files may have been seen that were not published."""
+    return tx.run(_IS_SHOWN, {"tenant": tenant, "dataflow": dataflow, "audience": audience}).fetchone() is not None
+
+
+def put_perhaps(tx: Transaction, tenant: int, dataflow: int, audience: int, block: int, perhaps: bytes) -> None:
+    """Note of one block whom files perhaps have; whom they surely have stays."""
+    whose = {"tenant": tenant, "dataflow": dataflow, "audience": audience}
+    tx.run(_PUT_BLOCK, {**whose, "block": block, "surely": b"", "perhaps": perhaps})
 
 
 def show(

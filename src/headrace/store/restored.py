@@ -7,6 +7,9 @@ from sqlalchemy import delete, insert, select
 from headrace.store.database import Transaction
 from headrace.store.tables import restored_dataflows
 
+#: The kind of the runs by which partners are told of everybody again.
+RESYNC = "resync"
+
 
 @dataclass(frozen=True, slots=True)
 class Restored:

@@ -121,6 +121,12 @@ def unfinished(tx: Transaction, tenant: int, kind: str) -> list[Run]:
     return [Run(**row) for row in tx.core.execute(query).mappings()]
 
 
+def hasten(tx: Transaction, tenant: int, kind: str, targets: Sequence[str], now: int) -> None:
+    """Have the runs of a kind begun at once that wait for their time, of some target connections."""
+    waits = (runs.c.tenant == tenant) & (runs.c.kind == kind) & (runs.c.state == "asked") & (runs.c.due_at > now)
+    tx.core.execute(update(runs).where(waits, runs.c.subject["target"].as_string().in_(targets)).values(due_at=now))
+
+
 def is_tried_again(tx: Transaction, run: str) -> bool:
     """Say whether there is a run that tries this one again."""
     return tx.core.execute(select(runs.c.run).where(runs.c.retry_of == run).limit(1)).first() is not None

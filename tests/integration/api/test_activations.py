@@ -4,7 +4,9 @@ import pytest
 
 from headrace.connect.secrets import MASK
 from headrace.testkit.profiles import AUDIENCES, generate, ndjson
-from support import FLOWS, eventually
+from support import AUTHORING, FLOWS, eventually
+from unit.services.exports.filing import destination as for_files
+from unit.services.exports.filing import scheduled, server
 
 from .conftest import codes
 
@@ -272,3 +274,47 @@ def test_marketing_actions_are_there_and_said_once(api, wanted):
     }
     twice = {**wanted, "marketingActions": [], "policy": {"enforcementRefs": []}}
     assert codes(api.post("/activations/plan", twice)) == {"/policy": "one-of-two"}
+
+
+# -- which rows files have ----------------------------------------------------------------------------------------
+
+
+def words(plan):
+    return [change for step in plan["steps"] if step["noun"] == "dataflow" for change in step["changes"]]
+
+
+def test_a_file_says_which_rows_files_have(api, people, request):
+    name = request.node.name
+    served = api.post(f"{AUTHORING}/destination-servers", server()).json["instanceId"]
+    made = api.post(f"{AUTHORING}/destinations", for_files(served, name))
+    assert made.status == 200, made.text
+    audience = {"id": AUDIENCES[0].id, "namespace": AUDIENCES[0].namespace, "name": AUDIENCES[0].name, **scheduled()}
+    key = [{"fieldType": "ATTRIBUTE", "attributePath": "personalEmail.address"}]
+    document = {
+        "name": name,
+        "destination": name,
+        "audiences": [audience],
+        "mapping": [{"personalEmail.address": "email"}],
+        "mandatoryFields": ["personalEmail.address"],
+        "primaryFields": key,
+    }
+
+    assert words(planned(api, document)) == [
+        "mandatory: personalEmail.address",
+        "one row for each: personalEmail.address",
+    ]
+    applied = api.post("/activations", document)
+    assert applied.status == 200, applied.text
+    params = api.get(f"{FLOWS}/flows/{applied.json['dataflow']}").json["items"][0]["transformations"][0]["params"]
+    assert (params["mandatoryFields"], params["primaryFields"]) == (["personalEmail.address"], key)
+
+    silent = {key: value for key, value in document.items() if key not in ("mandatoryFields", "primaryFields")}
+    assert words(planned(api, silent)) == [], "what it does not speak of stays"
+    other = {**document, "mandatoryFields": [], "primaryFields": []}
+    assert words(planned(api, other)) == ["mandatory: nothing", "one row for each: nothing"]
+    applied = api.post("/activations", other)
+    assert applied.status == 200, applied.text
+    assert words(planned(api, other)) == []
+
+    answer = api.post("/activations/plan", {**document, "primaryFields": key * 3})
+    assert codes(answer) == {"/primaryFields/2": "wrong-key"}

@@ -58,14 +58,13 @@ def expected(people, wanted, known):
             candidate = candidate_of(person, place, audience, wanted, known[place], told[place])
             if candidate is not None:
                 candidates.append(candidate)
-    kept = candidates if wanted.key is None else [one for one in candidates if keeps(one, candidates, wanted)]
     rows = []
     for candidate in candidates:
         of = told[candidate.place]
-        if candidate not in kept:
+        mine = rows_left(candidate, candidates, wanted)
+        if not mine:
             of.excluded["duplicate"] += 1
             continue
-        mine = rows_of(candidate, wanted)
         of.rows += len(mine)
         rows += mine
     return rows, told
@@ -177,8 +176,31 @@ def as_text(value):
     return None if value in (None, "") else (value if isinstance(value, str) else orjson.dumps(value).decode())
 
 
+def rows_left(one, candidates, wanted):
+    """Return the rows that somebody keeps against all who have the same key."""
+    rows = rows_of(one, wanted)
+    if wanted.key is None or (one.status == "realized" and keeps(one, candidates, wanted)):
+        return rows
+    if one.status == "realized":
+        return []
+    if column_of_key(wanted) is None:
+        return rows if keeps(one, candidates, wanted) else []
+    ids = one.ids or [None]
+    return [row for row, id_ in zip(rows, ids, strict=True) if not says_otherwise(one, id_, candidates, wanted)]
+
+
+def says_otherwise(one, id_, candidates, wanted):
+    """Say whether another row tells of an identity of somebody who has left: a member's, or one that comes first."""
+    others = [
+        other for other in candidates if other.place == one.place and other is not one and id_ and id_ in other.ids
+    ]
+    return any(other.status == "realized" or precedence(other, wanted) < precedence(one, wanted) for other in others)
+
+
 def keeps(one, candidates, wanted):
-    """Say whether somebody keeps their row against all who have the same key."""
+    """Say whether somebody comes first of all who have the same key."""
+    if column_of_key(wanted) is not None:
+        candidates = [other for other in candidates if other.status == "realized"]
     rivals = [other for other in connected(one, candidates, wanted) if other is not one]
     return all(precedence(one, wanted) < precedence(other, wanted) for other in rivals)
 
@@ -210,7 +232,7 @@ def precedence(one, wanted):
         for column, value in zip(wanted.columns, one.cells, strict=True)
         if column.name not in sources and column.type != "object"
     ]
-    return -moment, -identities_at, ties, one.person.profile
+    return one.status == "exited", -moment, -identities_at, ties, one.person.profile
 
 
 def duck(value):
@@ -237,16 +259,20 @@ def key_columns(wanted):
 
 def rows_of(candidate, wanted):
     """Return the rows of one who keeps theirs: one for each id, if the key is an identity that is a column."""
-    if wanted.key is None or not wanted.key.namespace or len(candidate.ids) < 2:
+    place = column_of_key(wanted)
+    if place is None or len(candidate.ids) < 2:
         return [tuple(candidate.cells)]
+    return [tuple(id_ if at == place else value for at, value in enumerate(candidate.cells)) for id_ in candidate.ids]
+
+
+def column_of_key(wanted):
+    """Return the column in which the identity stands that is the key, if it is one and has one."""
+    if wanted.key is None or not wanted.key.namespace:
+        return None
+    name = f"identityMap.{wanted.key.namespace}"
     for place, column in enumerate(wanted.columns):
         row = column.row
-        if not isinstance(row, AttributeRow) and f"identityMap.{wanted.key.namespace}" in (
-            f"identityMap.{row.source}",
-            f"identityMap.{row.target}",
-        ):
-            return [
-                tuple(id_ if at == place else value for at, value in enumerate(candidate.cells))
-                for id_ in candidate.ids
-            ]
-    return [tuple(candidate.cells)]
+        own = () if isinstance(row, AttributeRow) else (f"identityMap.{row.source}", f"identityMap.{row.target}")
+        if name in own:
+            return place
+    return None

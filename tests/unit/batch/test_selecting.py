@@ -240,6 +240,42 @@ def test_a_chain_of_shared_identities_has_one_winner_however_long(tmp_path, orde
     assert len(unpacked(outcome.audiences[0].members)) == count + 1
 
 
+TOLD_AS = Column("status", AttributeRow("segmentMembership.seg_namespace.seg_id.status", "status"))
+
+
+def next_file(were, *columns, **more):
+    """An increment that says who has left; ``were`` had a row before."""
+    known = Known(surely=[*packed(pa.array(were))])
+    audience = AudienceWanted(7, "ups", "a", None, Manner("incremental", tells_status=True), known)
+    return Wanted((TOLD_AS, *columns), (audience,), **more)
+
+
+def gone(*told, **more):
+    person = of(*told, **more)
+    person.document["segmentMembership"]["ups"]["a"]["status"] = "exited"
+    return person
+
+
+def test_who_leaves_later_takes_no_row_from_a_member(tmp_path):
+    people = [gone(1, qualified="09", mail="m"), of(2, mail="m"), gone(3, qualified="09", mail="n")]
+    wanted = next_file([1, 3], column("mail"), key=DedupeKey(paths=("mail",)))
+
+    rows, outcome = selected(tmp_path, people, wanted)
+
+    assert rows == [("realized", "m"), ("exited", "n")]
+    assert outcome.audiences[0].excluded == {"duplicate": 1}
+
+
+def test_who_leaves_is_told_of_by_the_identities_that_no_member_has(tmp_path):
+    people = [gone(1, "xy", qualified="09"), of(2, "yz"), gone(3, "z", qualified="09"), gone(4, "x", qualified="08")]
+    wanted = next_file([1, 3, 4], EMAIL, key=DedupeKey(namespace="Email"))
+
+    rows, outcome = selected(tmp_path, people, wanted)
+
+    assert rows == [("exited", "x"), ("realized", "y"), ("realized", "z")]
+    assert (outcome.audiences[0].rows, outcome.audiences[0].excluded) == (3, {"duplicate": 2})
+
+
 def test_identities_that_are_no_column_compete_and_make_no_more_rows(tmp_path):
     wanted = first_file(column("last"), key=DedupeKey(namespace="Email"))
 

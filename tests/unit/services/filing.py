@@ -46,6 +46,8 @@ class Filing:
         """Store a target connection with the values of a form; those at the pointers ``secret`` sealed."""
         id_, safe = str(uuid.uuid4()), Safe(self.house.keyring, self.house.caller.tenant)
         document = {"name": "target", "connectionSpec": {"id": self.destination}, "params": params}
+        if self.account is not None:
+            document["baseConnectionId"] = self.account.id
         kept = sealing.sealed(safe, id_, document, list(secret)) if secret else document
         self.target = await self._kept("target-connection", kept, id_)
         return self.target

@@ -303,6 +303,41 @@ def test_credentials_in_use_keep_their_kind(kind):
     assert found(SHARED, other, others, "unused") == []
 
 
+REQUESTS = "/audienceMetadataConfig"
+OWN_ID = f"{REQUESTS}/x-headrace/authenticationId"
+
+
+def asking_with(kind, of=None):
+    """A destination of a kind of server whose requests about audiences are signed with credentials of a kind."""
+    metadata = {"audienceTemplateId": "t", "x-headrace": {"authenticationId": "own"}}
+    nouns = {AUDIENCE_TEMPLATE: {"t": an_audience_template()}} | ({SHARED: {"own": of}} if of is not None else {})
+    return a_destination(kind, {REQUESTS: metadata, "/customerDataFields": EVERY_FIELD}), beside(
+        a_server(kind), nouns=nouns
+    )
+
+
+@pytest.mark.parametrize("of", CREDENTIALS)
+@pytest.mark.parametrize("kind", ["URL_BASED", "FILE_BASED_S3"])
+def test_requests_are_signed_with_what_signs_requests(kind, of):
+    document, others = asking_with(kind, CREDENTIALS[of])
+
+    expected = [] if of == "URL_BASED" else [("wrong-credentials", OWN_ID, "error")]
+    assert found(DESTINATION, document, others) == expected
+
+
+def test_credentials_that_sign_requests_are_there():
+    assert found(DESTINATION, *asking_with("FILE_BASED_S3")) == [("no-credentials", OWN_ID, "error")]
+
+
+def test_credentials_that_sign_requests_keep_signing_some():
+    document, others = asking_with("FILE_BASED_S3", CREDENTIALS["URL_BASED"])
+    others.objects[DESTINATION] = {"d": document}
+
+    assert found(SHARED, CREDENTIALS["URL_BASED"], others, "own") == []
+    ((code, where, _),) = found(SHARED, CREDENTIALS["FILE_BASED_S3"], others, "own")
+    assert (code, where) == ("wrong-credentials", "/s3Authentication")
+
+
 # -- servers that are asked for something -------------------------------------------------------------------------
 
 LOOKUP = {

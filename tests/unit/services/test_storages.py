@@ -146,6 +146,20 @@ async def test_a_revoked_account_opens_nothing(bucket, house):
         bucket.access()
 
 
+async def test_an_account_rests_once_unless_it_was_given_other_credentials(bucket, house):
+    await bucket.fill_in(folder="in")
+    access, now = bucket.access(), house.clock.now()
+    holder = Holder(house.caller.tenant, bucket.account.id)
+    await house.store.write(lambda tx: standing.begin_anew(tx, holder, now))
+    newer = bucket.access()
+
+    rested = [await house.store.write(lambda tx, of=of: of.rest(tx, "denied", now)) for of in (access, newer, newer)]
+
+    assert rested == [None, bucket.account.id, None]
+    with pytest.raises(SignInNeeded, match="is refused by the partner: denied"):
+        bucket.access()
+
+
 async def test_shared_credentials_sign_in_for_everybody(house):
     stores = (house.store, house.clock, house.keyring, house.caller)
     shared = await authoring.save(*stores, authoring.CREDENTIALS, {"s3Authentication": {**KEYS}})
@@ -161,6 +175,8 @@ async def test_shared_credentials_sign_in_for_everybody(house):
 
     assert (access._sign_in.auth_type, access._sign_in.auth) == ("S3", KEYS)
     assert access.redact(f"no {KEYS['secretKey']}") == "no [secret]"
+    rested = await house.store.write(lambda tx: access.rest(tx, "denied", house.clock.now()))
+    assert rested is None, "what one operator enters stops no other"
 
 
 async def test_a_role_is_assumed_for_the_sandbox_that_it_is_for(house):

@@ -91,7 +91,7 @@ class Applier:
 
     async def _dataflow(self, caller: Caller, made: Plan, source: str, target: str) -> StoredDataflow:
         stored = made.found.dataflow
-        params = chosen(made.found.selectors, made.rows)
+        params = chosen(made.wanted, made.found, made.rows)
         if stored is None:
             document = {**_said(made), "sourceConnectionIds": [source], "targetConnectionIds": [target]}
             document["transformations"] = [{"name": "GeneralTransform", "params": params}]

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from headrace.connect.keyring import Keyring
 from headrace.model.activation import Activation
+from headrace.model.export import RowSettings
 from headrace.model.flow import Flow, SegmentSelectorValue
 from headrace.model.problem import ConfigurationError, Problem
 from headrace.model.reading import read
@@ -27,6 +28,8 @@ Action = Literal["create", "change", "remove", "keep"]
 #: Stands for the id of what is still to be made.
 TO_BE = "to-be-made"
 _MAPPING = "/transformations/0/params/profileSelectors/selectors"
+_PARAMS = "/transformations/0/params"
+_CHOICES = (f"{_PARAMS}/mandatoryFields", f"{_PARAMS}/primaryFields")
 _ACTIONS = "/policy/enforcementRefs"
 _AUDIENCES = "/transformations/0/params/segmentSelectors/selectors"
 
@@ -118,7 +121,7 @@ def _document(wanted: Activation, found: Found, rows: tuple[Object, ...]) -> Obj
         "name": wanted.name,
         "sourceConnectionIds": [found.source.id if found.source is not None else TO_BE],
         "targetConnectionIds": [found.target.id if found.target is not None else TO_BE],
-        "transformations": [{"name": "GeneralTransform", "params": chosen(found.selectors, rows)}],
+        "transformations": [{"name": "GeneralTransform", "params": chosen(wanted, found, rows)}],
     }
     if wanted.description is not None:
         document["description"] = wanted.description
@@ -128,9 +131,11 @@ def _document(wanted: Activation, found: Found, rows: tuple[Object, ...]) -> Obj
     return document if policy is None else {**document, "policy": policy}
 
 
-def chosen(selectors: tuple[Object, ...], rows: tuple[Object, ...]) -> Object:
-    """Return the audiences and the mapping as the flow service writes them."""
-    return {"segmentSelectors": {"selectors": [*selectors]}, "profileSelectors": {"selectors": [*rows]}}
+def chosen(wanted: Activation, found: Found, rows: tuple[Object, ...]) -> Object:
+    """Return the audiences, the mapping and which rows files have, as the flow service writes them."""
+    before = _stored_flow(found)
+    selected = {"segmentSelectors": {"selectors": [*found.selectors]}, "profileSelectors": {"selectors": [*rows]}}
+    return {**selected, **wanted.rows_wanted(before.params.rows if before is not None else None)}
 
 
 def _rows(wanted: Activation) -> Iterator[Object]:
@@ -167,6 +172,8 @@ def _place_of(pointer: str) -> str:
         return "/mapping" + "/".join(pointer.removeprefix(_MAPPING).split("/")[:2])
     if pointer.startswith(_AUDIENCES):
         return "/audiences" + pointer.removeprefix(_AUDIENCES).replace("/value", "", 1)
+    if pointer.startswith(_CHOICES):
+        return pointer.removeprefix(_PARAMS)
     return "/destination" if pointer == "/targetConnectionIds/0" else pointer
 
 
@@ -195,9 +202,10 @@ def _connection_steps(wanted: Activation, found: Found, *, is_other: bool) -> It
 def _flow_steps(wanted: Activation, found: Found, flow: Flow) -> Iterator[Step]:
     before = _stored_flow(found)
     if before is None:
-        yield Step("create", "dataflow", wanted.name)
+        yield Step("create", "dataflow", wanted.name, tuple(_words_of_rows(flow.params.rows)))
     else:
-        changes = tuple(_other_words(wanted, found))
+        rows = _words_of_rows(flow.params.rows, before.params.rows)
+        changes = (*_other_words(wanted, found), *rows)
         yield Step("change" if changes else "keep", "dataflow", wanted.name, changes)
     yield from _compared("audience", audiences_of(before) if before is not None else {}, audiences_of(flow))
     yield from _compared("mapping", rows_of(before) if before is not None else {}, rows_of(flow))
@@ -208,6 +216,16 @@ def _other_words(wanted: Activation, found: Found) -> Iterator[str]:
     for name, value in (("description", wanted.description), ("policy", wanted.policy_wanted)):
         if value is not None and value != found.dataflow.document.get(name):
             yield "marketing actions" if name == "policy" else name
+
+
+def _words_of_rows(rows: RowSettings, before: RowSettings | None = None) -> Iterator[str]:
+    """Say which rows files have, where that is another than ``before``."""
+    keys = [part.attribute_path or part.identity_namespace or "" for part in rows.primary_fields or ()]
+    for name, said in (("mandatory_fields", rows.mandatory_fields or ()), ("primary_fields", keys)):
+        known = getattr(before, name, None) or ()
+        if (getattr(rows, name) or ()) != known:
+            what = "mandatory" if name == "mandatory_fields" else "one row for each"
+            yield f"{what}: {', '.join(said) or 'nothing'}"
 
 
 def _compared(noun: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Step]:

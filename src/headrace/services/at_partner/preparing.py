@@ -37,6 +37,7 @@ def prepare(place: Place, partners: Partners, about: Context, actor: str) -> Pre
         AccountError: the credentials are not complete.
     """
     assert place.template is not None, "without a template there is nothing to send"
-    access = partners.access(place.tx, place.tenant, place.edition, place.account, place.target, actor)
+    own = place.edition.destination.audience_metadata.extension.authentication_id
+    access = partners.access(place.tx, place.tenant, place.edition, place.account, place.target, actor, own=own)
     context = contexts.of_connection(place.edition, access, place.template)
     return Prepared(Events(place.template), access, {**context, **about})

@@ -87,10 +87,10 @@ def examine_audience_template(
 def examine_credentials(document: object, others: Others, id_: str | None, strict: bool) -> Examined[Credentials]:
     """Check shared credentials, and with them the destinations that use them."""
     examined = examine(Credentials, document, strict=strict)
-    for name, user in users(others, CREDENTIALS, id_) if id_ is not None else ():
-        server = links.server_of(user, others)
-        if server is not None and server.is_whole:
-            examined.ask(_told(links.with_credentials(document, server.block), name))
+    if id_ is None:
+        return examined
+    for name, user in users(others, CREDENTIALS, id_):
+        examined.ask(_told(as_far_as_read(_of_credentials(user, document, others, id_), user), name))
     return examined
 
 
@@ -123,6 +123,16 @@ def _with_users_of_server(server: Object[DestinationServer], others: Others, id_
             yield Problem("type-in-use", "/destinationServerType", message)
         else:
             yield from _told(as_far_as_read(_of_server(user, server, id_), user, server), name)
+
+
+def _of_credentials(user: Object[Destination], document: object, others: Others, id_: str) -> Iterator[Clash]:
+    """Ask a destination for what it uses credentials: to sign in where it delivers to, to sign requests, or both."""
+    if user.block.audience_metadata.extension.authentication_id == id_:
+        yield from links.with_credentials_of_requests(document, links.place_of_credentials(user.block))
+    server = links.server_of(user, others)
+    is_delivered = any(delivery.authentication_id == id_ for delivery in user.block.destination_delivery)
+    if is_delivered and server is not None and server.is_whole:
+        yield from links.with_credentials(document, server.block)
 
 
 def _of_server(user: Object[Destination], server: Object[DestinationServer], id_: str) -> Iterator[Clash]:

@@ -47,6 +47,7 @@ def clashes(destination: Object[Destination], others: Others) -> Iterator[Clash]
     yield from as_far_as_read(_lookups(destination, others), destination)
     yield from as_far_as_read(_audience_template(destination, others), destination)
     yield from as_far_as_read(_credentials(destination, others), destination)
+    yield from as_far_as_read(_credentials_of_requests(destination, others), destination)
 
 
 # -- the server that is delivered to ------------------------------------------------------------------------------
@@ -159,6 +160,37 @@ def _validated_fields(destination: Destination, template: AudienceTemplate, wher
                 f"the audience template checks `{validation.field}`, which no customer data field is named; add it"
             )
             yield Clash("unknown-customer-data", message, where, f"/validations/{place}/field")
+
+
+def with_credentials_of_requests(credentials: object, where: str) -> Iterator[Clash]:
+    """Say that credentials which are to sign the requests of an audience template are for storages."""
+    held = credentials.keys() & SIGNS_IN_AT.keys() if isinstance(credentials, dict) else set()
+    for kind in sorted(held):
+        if SIGNS_IN_AT[kind] != "URL_BASED":
+            message = (
+                f"`{kind}` signs in at a storage, and no request of an audience template; use `basicAuthentication`"
+            )
+            yield Clash("wrong-credentials", message, where, pointer((kind,)))
+
+
+def _credentials_of_requests(destination: Object[Destination], others: Others) -> Iterator[Clash]:
+    id_ = destination.block.audience_metadata.extension.authentication_id
+    if id_ is None:
+        return
+    where, credentials = place_of_credentials(destination.block), look_up(Credentials, CREDENTIALS, others, id_)
+    if credentials is None:
+        message = f"there are no credentials {id_!r}; create them first, or leave it out"
+        yield Clash("no-credentials", message, where)
+    else:
+        yield from as_far_as_read(with_credentials_of_requests(credentials.document, where))
+
+
+def place_of_credentials(destination: Destination) -> str:
+    """Return where a destination says with what the requests of its audience template are signed."""
+    newer = destination.audience_metadata_config
+    is_newer = newer is not None and newer.extension.authentication_id is not None
+    home = "audienceMetadataConfig" if is_newer else "segmentMappingConfig"
+    return f"/{home}/x-headrace/authenticationId"
 
 
 def _place_of_template(destination: Destination) -> str:

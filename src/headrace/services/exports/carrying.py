@@ -108,7 +108,8 @@ class Exporting:
                     raise
                 raise trying.Anew from None
 
-        await trying.tried(self._ready, write, run, steps, self.store, self.clock, self._scratch(run))
+        scratch = self._scratch(run)
+        await trying.tried(self._ready, write, run, steps, self.store, self.clock, self.announce, scratch)
 
     async def _renamed(self, ready: _Ready, steps: HeldSteps) -> bool:
         """Note that nobody has seen files of these names that are ours, and take the next ones, if there are any."""

@@ -93,7 +93,8 @@ class ExportingDatasets:
         async def write(ready: _Ready) -> None:
             await self._export(ready, steps)
 
-        await trying.tried(self._ready, write, run, steps, self.store, self.clock, self.scratch / run.run)
+        scratch = self.scratch / run.run
+        await trying.tried(self._ready, write, run, steps, self.store, self.clock, self.announce, scratch)
 
     def _ready(self, tx: Transaction, run: Run) -> _Ready:
         plan = plan_datasets(tx, tenant_of(tx, run.tenant), run)

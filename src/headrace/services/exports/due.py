@@ -24,6 +24,7 @@ from headrace.store import audiences, dataflows, documents, export_schedules, ex
 from headrace.store.database import Transaction
 from headrace.store.dataflows import StoredDataflow
 from headrace.store.export_schedules import DATASETS, Standing
+from headrace.store.restored import RESYNC
 from headrace.store.runs import Run
 
 #: The kind of the runs that write files.
@@ -178,6 +179,14 @@ def ask(
     return runs.ask(tx, stored.tenant, KIND, subject, actor, now)
 
 
+def hasten(tx: Transaction, tenant: int, account: str, now: int) -> None:
+    """Have the files written at once that wait for an account's storage to let it in: it has other credentials now."""
+    targets = [
+        item.id for item in documents.all_of(tx, tenant, _TARGET) if item.document.get("baseConnectionId") == account
+    ]
+    runs.hasten(tx, tenant, KIND, targets, now)
+
+
 def again(run: Run, tried: int = 1) -> dict[str, Any]:
     """Return the subject of a run that does again what one did: for its moment, and as the same export."""
     known = {"moment": moment_of(run), "shown": was_shown(run), "export": export_of(run)}
@@ -226,10 +235,16 @@ def unended(tx: Transaction, tenant: int, dataflow: str) -> Iterator[Run]:
 
 
 def _free(tx: Transaction, id_: str, standings: list[Standing], now: int) -> Iterator[Standing]:
-    """Yield the schedules whose audiences have no run under way; the others are looked at again in a while."""
-    busy = {audience for run in unended(tx, standings[0].tenant, id_) for audience in run.subject["audiences"]}
+    """
+    Yield the schedules whose audiences have no run under way; the others are looked at again in a while.
+
+    After a restore none is free until it is known whom the files since the backup may have.
+    """
+    tenant = standings[0].tenant
+    busy = {audience for run in unended(tx, tenant, id_) for audience in run.subject["audiences"]}
+    is_restoring = any(run.subject["dataflow"] == id_ for run in runs.unfinished(tx, tenant, RESYNC))
     for standing in standings:
-        if standing.audience in busy:
+        if is_restoring or standing.audience in busy:
             export_schedules.put(tx, _moved(standing, standing.settled_until, now + _BUSY, standing.missed))
         else:
             yield standing

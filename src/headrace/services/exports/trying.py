@@ -11,9 +11,11 @@ from headrace.batch.export import Part
 from headrace.batch.filenames import joined
 from headrace.batch.manifest import Written, manifest, name_of_manifest
 from headrace.clock import Clock
+from headrace.connect.auth import SignInNeeded
 from headrace.connect.storage import NotStored, Storage
 from headrace.connect.storage.storage import where_allowed
 from headrace.errors import HeadraceError
+from headrace.events import AccountStopped, Announce
 from headrace.orchestrate.port import RunLost
 from headrace.services.at_partner.recording import wait_after
 from headrace.services.exports.due import KIND, again, was_shown
@@ -39,6 +41,8 @@ T = TypeVar("T")
 R = TypeVar("R", bound=Ready)
 #: How often an export is tried by itself where the storage could not be reached, which takes most of a day.
 MOST_TRIES = 24
+#: The cause where the account rests, or was revoked: nobody asked the storage.
+_SIGNED_OUT = "signed-out"
 #: Seconds between two looks whether the run is still to be carried.
 _LOOK = 1.0
 
@@ -62,13 +66,14 @@ async def tried(
     steps: HeldSteps,
     store: Store,
     clock: Clock,
+    announce: Announce,
     scratch: Path,
 ) -> None:
     """
     Read what a run is about, and write its files; nothing, where it has published, and died before that was known.
 
-    Both are done once more where writing ends with ``Anew``. Where it could not reach its storage, another run is asked
-    for, until enough were.
+    Both are done once more where writing ends with ``Anew``. Where the storage was not reached or did not let it in,
+    another run is asked for, until enough were.
 
     Raises:
         HeadraceError: what one of the two raised, without the account's secrets.
@@ -76,8 +81,10 @@ async def tried(
 
     async def work() -> None:
         while (ready := await patiently(lambda: store.read(lambda tx: _unpublished(tx, run, read)))) is not None:
-            with suppress(Anew), quietened(ready.access):
-                await while_ours(steps, ready.progress, clock, write(ready))
+            with suppress(Anew):
+                async with resting(ready.access, store, clock, announce):
+                    with quietened(ready.access):
+                        await while_ours(steps, ready.progress, clock, write(ready))
                 return
 
     try:
@@ -86,8 +93,11 @@ async def tried(
         await asyncio.to_thread(rmtree, scratch, ignore_errors=True)
     if failed is not None:
         await patiently(lambda: store.write(lambda tx: steps.note_in(tx, cause=failed["cause"])))
+        if failed["cause"] == _SIGNED_OUT:
+            await steps.step("ask again", lambda: _ask_again(run, store, clock))
+            raise SignInNeeded(failed["message"])
         error = NotStored(failed["cause"], failed["message"])
-        if error.may_pass:
+        if error.may_pass or error.cause == "denied":
             await steps.step("ask again", lambda: _ask_again(run, store, clock))
         raise error
 
@@ -101,6 +111,8 @@ async def _cause_of(work: Callable[[], Awaitable[None]]) -> dict[str, str] | Non
     """Do work, and return why the storage did not take it: of an error that leaves a step its words alone are kept."""
     try:
         await work()
+    except SignInNeeded as error:
+        return {"cause": _SIGNED_OUT, "message": error.message}
     except NotStored as error:
         return {"cause": error.cause, "message": error.message}
     return None
@@ -130,6 +142,20 @@ async def while_ours(steps: HeldSteps, progress: Progress, clock: Clock, work: C
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
+
+
+@asynccontextmanager
+async def resting(access: StorageAccess, store: Store, clock: Clock, announce: Announce) -> AsyncIterator[None]:
+    """Let an account rest that its storage denies what is done meanwhile, so that not every file of it asks again."""
+    try:
+        yield
+    except NotStored as error:
+        reason = error.message
+        if error.cause == "denied":
+            stopped = await patiently(lambda: store.write(lambda tx: access.rest(tx, reason, clock.now())))
+            if stopped is not None:
+                announce(AccountStopped(account=stopped, reason=reason))
+        raise
 
 
 @contextmanager

@@ -10,8 +10,9 @@ from headrace.connect.storage import NotStored
 from headrace.connect.storage.local import LocalStorage
 from headrace.services.exports import asking, carrying, due
 from headrace.store import exports, runs
+from headrace.store.backup import aftermath
 from unit.services.exports.filing import activate_files, carries_files
-from unit.services.house import person
+from unit.services.house import START, person
 
 NEWS = {"mode": "FIRST_FULL_THEN_INCREMENTAL", "frequency": "EVERY_3_HOURS"}
 HOUR = 3600
@@ -130,6 +131,61 @@ async def test_what_is_shown_and_not_published_is_told_again(filed, monkeypatch)
 
 def fails(*_):
     raise RuntimeError
+
+
+async def test_after_a_restore_whoever_files_may_have_is_told_again(filed):
+    """Files after the backup said that 3 came and left, that 2 left, and that 4 came: nobody knows that any more."""
+    await activate_files(filed, "a", **NEWS)
+    await filed.ingest(person(1, "a"), person(2, "a"), person(3), person(4), person(5, a=False))
+    assert await rows(filed, 3) == ["1,,realized", "2,,realized"]
+    filed.store.write_now(lambda tx: aftermath.begin_anew(tx, START, filed.clock.now(), "restored"))
+    await filed.ingest(person(2, a=False, minute=3), person(3, a=False, minute=2), person(4, "a", minute=1))
+    assert await rows(filed, 3) == [], "it is held"
+    await filed.switch(True)
+    assert await exported(filed, 0) == {}, "it is not known yet whom files may have"
+
+    (told,) = [lines[1:] for lines in (await exported(filed, 0.1)).values()]
+    assert told == ["1,,realized", "2,,exited", "3,,exited", "4,,realized"]
+    assert await rows(filed, 3) == []
+
+
+async def test_after_a_restore_from_before_the_first_file_who_left_since_is_told(filed):
+    await activate_files(filed, "a", **NEWS)
+    await filed.ingest(person(1, "a"), person(2))
+    filed.store.write_now(lambda tx: aftermath.begin_anew(tx, START, filed.clock.now(), "restored"))
+    await filed.ingest(person(2, a=False, minute=3))
+    await filed.switch(True)
+    await filed.carry_runs()
+
+    assert await rows(filed, 3) == ["1,,realized", "2,,exited"]
+
+
+async def test_the_receipt_of_an_erasure_says_which_files_have_somebody(filed):
+    await activate_files(filed, "a", "b", **NEWS)
+    await filed.ingest(person(1, "a"), person(2, "b"), person(3))
+    await exported(filed, 3)
+
+    said = {}
+    for number in (1, 3, 9):
+        id_ = await erased(filed, number)
+        (told,) = (await filed.erasures.get(filed.caller, id_)).receipts
+        said[number] = (told.state, told.reason)
+
+    assert said[1][0] == "cannot-be-told"
+    assert said[1][1].startswith("files have them in A; no file from now on does")
+    assert said[3] == (
+        "unknown",
+        "the last files do not have them as a member; older ones, which stay with the partner, may",
+    )
+    assert said[9] == ("unknown", None), "nobody was known"
+    assert all("1" not in line for lines in (await exported(filed, 3)).values() for line in lines[1:])
+
+
+async def erased(house, number):
+    """Erase somebody, and return the id of the erasure."""
+    report = await house.erasures.ask(house.caller, {"profile": f"crmId:{number}"})
+    await house.carry_runs()
+    return report.erasure.erasure
 
 
 async def test_files_that_are_called_the_same_take_the_place_of_the_last(filed):

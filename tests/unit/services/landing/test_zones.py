@@ -12,18 +12,21 @@ from sqlalchemy import update
 from headrace.api.blobs import Blobs
 from headrace.connect.keyfile import LocalKeyFile
 from headrace.connect.keyring import Keyring
-from headrace.connect.storage import served
+from headrace.connect.storage import NotStored, served
 from headrace.errors import OperationError
 from headrace.events import LandingRefused
 from headrace.services import key_rotation
 from headrace.services.caller import Principal
 from headrace.services.grants import Grants
+from headrace.services.landing.room import LandingRoom
 from headrace.services.landing.sas import Refused
 from headrace.services.landing.tidying import keep_tidy, tidy
 from headrace.services.landing.zones import LandingZones
+from headrace.services.quotas import FILES_FRESH, Quotas
 from headrace.services.storages import Storages
 from headrace.store import access, landing_zones, tables
 from headrace.store.keys import StoredKeys
+from headrace.store.quotas import Quota
 from unit.services.filing import filing
 
 DAY = 86_400_000
@@ -310,3 +313,31 @@ async def test_a_key_that_cannot_be_had_is_a_matter_of_time(house, zones, large)
     await client.ask(way, "large")
     assert client.status == 503
     assert client.events == [LandingRefused(code="ServerBusy")]
+
+
+# -- room ---------------------------------------------------------------------------------------------------------
+
+
+async def test_files_of_a_landing_zone_count_and_none_is_written_beyond_the_quota(house, zones):
+    quotas = Quotas(house.store, house.clock, house.events.append, Quota(0, 0, 0, 100), zones.directory)
+    room = LandingRoom(house.store, quotas, zones.directory_of)
+
+    (await room(house.caller.tenant) / "a.csv").write_bytes(b"x" * 100)
+    house.clock.at += int(FILES_FRESH * 1000)
+
+    assert (await quotas.standing(house.caller.number)).used.bytes == 100
+    with pytest.raises(NotStored, match="as many bytes as they may") as refused:
+        await room(house.caller.tenant)
+    assert refused.value.cause == "full"
+
+
+async def test_no_file_is_written_while_the_disk_is_full(house, zones):
+    quotas = Quotas(house.store, house.clock, house.events.append, Quota(0, 0, 0, 0), zones.directory)
+    room = LandingRoom(house.store, quotas, zones.directory_of)
+    house.store.reserve.is_short = True
+
+    with pytest.raises(NotStored, match="disk is full"):
+        await room(house.caller.tenant)
+
+    house.store.reserve.is_short = False
+    assert (await room(house.caller.tenant)).is_dir()
