@@ -70,7 +70,7 @@ async def told(house, made):
         subject = {"dataflow": "-", "audiences": [number], "slot": None, "moment": now}
         of = runs.ask(tx, tenant.tenant, "export", subject, "client:a", now)
         runs.end(tx, of.run, "succeeded", now)
-        return notifying.notify(tx, tenant, made.target.id, of.run, "client:a", now, number, of.run)
+        return notifying.notify(tx, tenant, made.target.id, of.run, "client:a", now, number, of)
 
     run = house.store.write_now(work)
     await house.carry_runs()
