@@ -194,6 +194,8 @@ class _Engine(Engine):
 
     def __init__(self, scratch: Path, picked: _Picked, memory_mb: int) -> None:
         super().__init__(scratch, memory_mb=memory_mb, keeps_order=True)
+        # The first rows are handed on, and do not wait until a megabyte of them was found.
+        self._connection.execute("SET streaming_buffer_size = '100KB'")
         self._picked = picked
 
     def interrupt(self) -> None:

@@ -1,4 +1,4 @@
-"""What holds of every CSV file, whatever is in it: three readers find what was written, and a row is a row."""
+"""What holds of every CSV file, whatever is in it: four readers find what was written, and a row is a row."""
 
 import csv
 import io
@@ -6,6 +6,7 @@ import math
 import struct
 
 import duckdb
+import polars
 import pyarrow as pa
 import pyarrow.csv
 import pytest
@@ -69,6 +70,10 @@ def by_arrow(file, separator):
     return [tuple(row.values()) for row in table.to_pylist()]
 
 
+def by_polars(file, separator):
+    return polars.read_csv(io.BytesIO(file), separator=separator, infer_schema=False).rows()
+
+
 @given(ROWS, st.sampled_from([",", ";", "|", "\t"]))
 @quick
 def test_python_reads_what_was_written(rows, separator):
@@ -83,6 +88,14 @@ def test_arrow_reads_what_was_written_and_tells_null_from_empty(rows, separator)
     file = written(table_of(rows), look(sep=separator, **DOUBLED, **WHOLE))
 
     assert by_arrow(file, separator) == rows
+
+
+@given(ROWS, st.sampled_from([",", ";", "|", "\t"]))
+@quick
+def test_polars_reads_what_was_written_and_tells_null_from_empty(rows, separator):
+    file = written(table_of(rows), look(sep=separator, **DOUBLED, **WHOLE))
+
+    assert by_polars(file, separator) == rows
 
 
 @given(ROWS, st.sampled_from([",", ";", "|", "\t"]))
