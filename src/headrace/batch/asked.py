@@ -21,6 +21,7 @@ OWN = (
     ("qualified_at", pa.int64()),
     ("identities_at", pa.int64()),
     ("has_left", pa.bool_()),
+    ("is_silent", pa.bool_()),
 )
 #: What people are kept under: where columns of an upload are wanted.
 PERSON = ("person", pa.large_string())
@@ -89,6 +90,20 @@ class Asked(msgspec.Struct, frozen=True):
             wanted.gathers,
             any(audience.enrichment for audience in wanted.audiences),
         )
+
+    @property
+    def asks_members(self) -> bool:
+        """
+        Whether members matter who have no row: with their key, nobody may be told to have left.
+
+        They are told as silent rows, in which there is nothing but the key.
+        """
+        return bool(self.keys) and any(audience.manner.tells_who_left for audience in self.audiences)
+
+    def of_keys(self) -> "Asked":
+        """Return what is asked of silent rows; their columns are the parts of the key."""
+        columns = tuple(self.columns[place] for place in self.keys)
+        return Asked(columns, self.audiences, many=None if self.many is None else 0, policies=self.policies)
 
     @property
     def consents(self) -> Consents:

@@ -80,6 +80,14 @@ class CandidateRows:
         rows = pa.Table.from_batches(made, self._schema).sort_by(_ORDER).select(names)
         return pa.record_batch([_whole(column) for column in rows.columns], schema=self._asked.schema)
 
+    def silent(self, keys: pa.RecordBatch) -> pa.RecordBatch:
+        """Return rows that say nothing, of the keys that members have who have none."""
+        found = {**dict(zip(keys.schema.names, keys.columns, strict=True)), "is_silent": pa.repeat(True, len(keys))}
+        there = {name: found[name] for name, _ in OWN}
+        there |= {f"c{place}": found[f"c{at}"] for at, place in enumerate(self._asked.keys)}
+        fields = self._asked.schema
+        return pa.record_batch([there.get(one.name, pa.nulls(len(keys), one.type)) for one in fields], schema=fields)
+
     # -- whose are left out --------------------------------------------------------------------------------------------
 
     def _missing(self, told: Told, people: pa.RecordBatch) -> pa.Array:
@@ -108,6 +116,7 @@ class CandidateRows:
             self._qualified(seen, whose),
             people.column("identities_at").take(whose),
             pc.equal(pa.array(seen.statuses, pa.string()).take(whose), "exited"),
+            pa.repeat(False, len(whose)),
         ]
         if self._asked.tells_person:
             own.append(people.column("key").take(whose).cast(PERSON[1]))

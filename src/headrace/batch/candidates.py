@@ -47,7 +47,7 @@ class Candidates:
         self._audiences = [_Audience(audience) for audience in asked.audiences]
         self._documents = Documents()
         self._rows = CandidateRows(asked, by_documents=by_documents)
-        self._at_once = READ_AT_ONCE if self._rows.needs_document else AT_ONCE
+        self._keys = CandidateRows(asked.of_keys(), by_documents=by_documents) if asked.asks_members else None
         self._looked = self._cut = self._last = 0
 
     def take(self, people: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -55,11 +55,11 @@ class Candidates:
         self._note(people)
         at = people.schema.get_field_index("document")
         people = people.set_column(at, "document", people.column(at).cast(pa.string()))
-        statuses = self._decide(people)
-        some = pc.indices_nonzero(reduce(pc.or_, [status.is_valid() for status in statuses]))
-        people, statuses = people.take(some), [status.take(some) for status in statuses]
-        for begin, count in self._parts(people):
-            yield self._made(people.slice(begin, count), [status.slice(begin, count) for status in statuses])
+        statuses, silent = zip(*self._decide(people), strict=True)
+        for made in self._made(self._rows, people, statuses):
+            yield self._rows.in_order([one.give(rows) for one, rows in zip(self._audiences, made, strict=True)])
+        for made in self._made(self._keys, people, silent) if self._keys is not None else ():
+            yield from (self._rows.silent(one.rows) for one in made)
         yield self._rows.in_order([])
 
     def counted(self) -> Counted:
@@ -77,13 +77,16 @@ class Candidates:
 
     # -- who has a row -------------------------------------------------------------------------------------------------
 
-    def _decide(self, people: pa.RecordBatch) -> list[pa.Array]:
-        """Return, for each audience, the status that each person's row has; null where there is none."""
+    def _decide(self, people: pa.RecordBatch) -> "Iterator[tuple[pa.Array, pa.Array]]":
+        """
+        Yield, for each audience, the status that each person's row has, null where there is none; and the status of
+        members who have none, null of all others.
+        """
         documents = people.column("document")
         found = self._documents.find(documents, [(*path_of(one.wanted), "status") for one in self._audiences])
         sights = [one.sights(people, status) for one, status in zip(self._audiences, found, strict=True)]
         withheld = self._withheld(documents, sights)
-        return [one.decide(sight, withheld) for one, sight in zip(self._audiences, sights, strict=True)]
+        return (one.decide(sight, withheld) for one, sight in zip(self._audiences, sights, strict=True))
 
     def _withheld(self, documents: pa.Array, sights: "Sequence[_Sights]") -> pa.Array:
         """Say whom a policy withholds, of those to whom it makes a difference."""
@@ -98,19 +101,18 @@ class Candidates:
 
     # -- what stands in it ---------------------------------------------------------------------------------------------
 
-    def _parts(self, people: pa.RecordBatch) -> Iterator[tuple[int, int]]:
-        """Yield how many people are taken at once, so that their rows are not too much; each time with the first."""
-        sizes = self._rows.sizes(people.column("document"))
-        parts = pc.divide(pc.subtract(pc.cumulative_sum(sizes), sizes), self._at_once)
-        begin = 0
-        for end in pc.run_end_encode(parts, run_end_type=pa.int64()).run_ends.to_pylist():
-            yield begin, end - begin
-            begin = end
+    def _made(self, rows: CandidateRows, people: pa.RecordBatch, statuses: Sequence[pa.Array]) -> Iterator[list[Made]]:
+        """Yield rows of the audiences, of so many people who have any that they are not too much at once."""
+        some = pc.indices_nonzero(reduce(pc.or_, [status.is_valid() for status in statuses]))
+        people, statuses = people.take(some), [status.take(some) for status in statuses]
+        for begin, count in _parts(rows, people):
+            part = people.slice(begin, count)
+            yield self._of_part(rows, part, [status.slice(begin, count) for status in statuses])
 
-    def _made(self, people: pa.RecordBatch, statuses: Sequence[pa.Array]) -> pa.RecordBatch:
+    def _of_part(self, rows: CandidateRows, people: pa.RecordBatch, statuses: Sequence[pa.Array]) -> list[Made]:
         documents = people.column("document")
-        texts = dict(zip(self._rows.paths, self._documents.find(documents, self._rows.paths), strict=True))
-        read = [self._as_told(one) for one in documents.to_pylist()] if self._rows.needs_document else None
+        texts = dict(zip(rows.paths, self._documents.find(documents, rows.paths), strict=True))
+        read = [self._as_told(one) for one in documents.to_pylist()] if rows.needs_document else None
         people = people.append_column("length", pc.binary_length(documents).cast(pa.int64())).drop_columns(["document"])
         made = []
         for place, (audience, status) in enumerate(zip(self._audiences, statuses, strict=True)):
@@ -119,14 +121,25 @@ class Candidates:
             told = texts if is_all else {path: found.take(mine) for path, found in texts.items()}
             whole = [read[at] for at in mine.to_pylist()] if read is not None else ()
             seen = Seen(audience.wanted, status.take(mine).to_pylist(), told, whole)
-            made.append(audience.give(self._rows.of(place, people.take(mine), seen)))
-        return self._rows.in_order(made)
+            made.append(rows.of(place, people.take(mine), seen))
+        return made
 
     def _as_told(self, stored: str) -> Profile:
         """Read a document as the partner may know it."""
         whole: Profile = orjson.loads(stored)
         is_withheld = bool(self._consents) and self._consents.withholding(whole) is not None
         return without_memberships(whole) if is_withheld else whole
+
+
+def _parts(rows: CandidateRows, people: pa.RecordBatch) -> Iterator[tuple[int, int]]:
+    """Yield how many people are taken at once, each time with the first of them."""
+    sizes = rows.sizes(people.column("document"))
+    at_once = READ_AT_ONCE if rows.needs_document else AT_ONCE
+    parts = pc.divide(pc.subtract(pc.cumulative_sum(sizes), sizes), at_once)
+    begin = 0
+    for end in pc.run_end_encode(parts, run_end_type=pa.int64()).run_ends.to_pylist():
+        yield begin, end - begin
+        begin = end
 
 
 class _Sights(NamedTuple):
@@ -161,19 +174,17 @@ class _Audience:
         is_new = pc.greater(pc.fill_null(identities_at, 0), self.wanted.known.cut)
         return _Sights(profiles, is_in, surely, perhaps, is_new)
 
-    def decide(self, sights: _Sights, withheld: pa.Array) -> pa.Array:
-        """Return which rows people have, null where they have none, and note who that is."""
+    def decide(self, sights: _Sights, withheld: pa.Array) -> tuple[pa.Array, pa.Array]:
+        """Return which rows people have, and which members have none; null of all others. Note who that is."""
         is_told = pc.and_not(sights.is_in, withheld)
         statuses = self._of(is_told, sights)
-        has_row = statuses.is_valid()
-        is_excluded = pc.and_(
-            pc.and_(sights.is_in, withheld), pc.and_not(self._of(sights.is_in, sights).is_valid(), has_row)
-        )
-        excluded = pc.sum(is_excluded).as_py() or 0
+        has_row, would = statuses.is_valid(), self._of(sights.is_in, sights).is_valid()
+        excluded = pc.sum(pc.and_(pc.and_(sights.is_in, withheld), pc.and_not(would, has_row))).as_py() or 0
         self._received += (pc.sum(has_row).as_py() or 0) + excluded
         self._excluded["consent"] += excluded
-        self._members.add(sights.profiles.filter(pc.and_not(is_told, has_row)))
-        return statuses
+        is_silent = pc.and_not(is_told, has_row)
+        self._members.add(sights.profiles.filter(is_silent))
+        return statuses, pc.if_else(is_silent, "realized", pa.scalar(None, pa.string()))
 
     def give(self, made: Made) -> pa.RecordBatch:
         """Return rows, and note who has them and whose are left out."""

@@ -2,7 +2,8 @@
 """
 Who keeps a row, of those who have the same key: a member, and of members the one who changed last.
 
-Who has left takes no row from a member: by it the partner would take out whom it knows the member by. What changed last
+Who has left takes no row from a member, and has none where a member has none either who has the same key: by it the
+partner would take out whom it knows the member by. What changed last
 is the membership, told by when the person qualified, and then the identities, told by the number of the state that
 brought the newest; among those who are equal, the one whose other columns come first as texts, one after the other, and
 at last who was here first. Somebody who has nothing in the whole key shares it with nobody.
@@ -22,14 +23,21 @@ import pyarrow.parquet as pq
 
 from headrace.batch.asked import Asked
 from headrace.batch.members import Members, packed
-from headrace.batch.selection import AudienceWanted
 from headrace.datasets.engine import Engine
 
-#: Where candidates are.
-PICKED = "picked"
+#: Where candidates are, and the keys of members who are none.
+PICKED, SILENT = "picked", "silent"
 #: Rows that are looked at together when those who lost are taken out.
 _BATCH = 8192
-_LOST, _SHARED, _IDS, _BETWEEN, _LABELS = "lost", "shared", "ids", "between", "labels"
+_LOST, _LATER, _SPARED, _SHARED, _IDS, _BETWEEN, _LABELS = (
+    "lost",
+    "later",
+    "spared",
+    "shared",
+    "ids",
+    "between",
+    "labels",
+)
 _LEFT, _BARE = "left_rows", "bare"
 _NUMBER = "file_row_number"
 _NEWEST_FIRST = "has_left, qualified_at DESC NULLS LAST, identities_at DESC NULLS LAST"
@@ -72,11 +80,13 @@ class Lost:
 
 def lost(engine: Engine, asked: Asked, file: Path, *, is_each_a_row: bool) -> Lost:
     """Find out who loses rows, of the candidates in a file. ``is_each_a_row``: each identity of the key has one."""
-    by_row = is_each_a_row and any(_tells_who_left(audience) for audience in asked.audiences)
+    by_row = is_each_a_row and asked.asks_members
     left = _leave_to_members(engine, asked, file) if by_row else Members()
+    engine.table(_SPARED, f"SELECT audience, profile FROM {PICKED} LIMIT 0" if by_row else _spared(asked))
     is_any = _lose_connected(engine, asked, by_row) if asked.many is not None else _lose_same(engine, asked)
     if not is_any:
-        engine.table(_LOST, f"SELECT audience, profile FROM {PICKED} LIMIT 0")
+        engine.table(_LATER, f"SELECT audience, profile FROM {PICKED} LIMIT 0")
+    engine.table(_LOST, f"SELECT * FROM {_LATER} UNION SELECT * FROM {_SPARED}")
     people = {
         place: Members(packed(_numbers(engine, f"SELECT profile FROM {_LOST} WHERE audience = {place}")))
         for place, _ in enumerate(asked.audiences)
@@ -95,8 +105,15 @@ def lost(engine: Engine, asked: Asked, file: Path, *, is_each_a_row: bool) -> Lo
     )
 
 
-def _tells_who_left(audience: AudienceWanted) -> bool:
-    return audience.manner.mode == "incremental" and audience.manner.tells_status
+def _spared(asked: Asked) -> str:
+    """Return SQL for those who have left with the key of a member who has no row."""
+    keys = [(f"nullif(p.c{place}::VARCHAR, '')", f"nullif(s.c{place}::VARCHAR, '')") for place in asked.keys]
+    same = " AND ".join(f"{ours} IS NOT DISTINCT FROM {theirs}" for ours, theirs in keys)
+    has_any = " OR ".join(f"{ours} IS NOT NULL" for ours, _ in keys)
+    found = (
+        f"SELECT DISTINCT p.audience, p.profile FROM {PICKED} p JOIN {SILENT} s ON p.audience = s.audience AND {same}"
+    )
+    return f"{found} WHERE p.has_left AND ({has_any})"
 
 
 def _leave_to_members(engine: Engine, asked: Asked, file: Path) -> Members:
@@ -108,7 +125,7 @@ def _leave_to_members(engine: Engine, asked: Asked, file: Path) -> Members:
     numbered = f"read_parquet('{path}', {_NUMBER} = true)"
     id_ = f"c{asked.many}::VARCHAR"
     rows = f"SELECT *, {id_} AS id FROM {numbered} WHERE nullif({id_}, '') IS NOT NULL"
-    held = "SELECT DISTINCT audience, id FROM rows WHERE NOT has_left"
+    held = f"SELECT audience, id FROM rows WHERE NOT has_left UNION SELECT audience, {id_} FROM {SILENT}"
     order = _order(asked)
     engine.table(
         _LEFT,
@@ -155,7 +172,7 @@ def _lose_same(engine: Engine, asked: Asked) -> int:
 def _lose(engine: Engine, asked: Asked, rivals: str, keys: str) -> int:
     """Note who of those who have the same keys does not come first."""
     return engine.table(
-        _LOST,
+        _LATER,
         f"""
         SELECT p.audience, p.profile FROM {rivals} WHERE place = 0
         QUALIFY row_number() OVER (PARTITION BY p.audience, {keys} ORDER BY {_order(asked)}) > 1
@@ -174,7 +191,8 @@ def _lose_connected(engine: Engine, asked: Asked, of_members: bool) -> int:
     """Find out who loses where an identity is the key: of all who are connected, or of members alone, all but one."""
     id_ = f"c{asked.many}::VARCHAR"
     which = f"nullif({id_}, '') IS NOT NULL{' AND NOT has_left' if of_members else ''}"
-    engine.table(_IDS, f"SELECT audience, profile, {id_} AS id FROM {PICKED} WHERE {which}")
+    rows = f"{PICKED} ANTI JOIN {_SPARED} USING (audience, profile)"
+    engine.table(_IDS, f"SELECT audience, profile, {id_} AS id FROM {rows} WHERE {which}")
     shared = f"SELECT audience, id, min(profile) AS first FROM {_IDS} GROUP BY audience, id HAVING count(*) > 1"
     between = f"SELECT DISTINCT audience, profile, first FROM {_IDS} JOIN ({shared}) USING (audience, id)"
     if not engine.table(_BETWEEN, between):

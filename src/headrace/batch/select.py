@@ -53,6 +53,11 @@ class Manner:
     tells_status: bool = False
     follows_identities: bool = True
 
+    @property
+    def tells_who_left(self) -> bool:
+        """Whether there may be rows of people who are no members any more."""
+        return self.mode == "incremental" and self.tells_status and not self.is_first
+
 
 def row_of(person: Sight, manner: Manner) -> Status | None:
     """
@@ -70,8 +75,7 @@ def row_of(person: Sight, manner: Manner) -> Status | None:
 
 def _has_to_be_taken_out(person: Sight, manner: Manner) -> bool:
     """Say whether an earlier file has somebody as a member who is none, and this one can say so."""
-    is_told = manner.mode == "incremental" and manner.tells_status and not manner.is_first
-    return is_told and (person.is_unsure or person.then == "realized")
+    return manner.tells_who_left and (person.is_unsure or person.then == "realized")
 
 
 def status_sql(manner: Manner) -> str:

@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from headrace.batch import picking
 from headrace.batch.asked import Asked, Counted
-from headrace.batch.deduplicating import PICKED, Lost, lost
+from headrace.batch.deduplicating import PICKED, SILENT, Lost, lost
 from headrace.batch.parts import Rows, without_data
 from headrace.batch.people_rows import PeopleRows
 from headrace.batch.selected_columns import UPLOAD, sql_of
@@ -106,7 +106,7 @@ def select(engine: Engine, wanted: Wanted, candidates: pa.RecordBatchReader) -> 
     if not wanted.gathers:
         engine.view_arrow(PICKED, candidates)
         return sql_of(engine, wanted), None
-    file = engine.view_reader(PICKED, candidates)
+    file = engine.view_apart(PICKED, SILENT, "is_silent", candidates)
     for place, audience in enumerate(wanted.audiences):
         if audience.uploaded:
             engine.view_parquet(f"{UPLOAD}{place}", [Path(one) for one in audience.uploaded])

@@ -73,12 +73,34 @@ class Engine:
 
         Return that file, in Parquet.
         """
-        file = self._spill / f"view-{len(self._files)}.parquet"
+        file = self._file()
         with pq.ParquetWriter(file, reader.schema, compression="zstd") as writer:
             for batch in reader:
                 writer.write_batch(batch)
         self.view_parquet(name, [file])
         return file
+
+    def view_apart(self, name: str, other: str, column: str, reader: pa.RecordBatchReader) -> Path:
+        """
+        Give, as ``view_reader`` does, batches under one name, and those in which a column is true under another.
+
+        It is true in all rows of a batch, or in none. Return the file of the first.
+        """
+        file = self._file()
+        apart = file.with_suffix(".apart")
+        with (
+            pq.ParquetWriter(file, reader.schema, compression="zstd") as writer,
+            pq.ParquetWriter(apart, reader.schema, compression="zstd") as second,
+        ):
+            for batch in reader:
+                is_apart = batch.num_rows > 0 and batch.column(column)[0].as_py()
+                (second if is_apart else writer).write_batch(batch)
+        self.view_parquet(name, [file])
+        self.view_parquet(other, [apart])
+        return file
+
+    def _file(self) -> Path:
+        return self._spill / f"view-{len(self._files)}.parquet"
 
     def view_arrow(self, name: str, dataset: "pyarrow.dataset.Dataset | pa.Table") -> None:
         """Give anything of Arrow's that can be read more than once under a name."""

@@ -5,7 +5,7 @@ It shares with the product the mapping of one person, the table of ``select``, a
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import orjson
@@ -52,16 +52,16 @@ class Told:
 def expected(people, wanted, known):
     """Return the rows of some people, and what is told of each audience. ``known``: (surely, perhaps) of each."""
     told = [Told() for _ in wanted.audiences]
-    candidates = []
+    candidates, silent = [], []
     for person in sorted(people, key=lambda item: item.profile):
         for place, audience in enumerate(wanted.audiences):
-            candidate = candidate_of(person, place, audience, wanted, known[place], told[place])
+            candidate = candidate_of(person, place, audience, wanted, known[place], told[place], silent)
             if candidate is not None:
                 candidates.append(candidate)
     rows = []
     for candidate in candidates:
         of = told[candidate.place]
-        mine = rows_left(candidate, candidates, wanted)
+        mine = rows_left(candidate, candidates, silent, wanted)
         if not mine:
             of.excluded["duplicate"] += 1
             continue
@@ -70,7 +70,7 @@ def expected(people, wanted, known):
     return rows, told
 
 
-def candidate_of(person, place, audience, wanted, known, told):
+def candidate_of(person, place, audience, wanted, known, told, silent):
     surely, perhaps = known
     held = ((person.document.get("segmentMembership") or {}).get(audience.namespace) or {}).get(audience.id)
     was, was_perhaps = person.profile in surely, person.profile in surely | perhaps
@@ -90,6 +90,9 @@ def candidate_of(person, place, audience, wanted, known, told):
             told.excluded["consent"] += 1
         if told_as == "realized":
             told.members.add(person.profile)
+            silent.append(
+                made(person, place, "realized", audience, replace(wanted, mandatory=()), held, is_withheld=False)
+            )
         return None
     told.received += 1
     candidate = made(person, place, status, audience, wanted, held or {}, is_withheld=is_withheld)
@@ -176,17 +179,27 @@ def as_text(value):
     return None if value in (None, "") else (value if isinstance(value, str) else orjson.dumps(value).decode())
 
 
-def rows_left(one, candidates, wanted):
-    """Return the rows that somebody keeps against all who have the same key."""
+def rows_left(one, candidates, silent, wanted):
+    """Return the rows that somebody keeps against all who have the same key, and members who have no row."""
     rows = rows_of(one, wanted)
+    silent = [other for other in silent if other.place == one.place]
     if wanted.key is None or (one.status == "realized" and keeps(one, candidates, wanted)):
         return rows
     if one.status == "realized":
         return []
     if column_of_key(wanted) is None:
-        return rows if keeps(one, candidates, wanted) else []
-    ids = one.ids or [None]
-    return [row for row, id_ in zip(rows, ids, strict=True) if not says_otherwise(one, id_, candidates, wanted)]
+        rivals = [other for other in candidates if other.status == "realized" or not is_spared(other, silent)]
+        return rows if not is_spared(one, silent) and keeps(one, rivals, wanted) else []
+    ids, held = one.ids or [None], {id_ for other in silent for id_ in other.ids}
+    told = [(row, id_) for row, id_ in zip(rows, ids, strict=True) if not id_ or id_ not in held]
+    return [row for row, id_ in told if not says_otherwise(one, id_, candidates, wanted)]
+
+
+def is_spared(one, silent):
+    """Say whether somebody who has left has the key of a member who has no row."""
+    has_key = any(part is not None for part in one.keys)
+    shared = set(one.ids) - {""}
+    return any((has_key and one.keys == other.keys) or shared & set(other.ids) for other in silent)
 
 
 def says_otherwise(one, id_, candidates, wanted):

@@ -276,6 +276,28 @@ def test_who_leaves_is_told_of_by_the_identities_that_no_member_has(tmp_path):
     assert (outcome.audiences[0].rows, outcome.audiences[0].excluded) == (3, {"duplicate": 2})
 
 
+def test_who_leaves_is_not_told_of_by_the_key_of_a_member_who_has_no_row(tmp_path):
+    """Who is a member still, and of whom there is nothing new, has no row: the partner knows them by this key."""
+    people = [gone(1, qualified="09", mail="m"), of(2, mail="m"), gone(3, qualified="09", mail="n")]
+    wanted = next_file([1, 2, 3], column("mail"), key=DedupeKey(paths=("mail",)))
+
+    rows, outcome = selected(tmp_path, people, wanted)
+
+    assert rows == [("exited", "n")]
+    assert (outcome.audiences[0].received, outcome.audiences[0].excluded) == (2, {"duplicate": 1})
+    assert unpacked(outcome.audiences[0].members).to_pylist() == [2]
+
+
+def test_who_leaves_is_not_told_of_by_an_identity_of_a_member_who_has_no_row(tmp_path):
+    people = [gone(1, "xy", qualified="09"), of(2, "yz"), gone(3, "z", qualified="09")]
+    wanted = next_file([1, 2, 3], EMAIL, key=DedupeKey(namespace="Email"))
+
+    rows, outcome = selected(tmp_path, people, wanted)
+
+    assert rows == [("exited", "x")]
+    assert (outcome.audiences[0].rows, outcome.audiences[0].excluded) == (1, {"duplicate": 1})
+
+
 def test_identities_that_are_no_column_compete_and_make_no_more_rows(tmp_path):
     wanted = first_file(column("last"), key=DedupeKey(namespace="Email"))
 
