@@ -129,8 +129,7 @@ class _Rest:
         self._mapping = MappingOf(rows, (), predefined=True)
         identities = {place: _Identities(asked, place) for place in places if asked.columns[place].identity is not None}
         self._columns = [(str(place), identities.get(place)) for place in places]
-        read = (path for place in places for path in _reads(asked.columns[place]))
-        self.sees_audience = reads_audience(read)
+        self.sees_audience = reads_audience(path for place in places for path in _reads(asked.columns[place]))
 
     def __bool__(self) -> bool:
         return bool(self._columns)
