@@ -40,7 +40,7 @@ async def listing(store: Store, caller: Caller, now: int, flow: str | None = Non
     def look(tx: Transaction) -> list[Object]:
         known = [item for item in dataflows.all_of(tx, caller.number) if flow in (None, item.id)]
         flows = {item.id: item.document for item in known}
-        found = [*_shown(tx, caller, flows, runs.latest(tx, caller.number, MOST))]
+        found = [*_shown(tx, caller, flows, runs.latest(tx, caller.number, MOST, dataflow=flow))]
         found += hourly.listing(tx, caller, known, now, alone=flow is not None)
         return sorted(found, key=lambda run: -run["createdAt"])
 

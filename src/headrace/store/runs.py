@@ -98,6 +98,7 @@ def latest(
     kind: str | None = None,
     state: str | None = None,
     targets: Sequence[str] | None = None,
+    dataflow: str | None = None,
 ) -> list[Run]:
     """Return runs of a sandbox, newest first; with ``before``, those that were asked for before that one."""
     query = select(runs).where(runs.c.tenant == tenant)
@@ -107,6 +108,8 @@ def latest(
         query = query.where(runs.c.state == state)
     if targets is not None:
         query = query.where(runs.c.subject["target"].as_string().in_(targets))
+    if dataflow is not None:
+        query = query.where(runs.c.subject["dataflow"].as_string() == dataflow)
     if before is not None:
         at, run = before
         query = query.where((runs.c.asked_at < at) | ((runs.c.asked_at == at) & (runs.c.run < run)))

@@ -118,6 +118,19 @@ async def test_runs_are_found_by_their_audience_and_status_in_any_letters(house,
     ]
 
 
+async def test_runs_of_a_quiet_dataflow_are_found_behind_however_many_of_others(house, run, monkeypatch):
+    monkeypatch.setattr(flow_runs, "MOST", 2)
+    told.publish(house, run)
+    await activate_files(house, "b", "c", name="other")
+    house.clock.at += 1000
+    await ask(house, "b", "c", flow="other")
+
+    found = await flow_runs.listing(house.store, house.caller, house.clock.now(), run.subject["dataflow"])
+
+    assert run.run not in await listed(house)
+    assert [item["id"] for item in found] == [run.run]
+
+
 async def test_tried_again_it_is_the_same_export_for_the_same_moment(house, run):
     told.fail(house, run)
     house.pass_time(600)
