@@ -21,6 +21,7 @@ STORE = Path(__file__).parent / "unit" / "store"
 LONG = (
     "acceptance/test_secrets_stay_in.py",
     "unit/testkit/simulation/test_histories.py",
+    "integration/storage/test_sftp_breaking_off.py",
     "integration/storage/test_contract.py",
     "unit/testkit/test_people.py",
     "integration/storage/test_journeys.py",
@@ -35,6 +36,9 @@ LONG = (
     "acceptance/test_restoring.py",
     "unit/store/test_scanning.py",
     "integration/cli/test_access.py",
+    "acceptance/test_loading_people.py",
+    "unit/store/test_outbox_model.py",
+    "integration/datasets/test_objects.py",
     "deaths/test_answers.py",
     "unit/services/test_several_processes.py",
     "acceptance/test_death_while_evaluating.py",
