@@ -133,24 +133,9 @@ async def change_account(
         return known, _asking(edition) if edition is not None else None
 
     known, asking = await store.read(look)
-    document = patched(_masked(known), operations, ACCOUNT)
-    account, _ = read(BaseConnection, document)
-    kept = account.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    account, _ = read(BaseConnection, patched(_masked(known), operations, ACCOUNT))
     declared.refuse([*_of_the_same(known, account.connection_spec.id)])
-    are_signed = asking is not None and asking.are_signed
-    secrets = account.extension.signing_secrets
-    kept = signing_secrets.sealed(safe, id_, kept, secrets, known, are_needed=are_signed)
-    auth: Mapping[str, str] = {}
-    if account.auth is not None:
-        kept["auth"], auth = _sealed(safe, id_, account.auth, _who_asks(asking), known)
-    elif "auth" in known.document:
-        raise ConfigurationError([Problem("missing-field", "/auth", _UNSAID)])
-    if kept.get("auth") != known.document.get("auth"):
-        _refuse_roles(trials, auth)
-    if asking is not None:
-        kept = sealed_files.pinned(asking.server, kept, known.document, now)
-        before = host_keys.Leads(id_, asking.server, _opened(safe, known), known.document)
-        kept = await host_keys.pinned(trials, caller, host_keys.Leads(id_, asking.server, auth), kept, before)
+    kept = await _kept_anew(safe, caller, trials, account, known, asking, now)
     is_rotated = kept.get("auth") != known.document.get("auth")
     is_signed_anew = kept.get(sealing.SEALED) != known.document.get(sealing.SEALED)
 
@@ -166,6 +151,34 @@ async def change_account(
         return stored
 
     return await store.write(work)
+
+
+async def _kept_anew(
+    safe: Safe,
+    caller: Caller,
+    trials: StorageTrials | None,
+    account: BaseConnection,
+    known: Declared,
+    asking: "_Asking | None",
+    now: int,
+) -> dict[str, Any]:
+    """Return what is kept of an account that was changed: what it shows is sealed, and whom it trusts is pinned."""
+    kept = account.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    are_signed = asking is not None and asking.are_signed
+    secrets = account.extension.signing_secrets
+    kept = signing_secrets.sealed(safe, known.id, kept, secrets, known, are_needed=are_signed)
+    auth: Mapping[str, str] = {}
+    if account.auth is not None:
+        kept["auth"], auth = _sealed(safe, known.id, account.auth, _who_asks(asking), known)
+    elif "auth" in known.document:
+        raise ConfigurationError([Problem("missing-field", "/auth", _UNSAID)])
+    if kept.get("auth") != known.document.get("auth"):
+        _refuse_roles(trials, auth)
+    if asking is None:
+        return kept
+    kept = sealed_files.pinned(asking.server, kept, known.document, now)
+    before = host_keys.Leads(known.id, asking.server, _opened(safe, known), known.document)
+    return await host_keys.pinned(trials, caller, host_keys.Leads(known.id, asking.server, auth), kept, before)
 
 
 def remove_account(tx: Transaction, caller: Caller, id_: str, now: int, if_match: str | None = None) -> None:
