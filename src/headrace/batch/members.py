@@ -36,9 +36,6 @@ class Members:
         bits = self._blocks.get(profile >> 16)
         return bits is not None and bits[(profile & 0xFFFF) >> 3] >> (profile & 7) & 1 == 1
 
-    def __bool__(self) -> bool:
-        return bool(self._blocks)
-
     def add(self, profiles: pa.Array) -> None:
         """Take some people in, who are told by their numbers in any order."""
         for block, bits in _blocks_of(profiles):

@@ -76,19 +76,3 @@ def row_of(person: Sight, manner: Manner) -> Status | None:
 def _has_to_be_taken_out(person: Sight, manner: Manner) -> bool:
     """Say whether an earlier file has somebody as a member who is none, and this one can say so."""
     return manner.tells_who_left and (person.is_unsure or person.then == "realized")
-
-
-def status_sql(manner: Manner) -> str:
-    """
-    Return what ``row_of`` says as an expression of SQL, for millions of people at once.
-
-    It is over four columns: ``now``, the status or null; ``was_member``, whether the earlier files surely have them as
-    a member; ``was_perhaps_member``, whether any has; ``has_new_identity``. These three are never null.
-    """
-    is_in = "now = 'realized'"
-    if manner.mode != "full" and not manner.is_first:
-        is_in += f" AND (NOT was_member{' OR has_new_identity' if manner.follows_identities else ''})"
-    told = f"WHEN {is_in} THEN 'realized'"
-    if manner.mode == "incremental" and manner.tells_status and not manner.is_first:
-        told += " WHEN now IS DISTINCT FROM 'realized' AND was_perhaps_member THEN 'exited'"
-    return f"CASE {told} END"

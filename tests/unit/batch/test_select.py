@@ -1,9 +1,8 @@
 """Which rows go into a file, row by row of the table."""
 
-import duckdb
 import pytest
 
-from headrace.batch.select import Manner, Sight, row_of, status_sql
+from headrace.batch.select import Manner, Sight, row_of
 
 FULL, NEWS = Manner("full"), Manner("incremental")
 STATUS = Manner("incremental", tells_status=True)
@@ -70,39 +69,3 @@ def test_of_whom_nobody_knows_what_the_partner_has_is_told_again(then):
     assert row_of(Sight("realized", then, is_unsure=True), NEWS) == "realized"
     assert row_of(Sight("exited", then, is_unsure=True), STATUS) == "exited"
     assert row_of(Sight(None, then, is_unsure=True), NEWS) is None
-
-
-MANNERS = [
-    Manner(mode, is_first, tells_status, follows_identities)
-    for mode in ("full", "incremental")
-    for is_first in (True, False)
-    for tells_status in (True, False)
-    for follows_identities in (True, False)
-]
-
-
-@pytest.mark.parametrize("manner", MANNERS, ids=str)
-def test_the_database_says_of_everybody_what_the_table_says(manner):
-    people = [
-        Sight(now, then, is_unsure, has_new_identity)
-        for now in ("realized", "exited", None)
-        for then in ("realized", "exited", None)
-        for is_unsure in (True, False)
-        for has_new_identity in (True, False)
-    ]
-    rows = [(place, sight.now, *_known(sight), sight.has_new_identity) for place, sight in enumerate(people)]
-    with duckdb.connect(":memory:") as database:
-        database.execute(
-            "CREATE TABLE people (place INT, now VARCHAR, was_member BOOL, was_perhaps_member BOOL, has_new BOOL)"
-        )
-        database.execute("ALTER TABLE people RENAME has_new TO has_new_identity")
-        database.executemany("INSERT INTO people VALUES (?, ?, ?, ?, ?)", rows)
-        found = database.execute(f"SELECT {status_sql(manner)} FROM people ORDER BY place").fetchall()
-
-    assert [status for (status,) in found] == [row_of(sight, manner) for sight in people]
-
-
-def _known(sight):
-    """Whether the files before surely have somebody as a member, and whether they perhaps do."""
-    was_member = sight.then == "realized"
-    return (was_member and not sight.is_unsure, was_member or sight.is_unsure)

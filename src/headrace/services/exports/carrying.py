@@ -26,7 +26,7 @@ from headrace.events import Announce, ExportPublished
 from headrace.services.at_partner.notifying import notify
 from headrace.services.catalog import tenant_of
 from headrace.services.exports import telling, trying
-from headrace.services.exports.due import export_of
+from headrace.services.exports.due import export_of, was_shown
 from headrace.services.exports.enriching import enriched
 from headrace.services.exports.planning import FilePaths, Plan, plan
 from headrace.services.exports.telling import Progress
@@ -56,7 +56,7 @@ class _Ready:
     @property
     def is_again(self) -> bool:
         """Whether an earlier try may have shown files."""
-        return trying.is_again(self.plan.run)
+        return was_shown(self.plan.run)
 
     @property
     def later(self) -> int | None:

@@ -34,6 +34,7 @@ from headrace.services.exports import dataset_telling as telling
 from headrace.services.exports import trying
 from headrace.services.exports.dataset_planning import YEAR, DatasetPlan, OfDataset, Read, plan_datasets
 from headrace.services.exports.dataset_telling import Written
+from headrace.services.exports.due import was_shown
 from headrace.services.exports.looks import look_of_datasets
 from headrace.services.exports.sifting import Sifting
 from headrace.services.exports.telling import Progress
@@ -204,7 +205,7 @@ def _manner(ready: _Ready, one: OfDataset) -> Manner:
     return Manner(
         path=partial(ready.path, one.id),
         seal=ready.access.seal,
-        replaces=trying.is_again(ready.plan.run),
+        replaces=was_shown(ready.plan.run),
         progress=come,
     )
 
@@ -220,7 +221,7 @@ async def _publish(storage: Storage, ready: _Ready, staged: list[_Staged]) -> No
     for one in staged:
         if one.files is not None:
             await one.files.publish()
-    if trying.is_again(run):
+    if was_shown(run):
         for dataset in ready.plan.names:
             await trying.remove_from(storage, partial(ready.path, dataset), len(parts.get(dataset, ())) + 1)
     if ready.look.has_manifest:

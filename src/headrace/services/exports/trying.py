@@ -18,7 +18,7 @@ from headrace.errors import HeadraceError
 from headrace.events import AccountStopped, Announce
 from headrace.orchestrate.port import RunLost
 from headrace.services.at_partner.recording import wait_after
-from headrace.services.exports.due import KIND, again, was_shown
+from headrace.services.exports.due import KIND, again
 from headrace.services.exports.telling import Progress
 from headrace.services.steps import HeldSteps, patiently
 from headrace.services.storages import StorageAccess
@@ -52,11 +52,6 @@ class Anew(Exception):
 
 
 # -- the run ----------------------------------------------------------------------------------------------------------
-
-
-def is_again(run: Run) -> bool:
-    """Say whether an earlier try may have shown files, which then are ours to replace."""
-    return was_shown(run)
 
 
 async def tried(
